@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help app setup test style quality benchmark
+
+help:  ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+app: $(VENV)/.installed-app  ## Serve the app at http://127.0.0.1:7860 (HOST and PORT change it)
+	$(BIN)/python app.py
+
+setup: $(VENV)/.installed-dev  ## Make the development environment in .venv
+
+test: setup  ## Run all tests
+	$(BIN)/python -m pytest
+
+style: setup  ## Fix what can be fixed by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+quality: setup  ## Check without changing anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+benchmark: setup  ## Measure latency on this machine
+	$(BIN)/python -m benchmarks.latency
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "This needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || \
+		{ echo "Could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+
+$(VENV)/.installed-app: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed-app

@@ -1,0 +1,96 @@
+"""Model inputs -> calibrated probabilities, with ONNX Runtime.
+
+Calibration is temperature scaling: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from face_expression.config import BundleConfig, BundleError
+
+OUTPUT_NAMES = ("logits", "features")
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Turn class scores into probabilities, one row per face.
+
+    Args:
+        logits: (N, C) float32; N may be 0.
+
+    Returns:
+        (N, C) float32 in [0, 1]; each row sums to 1.
+
+    Raises:
+        ValueError: if logits is not 2-D.
+    """
+    if logits.ndim != 2:
+        raise ValueError(f"expected logits of shape (N, C), got {logits.shape}")
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+class Classifier:
+    """A bundle's network; safe to share between threads.
+
+    Args:
+        model: the bundle's `model.onnx`.
+        config: the bundle's configuration.
+        threads: ONNX Runtime's threads for one call; None takes its default.
+
+    Raises:
+        BundleError: if the file is no such network, or its inputs or outputs do not fit the configuration.
+    """
+
+    def __init__(self, model: Path, config: BundleConfig, *, threads: int | None = None):
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(model), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no base class of their own
+            raise BundleError(f"{model}: ONNX Runtime cannot load this network: {error}") from error
+        self._temperature = config.temperature
+        size, channels = config.preprocessing.input.size_px, config.preprocessing.input.channels
+        self._input_shape = (channels, size, size)
+        self._check(model, len(config.label_names))
+
+    def _check(self, model: Path, label_count: int) -> None:
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        if set(outputs) != set(OUTPUT_NAMES):
+            raise BundleError(f"{model}: has the outputs {sorted(outputs)}, expected {sorted(OUTPUT_NAMES)}")
+        if outputs["logits"][1] != label_count:
+            raise BundleError(f"{model}: gives {outputs['logits'][1]} classes, but there are {label_count} labels")
+        (first,) = self._session.get_inputs()
+        if tuple(first.shape[1:]) != self._input_shape:
+            raise BundleError(f"{model}: takes {first.shape[1:]}, but the configuration says {self._input_shape}")
+        self._input_name = first.name
+
+    def run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run the network.
+
+        Args:
+            inputs: (N, channels, P, P) float32 from `to_model_input`; N may be 0.
+
+        Returns:
+            (N, C) logits before the temperature, and (N, F) features (the layer before the last), both float32.
+
+        Raises:
+            ValueError: if the shape does not fit.
+        """
+        if inputs.ndim != 4 or inputs.shape[1:] != self._input_shape:
+            raise ValueError(f"expected model inputs of shape (N, {self._input_shape}), got {inputs.shape}")
+        logits, features = self._session.run(OUTPUT_NAMES, {self._input_name: inputs})
+        return logits, features
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, (N, C) float32, of model inputs as in `run`."""
+        if len(inputs) == 0:
+            label_count = self._session.get_outputs()[0].shape[1]
+            return np.zeros((0, label_count), np.float32)
+        logits, _ = self.run(inputs)
+        return softmax(logits / np.float32(self._temperature))

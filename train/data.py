@@ -1,0 +1,171 @@
+"""Data sets of faces: reading them, what their columns mean, and turning rows into crops and targets.
+
+Columns: `image`; `label` (ClassLabel) or `votes` (ten counts in FER+ order, the first seven being our labels) or both;
+`face_box` (xyxy in pixels of the image) where the image is not already a crop. The FER+ votes: Barsoum et al.,
+"Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution", ICMI 2016.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from face_expression.config import CropRule, CropSettings, InputSettings, Preprocessing
+from face_expression.labels import LABEL_NAMES
+from face_expression.preprocess import (
+    CropRegion,
+    cut_crop,
+    region_of_detection,
+    to_model_input,
+    whole_image_region,
+)
+from train.augment import Augmentation, augment_crop, erase, jitter_region
+
+MIN_VOTE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What people said of N faces.
+
+    `label` (N,) int64: the data set's own label, -1 where it has none.
+    `votes` (N, 10) float64: counts in FER+ order, all 0 where nobody voted, or None if the data set has no votes.
+    """
+
+    label: np.ndarray
+    votes: np.ndarray | None
+
+    def soft(self) -> np.ndarray:
+        """(N, 7) float32 targets; a row's sum is its weight in the loss, 0 for a row that is left out.
+
+        With votes, the weight is the share of the row's votes that fell on the seven classes, and a row under half is
+        left out; without, each row is its own label with weight 1.
+        """
+        if self.votes is None:
+            return np.eye(len(LABEL_NAMES), dtype=np.float32)[self.label]
+        shares = self.votes[:, : len(LABEL_NAMES)] / np.maximum(self.votes.sum(1, keepdims=True), 1)
+        return np.where(shares.sum(1, keepdims=True) >= MIN_VOTE_SHARE, shares, 0).astype(np.float32)
+
+    def majority(self) -> np.ndarray:
+        """(N,) int64: the single most-voted of the ten tags where it is one of the seven classes, otherwise -1.
+
+        Without votes, the data set's own label.
+        """
+        if self.votes is None:
+            return self.label
+        first, second = np.sort(self.votes, axis=1)[:, :-3:-1].T
+        winner = self.votes.argmax(1)
+        return np.where((first > second) & (winner < len(LABEL_NAMES)), winner, -1)
+
+    def shares(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 7) float64 shares of the votes for the seven classes, renormalised, and (N,) bool: who has any."""
+        if self.votes is None:
+            return np.eye(len(LABEL_NAMES))[self.label], self.label >= 0
+        seven = self.votes[:, : len(LABEL_NAMES)]
+        total = seven.sum(1, keepdims=True)
+        return seven / np.maximum(total, 1), total[:, 0] > 0
+
+
+def load_split(data: str, split: str, *, revision: str | None = None) -> datasets.Dataset:
+    """Load one split of a folder of Parquet files or of a Hub data set; images stay encoded until they are used.
+
+    Args:
+        data: an existing folder, or a Hub repository "user/name".
+        split: "train", "validation" or "test".
+        revision: commit, tag or branch of a Hub data set.
+
+    Raises:
+        SystemExit: with what is wrong, if the split or a column is missing.
+    """
+    try:
+        if Path(data).is_dir():
+            loaded = datasets.load_dataset("parquet", data_dir=data, split=split)
+        else:
+            loaded = datasets.load_dataset(data, split=split, revision=revision)
+    except (ValueError, FileNotFoundError, datasets.exceptions.DatasetNotFoundError) as error:
+        raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}") from error
+    if "image" not in loaded.column_names or not {"label", "votes"} & set(loaded.column_names):
+        raise SystemExit(
+            f"{data!r} has the columns {loaded.column_names}; it needs 'image' and at least one of 'label' and 'votes'"
+        )
+    if "label" in loaded.column_names:
+        names = getattr(loaded.features["label"], "names", None)
+        if names is not None and tuple(names) != LABEL_NAMES:
+            raise SystemExit(f"{data!r} has the labels {names}; this version trains {list(LABEL_NAMES)}, in that order")
+    return loaded.cast_column("image", datasets.Image(decode=False))
+
+
+def read_targets(rows: datasets.Dataset) -> Targets:
+    """Collect the labels and votes of a split."""
+    if "label" in rows.column_names:
+        label = np.array([-1 if value is None else value for value in rows["label"]], np.int64)
+    else:
+        label = np.full(len(rows), -1, np.int64)
+    if "votes" not in rows.column_names:
+        return Targets(label, None)
+    return Targets(label, np.array([value or [0] * 10 for value in rows["votes"]], np.float64))
+
+
+def decode(image: dict) -> np.ndarray:
+    """Decode one encoded image of a data set: uint8 (H, W) if it is grey, RGB (H, W, 3) otherwise."""
+    with Image.open(io.BytesIO(image["bytes"]) if image["bytes"] else image["path"]) as picture:
+        return np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+
+
+def region_of_row(row: dict, image: np.ndarray, rule: CropRule, settings: CropSettings) -> CropRegion:
+    """The crop of one row: around its `face_box` if it has one, otherwise all of the image."""
+    if row.get("face_box") is None:
+        return whole_image_region(image.shape[1], image.shape[0])
+    return region_of_detection(tuple(row["face_box"]), None, rule, settings)
+
+
+def model_inputs(rows: datasets.Dataset, preprocessing: Preprocessing) -> np.ndarray:
+    """Every row's crop as the app would give it to the network: (N, channels, P, P) float32."""
+    inputs = []
+    for row in tqdm(rows, unit="face", desc="reading faces", leave=False):
+        image = decode(row["image"])
+        region = region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop)
+        inputs.append(to_model_input(cut_crop(image, region, preprocessing.crop), preprocessing.input))
+    return np.stack(inputs)
+
+
+class FaceDataset:
+    """Rows of one split as `{"pixel_values", "labels"}`; rows with no target are left out.
+
+    Args:
+        rows: as `load_split` gives them.
+        preprocessing: how crops are cut and normalised, as the app does it.
+        augmentation: what to vary, or None for the plain crop.
+    """
+
+    def __init__(self, rows: datasets.Dataset, preprocessing: Preprocessing, augmentation: Augmentation | None):
+        targets = read_targets(rows).soft()
+        self._kept = np.flatnonzero(targets.sum(1) > 0)
+        self._targets = targets[self._kept]
+        self._rows = rows
+        self._preprocessing = preprocessing
+        self._augmentation = augmentation
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        row = self._rows[int(self._kept[index])]
+        image = decode(row["image"])
+        preprocessing = self._preprocessing
+        region = region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop)
+        crop = self._cut(image, region, preprocessing.crop, preprocessing.input)
+        return {"pixel_values": crop, "labels": self._targets[index]}
+
+    def _cut(self, image: np.ndarray, region: CropRegion, crop: CropSettings, model_input: InputSettings) -> np.ndarray:
+        if self._augmentation is None:
+            return to_model_input(cut_crop(image, region, crop), model_input)
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        region = jitter_region(region, self._augmentation, rng)
+        varied = augment_crop(cut_crop(image, region, crop), self._augmentation, rng)
+        return erase(to_model_input(varied, model_input), self._augmentation, rng)

@@ -1,0 +1,207 @@
+"""Data set -> checkpoint: transformers' Trainer around a timm network, on vote distributions.
+
+The network that is kept is an exponential moving average (EMA) of the weights; validation during training judges it
+too. It lies beside every checkpoint, so that an interrupted run goes on with it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import timm.optim
+import torch
+from timm.utils import ModelEmaV3
+from transformers import (
+    TimmWrapperConfig,
+    TimmWrapperForImageClassification,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from face_expression.config import InputSettings, Preprocessing
+from face_expression.labels import LABEL_NAMES
+from train.augment import Augmentation
+from train.data import FaceDataset, load_split
+
+EMA_FOLDER = "ema"
+FINAL_FOLDER = "final"
+_MOMENTUM = 0.9
+
+
+def build_network(architecture: str, model_args: dict, settings: InputSettings) -> TimmWrapperForImageClassification:
+    """Make an untrained network that plain `timm.create_model(architecture, **model_args)` builds too.
+
+    Raises:
+        SystemExit: if timm does not know the architecture or its arguments.
+    """
+    size, channels = settings.size_px, settings.channels
+    config = TimmWrapperConfig(
+        architecture=architecture,
+        model_args={"in_chans": channels, **model_args},
+        label_names=list(LABEL_NAMES),
+        num_labels=len(LABEL_NAMES),
+        id2label=dict(enumerate(LABEL_NAMES)),
+        label2id={name: index for index, name in enumerate(LABEL_NAMES)},
+        pretrained_cfg={
+            "input_size": [channels, size, size],
+            "mean": list(settings.mean),
+            "std": list(settings.std),
+            "interpolation": "bilinear",
+            "crop_pct": 1.0,
+        },
+    )
+    try:
+        network = TimmWrapperForImageClassification(config)
+    except (ImportError, TypeError, RuntimeError) as error:
+        raise SystemExit(f"timm cannot build {architecture!r} with {model_args}: {error}") from error
+    return network.to(memory_format=torch.channels_last)
+
+
+def soft_cross_entropy(outputs, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
+    """Cross-entropy to (N, 7) targets whose row sums are the rows' weights, averaged over the weights."""
+    log_probabilities = outputs.logits.float().log_softmax(1)
+    return -(labels * log_probabilities).sum() / labels.sum()
+
+
+def validation_scores(prediction) -> dict[str, float]:
+    """Share of rows whose most probable class is the one most voted for, of the rows that have a target."""
+    return {"agreement": float(np.mean(prediction.predictions.argmax(1) == prediction.label_ids.argmax(1)))}
+
+
+class EmaTrainer(Trainer):
+    """A Trainer that validates the moving average instead of the weights being trained."""
+
+    def __init__(self, *, ema: ModelEmaV3, **kwargs):
+        super().__init__(**kwargs)
+        self._ema = ema
+
+    def prediction_step(self, model, *args, **kwargs):
+        """As in Trainer, with the averaged network."""
+        return super().prediction_step(self._ema.module, *args, **kwargs)
+
+
+class EmaCallback(TrainerCallback):
+    """Updates the moving average after each step and keeps it beside each checkpoint."""
+
+    def __init__(self, ema: ModelEmaV3):
+        self._ema = ema
+
+    def on_step_end(self, args, state, control, model, **kwargs):
+        """Move the average towards the weights of this step."""
+        self._ema.update(model, step=state.global_step)
+
+    def on_save(self, args, state, control, **kwargs):
+        """Write the average into the checkpoint that was just written."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        self._ema.module.save_pretrained(folder / EMA_FOLDER)
+
+
+def has_fast_bf16() -> bool:
+    """Whether this machine multiplies bfloat16 natively: a GPU that does, or a CPU with AVX512-BF16."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def finetune(
+    *,
+    data: str,
+    revision: str | None,
+    output: Path,
+    architecture: str,
+    model_args: dict,
+    preprocessing: Preprocessing,
+    epochs: float,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+    ema_decay: float,
+    seed: int,
+    workers: int,
+    resume: bool,
+) -> Path:
+    """Train, and write the averaged network to `output/final`.
+
+    Returns:
+        The folder of the final checkpoint.
+
+    Raises:
+        SystemExit: if the data cannot be used, or `resume` finds nothing to go on from.
+    """
+    last_checkpoint = get_last_checkpoint(str(output)) if output.is_dir() else None
+    if resume and last_checkpoint is None:
+        raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
+    if not resume and last_checkpoint is not None:
+        raise SystemExit(f"{output} holds an earlier run; go on with --resume, or choose another --output")
+    set_seed(seed)
+    train_set = FaceDataset(load_split(data, "train", revision=revision), preprocessing, Augmentation())
+    validation_set = FaceDataset(load_split(data, "validation", revision=revision), preprocessing, None)
+    network = build_network(architecture, model_args, preprocessing.input)
+    ema = ModelEmaV3(network, decay=ema_decay, use_warmup=True)
+    if resume:
+        averaged = TimmWrapperForImageClassification.from_pretrained(Path(last_checkpoint) / EMA_FOLDER)
+        ema.module.load_state_dict(averaged.state_dict())
+    trainer = EmaTrainer(
+        ema=ema,
+        model=network,
+        args=TrainingArguments(
+            output_dir=str(output),
+            num_train_epochs=epochs,
+            per_device_train_batch_size=batch_size,
+            per_device_eval_batch_size=256,
+            dataloader_drop_last=True,
+            dataloader_num_workers=workers,
+            dataloader_persistent_workers=workers > 0,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.05,
+            max_grad_norm=5.0,
+            use_cpu=not torch.cuda.is_available(),
+            bf16=has_fast_bf16(),
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            save_total_limit=2,
+            logging_steps=50,
+            report_to="none",
+            remove_unused_columns=False,
+            seed=seed,
+        ),
+        train_dataset=train_set,
+        eval_dataset=validation_set,
+        compute_loss_func=soft_cross_entropy,
+        compute_metrics=validation_scores,
+        callbacks=[EmaCallback(ema)],
+        optimizers=(
+            timm.optim.create_optimizer_v2(
+                network, opt="sgd", lr=learning_rate, weight_decay=weight_decay, momentum=_MOMENTUM
+            ),
+            None,
+        ),
+    )
+    trainer.train(resume_from_checkpoint=last_checkpoint)
+    final = output / FINAL_FOLDER
+    ema.module.save_pretrained(final)
+    (final / "training.json").write_text(
+        json.dumps(
+            {
+                "data": Path(data).name if Path(data).is_dir() else data,
+                "revision": revision,
+                "train_rows": len(train_set),
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "weight_decay": weight_decay,
+                "ema_decay": ema_decay,
+                "seed": seed,
+                "history": [entry for entry in trainer.state.log_history if "eval_agreement" in entry],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+    (final / "preprocessing.json").write_text(
+        json.dumps({"preprocessing": preprocessing.model_dump(mode="json")}, indent=2) + "\n"
+    )
+    return final

@@ -1,0 +1,131 @@
+"""Where each detector's boxes fall on images that are already crops, and how good those crops are.
+
+The app must cut what the model was trained on. FER2013's images are crops: each is enlarged, pasted into a grey frame,
+and found by each detector; the median place of the boxes gives that detector's crop rule. The same pass over the
+validation split gives the quality limits: the percentiles beyond which a face is unlike nearly all of them.
+"""
+
+import json
+from pathlib import Path
+
+import cv2
+import datasets
+import numpy as np
+from tqdm import tqdm
+
+from face_expression.boxes import Box
+from face_expression.config import read_preprocessing
+from face_expression.detector import Detector, HaarDetector, YuNetDetector
+from face_expression.hub import find_yunet_weights
+from face_expression.preprocess import cut_crop, region_of_detection
+from face_expression.quality import Quality, measure_quality
+from train.data import decode, load_split
+
+FRAME_PX = 320
+FACE_PX = 192
+GREY = 128
+OUTLYING_PERCENT = 1.0
+
+
+def paste_into_frame(image: np.ndarray) -> np.ndarray:
+    """Put a crop, enlarged, into the middle of a grey frame: RGB uint8 (FRAME_PX, FRAME_PX, 3)."""
+    enlarged = cv2.resize(image, (FACE_PX, FACE_PX), interpolation=cv2.INTER_LINEAR)
+    if enlarged.ndim == 2:
+        enlarged = cv2.cvtColor(enlarged, cv2.COLOR_GRAY2RGB)
+    frame = np.full((FRAME_PX, FRAME_PX, 3), GREY, np.uint8)
+    first = (FRAME_PX - FACE_PX) // 2
+    frame[first : first + FACE_PX, first : first + FACE_PX] = enlarged
+    return frame
+
+
+def crop_rule_of_box(box: Box) -> tuple[float, float, float]:
+    """(scale, shift_x, shift_y) that lead from this box in a frame of `paste_into_frame` back to the pasted crop."""
+    unit = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
+    return (
+        FACE_PX / unit,
+        (FRAME_PX / 2 - (box[0] + box[2]) / 2) / unit,
+        (FRAME_PX / 2 - (box[1] + box[3]) / 2) / unit,
+    )
+
+
+def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: Path) -> dict:
+    """Measure both detectors on the training split and the quality on validation, and rewrite the file with both.
+
+    Args:
+        data: as in `load_split`.
+        revision: as in `load_split`.
+        limit: how many rows of each split, evenly spread.
+        preprocessing_file: a `preprocessing.json`.
+
+    Raises:
+        SystemExit: if YuNet's weights cannot be had.
+    """
+    preprocessing = read_preprocessing(preprocessing_file)
+    weights = find_yunet_weights(preprocessing.yunet)
+    if weights is None:
+        raise SystemExit("YuNet's weights cannot be had; set FACE_EXPRESSION_DETECTOR to a local copy")
+    yunet = YuNetDetector(weights, preprocessing.yunet)
+    written = json.loads(preprocessing_file.read_text())
+    measured = {}
+    train_rows = _spread(load_split(data, "train", revision=revision), limit)
+    for detector in (yunet, HaarDetector(preprocessing.haar)):
+        figures = _measure_boxes(detector, train_rows)
+        scale, shift_x, shift_y = (figures[name]["median"] for name in ("scale", "shift_x", "shift_y"))
+        written["preprocessing"][detector.name]["crop"] = {"scale": scale, "shift_x": shift_x, "shift_y": shift_y}
+        measured[detector.name] = figures
+    preprocessing_file.write_text(json.dumps(written, indent=2) + "\n")
+    qualities = _measure_qualities(
+        yunet, preprocessing_file, _spread(load_split(data, "validation", revision=revision), limit)
+    )
+    low, high = OUTLYING_PERCENT, 100 - OUTLYING_PERCENT
+    written["preprocessing"]["quality"] |= {
+        "min_sharpness": _percentile([quality.sharpness for quality in qualities], low),
+        "min_highlight": _percentile([quality.highlight for quality in qualities], low),
+        "max_shadow": _percentile([quality.shadow for quality in qualities], high),
+        "max_turn": _percentile([quality.turn for quality in qualities], high),
+    }
+    measured["quality"] = {"rows": len(qualities), "outlying_percent": OUTLYING_PERCENT}
+    preprocessing_file.write_text(json.dumps(written | {"measured": measured}, indent=2) + "\n")
+    return written["preprocessing"] | {"measured": measured}
+
+
+def _measure_boxes(detector: Detector, rows: datasets.Dataset) -> dict:
+    rules = []
+    for image in tqdm(rows["image"], unit="face", desc=detector.name):
+        if detections := detector.detect(paste_into_frame(decode(image))):
+            rules.append(crop_rule_of_box(detections[0].box))
+    columns = zip(("scale", "shift_x", "shift_y"), np.transpose(rules), strict=True)
+    return {
+        "rows": len(rows),
+        "found": len(rules),
+        **{
+            name: {
+                "p25": _percentile(values, 25),
+                "median": _percentile(values, 50),
+                "p75": _percentile(values, 75),
+            }
+            for name, values in columns
+        },
+    }
+
+
+def _measure_qualities(detector: YuNetDetector, preprocessing_file: Path, rows: datasets.Dataset) -> list[Quality]:
+    preprocessing = read_preprocessing(preprocessing_file)
+    qualities = []
+    for image in tqdm(rows["image"], unit="face", desc="quality"):
+        frame = paste_into_frame(decode(image))
+        for detection in detector.detect(frame)[:1]:
+            region = region_of_detection(
+                detection.box, detection.landmarks, preprocessing.yunet.crop, preprocessing.crop
+            )
+            crop = cut_crop(frame, region, preprocessing.crop)
+            qualities.append(measure_quality(detection, crop, preprocessing.input))
+    return qualities
+
+
+def _percentile(values, percent: float) -> float:
+    return round(float(np.percentile(values, percent)), 3)
+
+
+def _spread(rows: datasets.Dataset, limit: int) -> datasets.Dataset:
+    return rows.select(np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)))
