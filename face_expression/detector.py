@@ -16,6 +16,8 @@ from face_expression.boxes import Box, box_area, scale_box, xywh_to_xyxy
 from face_expression.config import BundleError, CropRule, HaarSettings, YuNetSettings
 
 _MAX_DETECTIONS = 500
+# OpenCV 4.14 reads memory it never wrote when YuNet's coarsest map (1/32 of the frame) is one cell wide or high.
+_MIN_YUNET_SIDE_PX = 64
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ class YuNetDetector:
         return _detect_with_retry(self._detect_at, frame, self._settings)
 
     def _detect_at(self, scaled: np.ndarray, scale_x: float, scale_y: float) -> list[Detection]:
+        missing_rows, missing_columns = (max(0, _MIN_YUNET_SIDE_PX - side) for side in scaled.shape[:2])
+        if missing_rows or missing_columns:
+            scaled = cv2.copyMakeBorder(scaled, 0, missing_rows, 0, missing_columns, cv2.BORDER_CONSTANT)
         with self._lock:
             self._net.setInputSize((scaled.shape[1], scaled.shape[0]))
             _, rows = self._net.detect(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".bmp", ".gif")
 MAX_PIXELS = 100_000_000
+_TOO_LARGE = f"the picture is too large; the limit is {MAX_PIXELS // 1_000_000} megapixels"
 
 
 class PictureError(ValueError):
@@ -32,18 +33,15 @@ def read_picture(path: Path | str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF; the cap below is ours
             with Image.open(path, formats=FORMATS) as picture:
-                width, height = picture.size
-                if width * height > MAX_PIXELS:
-                    raise PictureError(
-                        f"the picture has {width} x {height} pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels"
-                    )
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise PictureError(_TOO_LARGE)
                 return np.asarray(_as_seen(ImageOps.exif_transpose(picture)))
     except UnidentifiedImageError:
         raise PictureError(f"this is not a picture that can be read; send one of {', '.join(FORMATS)}") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise PictureError(f"the file cannot be opened: {error.strerror}") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"the picture is too large: {error}") from error
+    except Image.DecompressionBombError:
+        raise PictureError(_TOO_LARGE) from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         if isinstance(error, PictureError):
             raise

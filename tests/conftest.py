@@ -1,0 +1,79 @@
+"""What several test files share: pipelines with both detectors, the app as it is served, and browsers."""
+
+import os
+import shutil
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+
+import app
+from face_expression import Pipeline, load_pipeline
+from face_expression.hub import DETECTOR_VARIABLE
+from tests.builders import SHARED
+
+YUNET_FILE = "face_detection_yunet_2026may.onnx"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def yunet_weights() -> Path:
+    """YuNet's weights from beside the checkout or from the Hub's cache; a test that needs them skips without."""
+    beside = SHARED / "models" / YUNET_FILE
+    if beside.is_file():
+        return beside
+    cached = huggingface_hub.try_to_load_from_cache("opencv/face_detection_yunet", YUNET_FILE)
+    if isinstance(cached, str):
+        return Path(cached)
+    pytest.skip(f"YuNet's weights are neither in {beside} nor in the Hub's cache; run `make app` once with a network")
+
+
+@pytest.fixture(scope="session")
+def yunet_pipeline(yunet_weights: Path) -> Pipeline:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
+        return load_pipeline(detector="yunet")
+
+
+@pytest.fixture(scope="session")
+def haar_pipeline() -> Pipeline:
+    return load_pipeline(detector="haar")
+
+
+@pytest.fixture(params=["yunet", "haar"])
+def pipeline(request) -> Pipeline:
+    """The pipeline with each of the two detectors."""
+    return request.getfixturevalue(f"{request.param}_pipeline")
+
+
+@pytest.fixture(scope="session")
+def ferplus() -> Path:
+    """The FER+ data beside the checkout; a test that needs it skips without."""
+    folder = SHARED / "data" / "ferplus"
+    if not folder.is_dir():
+        pytest.skip(f"needs the data set in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """An installed Chromium. Without one, browser tests skip on a person's machine and fail in CI."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    message = f"no Chromium found (looked for {', '.join(BROWSERS)}); on Debian: apt install chromium"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
+    """The app on a free port with uploads cleaned every second: (address, folder of Gradio's files)."""
+    folder = tmp_path_factory.mktemp("gradio")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        page = app.build_app(yunet_pipeline, cleaning_interval_s=1)
+        app.launch(page, prevent_thread_lock=True, quiet=True)
+        yield page.local_url, folder
+        page.close()

@@ -1,0 +1,52 @@
+"""Who may import what, read from the sources: the house rules of the design."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.builders import REPOSITORY
+
+OURS = {"app", "face_expression", "data_tools", "train", "tests", "benchmarks"}
+ALLOWED = {
+    "app.py": {"face_expression"},
+    "face_expression": {"face_expression"},
+    "data_tools": {"face_expression", "data_tools"},
+    "train": {"face_expression", "train"},
+}
+NETWORK = {"huggingface_hub", "httpx", "requests", "urllib", "socket", "aiohttp", "http"}
+HEAVY = {"torch", "torchvision", "timm", "transformers", "datasets", "evaluate", "sklearn", "scipy"}
+
+
+def imported_packages(file: Path) -> set[str]:
+    packages = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            packages |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            packages.add(node.module.split(".")[0])
+    return packages
+
+
+def sources(part: str) -> list[Path]:
+    path = REPOSITORY / part
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("part", [part for part in ALLOWED if (REPOSITORY / part).exists()])
+def test_each_part_imports_only_what_it_may(part):
+    files = sources(part)
+    assert files
+    for file in files:
+        assert imported_packages(file) & OURS <= ALLOWED[part], file
+
+
+def test_the_core_and_the_app_need_nothing_heavy():
+    for file in [*sources("face_expression"), *sources("app.py")]:
+        assert not imported_packages(file) & HEAVY, file
+
+
+def test_only_hub_touches_the_network():
+    users = {file.name for file in sources("face_expression") if imported_packages(file) & NETWORK}
+    assert users == {"hub.py"}

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from face_expression.config import CropRule, CropSettings, InputSettings
+from face_expression.preprocess import (
+    CropRegion,
+    cut_crop,
+    region_of_detection,
+    require_rgb,
+    to_grey,
+    to_model_input,
+    whole_image_region,
+)
+
+CROP = CropSettings(size_px=48, border="replicate", level_eyes=True)
+GREY_INPUT = InputSettings(
+    size_px=96, channels=1, grey_weights=(0.299, 0.587, 0.114), mean=(0.5,), std=(0.25,), resize="bilinear"
+)
+COLOR_INPUT = InputSettings(
+    size_px=48, channels=3, grey_weights=(0.299, 0.587, 0.114), mean=(0, 0, 0), std=(1, 1, 1), resize="bilinear"
+)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_of_the_crops_size_is_its_own_crop(noise, channels):
+    image = noise if channels == 3 else noise[..., 0]
+    np.testing.assert_array_equal(cut_crop(image, whole_image_region(48, 48), CROP), image)
+
+
+def test_a_large_face_is_averaged_not_sampled():
+    stripes = np.zeros((480, 480), np.uint8)
+    stripes[:, ::2] = 200
+    crop = cut_crop(stripes, whole_image_region(480, 480), CROP)
+    assert abs(crop.astype(int) - 100).max() <= 25
+
+
+@pytest.mark.parametrize("side", [1.0, 47.0, 49.0, 385.0, 5000.0])
+def test_any_side_gives_the_crops_size(noise, side):
+    assert cut_crop(noise, CropRegion(10, 10, side, 7.0), CROP).shape == (48, 48, 3)
+
+
+def test_beyond_the_frame_the_border_is_repeated():
+    image = np.full((10, 10), 90, np.uint8)
+    np.testing.assert_array_equal(cut_crop(image, CropRegion(0, 0, 48, 0), CROP), 90)
+
+
+def test_eyes_are_levelled():
+    image = np.zeros((200, 200), np.uint8)
+    landmarks = ((70.0, 80.0), (130.0, 110.0), (95.0, 120.0), (80.0, 140.0), (110.0, 155.0))
+    for x, y in landmarks[:2]:
+        image[int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5] = 255
+    region = region_of_detection((50, 50, 150, 170), landmarks, CropRule(scale=1.2, shift_x=0, shift_y=0), CROP)
+    assert region.angle_deg == pytest.approx(26.57, abs=0.01)
+    rows, columns = np.nonzero(cut_crop(image, region, CROP) > 128)
+    left, right = rows[columns < 24], rows[columns >= 24]
+    assert len(left) and len(right)
+    assert abs(left.mean() - right.mean()) < 1
+
+
+@pytest.mark.parametrize(
+    ("box", "rule", "expected"),
+    [
+        ((0, 0, 100, 100), (1.0, 0.0, 0.0), (50, 50, 100)),
+        ((0, 0, 50, 200), (1.5, 0.0, 0.0), (25, 100, 150)),
+        ((0, 0, 100, 100), (1.0, 0.1, -0.2), (60, 30, 100)),
+        ((7, 7, 7, 7), (1.0, 0.0, 0.0), (7, 7, 1)),
+    ],
+)
+def test_region_follows_the_rule(box, rule, expected):
+    region = region_of_detection(box, None, CropRule(scale=rule[0], shift_x=rule[1], shift_y=rule[2]), CROP)
+    assert (region.center_x, region.center_y, region.side_px) == pytest.approx(expected)
+    assert region.angle_deg == 0
+
+
+def test_eyes_of_a_profile_do_not_turn_the_crop():
+    landmarks = ((50.0, 50.0), (51.0, 70.0), (60.0, 60.0), (50.0, 80.0), (50.0, 80.0))
+    region = region_of_detection((0, 0, 100, 100), landmarks, CropRule(scale=1, shift_x=0, shift_y=0), CROP)
+    assert region.angle_deg == 0
+
+
+def test_grey_weighs_red_green_and_blue_in_that_order():
+    image = np.zeros((1, 3, 3), np.uint8)
+    image[0, 0, 0] = image[0, 1, 1] = image[0, 2, 2] = 200
+    np.testing.assert_allclose(to_grey(image, GREY_INPUT), [[59.8, 117.4, 22.8]], rtol=1e-5)
+
+
+def test_model_input_is_normalised_and_enlarged():
+    crop = np.full((48, 48), 255, np.uint8)
+    model_input = to_model_input(crop, GREY_INPUT)
+    assert model_input.shape == (1, 96, 96) and model_input.dtype == np.float32
+    np.testing.assert_allclose(model_input, 2.0)
+
+
+def test_color_networks_get_rgb_and_grey_is_repeated(noise):
+    np.testing.assert_allclose(to_model_input(noise, COLOR_INPUT), noise.transpose(2, 0, 1) / 255, rtol=1e-6)
+    grey = to_model_input(noise[..., 0], COLOR_INPUT)
+    np.testing.assert_array_equal(grey[0], grey[2])
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (np.zeros((4, 4), np.uint8), "uint8 (4, 4)"),
+        (np.zeros((4, 4, 4), np.uint8), "uint8 (4, 4, 4)"),
+        (np.zeros((4, 4, 3), np.float32), "float32 (4, 4, 3)"),
+        (np.zeros((0, 4, 3), np.uint8), "uint8 (0, 4, 3)"),
+        ([[0]], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_a_frame_of_another_kind_is_told_what_it_is(frame, told):
+    with pytest.raises(ValueError, match="RGB uint8") as error:
+        require_rgb(frame)
+    assert told in str(error.value)
