@@ -1,0 +1,271 @@
+"""The page as visitors use it: real Chromium, a fake camera that plays real faces, real uploads."""
+
+import os
+import re
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.builders import (
+    REPOSITORY,
+    calm_face,
+    happy_face,
+    happy_photo,
+    moving,
+    save,
+    scene,
+    write_y4m,
+)
+from tests.test_picture_file import make_bad_files, rotated_phone_photo
+
+SCREENSHOTS = REPOSITORY / "docs"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PATIENCE_MS = 20_000
+FRAMES_A_FACE = 60
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(playwright, browser_path, served_app):
+    """Opens the app in a browser of its own; `camera` is a video file that plays as the webcam."""
+    browsers = []
+
+    def open_in_new_browser(camera: Path | None = None, viewport=WIDE, color_scheme="light") -> Page:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        if camera is not None:
+            arguments += [
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-video-capture={camera}",
+            ]
+        browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
+        browsers.append(browser)
+        page = browser.new_page(viewport=viewport, color_scheme=color_scheme)
+        page.set_default_timeout(PATIENCE_MS)
+        page.foreign_requests = []
+        address = served_app[0]
+        page.on(
+            "request",
+            lambda request: (
+                page.foreign_requests.append(request.url)
+                if not request.url.startswith((address.rstrip("/"), "data:", "blob:"))
+                else None
+            ),
+        )
+        page.goto(address)
+        expect(page.get_by_role("heading", name="Live Emotion Detector")).to_be_visible(timeout=PATIENCE_MS)
+        return page
+
+    yield open_in_new_browser
+    for browser in browsers:
+        browser.close()
+
+
+def start_camera(page: Page) -> None:
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#live-camera button", has_text="Record").first.click()
+
+
+def headline(page: Page):
+    return page.locator("#live-headline span.md")
+
+
+def bars(page: Page) -> dict[str, int]:
+    """The confidence bars on the page, in percent."""
+    words = page.locator("#live-bars").inner_text().split()
+    return {name: int(value[:-1]) for name, value in zip(words, words[1:], strict=False) if value.endswith("%")}
+
+
+def watch(page: Page, seconds: float) -> list[dict[str, int]]:
+    """Complete sets of bars seen over a while."""
+    seen, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = bars(page)
+        if len(now) == 7:
+            seen.append(now)
+        page.wait_for_timeout(50)
+    return seen
+
+
+@contextmanager
+def picture_for_the_readme(page: Page, name: str, folder: Path):
+    """Take a screenshot after the block; into docs/ when UPDATE_SCREENSHOTS is set."""
+    yield
+    target = SCREENSHOTS if os.environ.get("UPDATE_SCREENSHOTS") else folder
+    page.screenshot(path=target / name)
+    assert (target / name).stat().st_size > 10_000
+
+
+def test_live_label_and_bars_follow_the_camera(open_page, tmp_path):
+    camera = write_y4m(
+        tmp_path / "camera.y4m", moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
+    )
+    page = open_page(camera)
+    expect(page.locator("#source")).to_contain_text("embedded in this program, face detector yunet")
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    with picture_for_the_readme(page, "live.png", tmp_path):
+        page.wait_for_timeout(700)
+    assert page.locator("#live-view img").get_attribute("src").startswith("data:image/jpeg;base64,")
+    expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    seen = watch(page, 5)
+    assert {frozenset(row) for row in seen} == {
+        frozenset(["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"])
+    }
+    assert all(96 <= sum(row.values()) <= 104 for row in seen)
+    assert max(row["happy"] for row in seen) > 80 and min(row["happy"] for row in seen) < 30
+    assert page.foreign_requests == []
+
+
+def test_the_picture_is_mirrored_and_its_text_is_not(open_page, tmp_path):
+    """A face on the left of the camera's picture appears on the right, as in a mirror, with its tag to be read."""
+    camera = write_y4m(tmp_path / "camera.y4m", [scene([(happy_face(), 20, 100, 280)])] * 20)
+    page = open_page(camera)
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    pixels = page.evaluate(
+        """async () => {
+            const image = document.querySelector('#live-view img'); await image.decode();
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);
+            return [canvas.width, canvas.height, ...context.getImageData(0, 0, canvas.width, canvas.height).data];
+        }"""
+    )
+    width, height = pixels[:2]
+    shown = np.array(pixels[2:], np.uint8).reshape(height, width, 4)[..., :3].astype(int)
+    assert width <= 640 and height <= 480
+    colored = np.abs(shown - 110).max(axis=2) > 25
+    assert colored[:, width // 2 :].mean() > 3 * colored[:, : width // 2].mean()
+
+
+def test_two_visitors_do_not_share_what_is_smoothed(open_page, tmp_path):
+    happy = open_page(write_y4m(tmp_path / "happy.y4m", moving(happy_face(), 40)))
+    calm = open_page(write_y4m(tmp_path / "calm.y4m", moving(calm_face(), 40)))
+    for page in (happy, calm):
+        start_camera(page)
+    expect(headline(happy)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    expect(headline(calm)).not_to_contain_text("Press the camera", timeout=PATIENCE_MS)
+    happy.wait_for_timeout(1000)
+    for _ in range(4):
+        assert min(row["happy"] for row in watch(happy, 1)) > 80
+        assert max(row["happy"] for row in watch(calm, 1)) < 30
+
+
+def test_nothing_to_see(open_page, tmp_path):
+    page = open_page(write_y4m(tmp_path / "camera.y4m", [scene([])] * 10))
+    start_camera(page)
+    expect(headline(page)).to_have_text("No face in view.", timeout=PATIENCE_MS)
+
+
+def test_the_page_fits_a_phone(open_page, tmp_path):
+    page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)), viewport=NARROW)
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    with picture_for_the_readme(page, "phone.png", tmp_path):
+        page.wait_for_timeout(700)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+def open_photo_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Photo").click()
+    expect(page.get_by_text("Examples", exact=True)).to_be_visible()
+
+
+def upload(page: Page, path: Path) -> None:
+    clear = page.locator("#photo-upload button[aria-label='Clear'], #photo-upload button[aria-label='Remove Image']")
+    if clear.count():
+        clear.first.click()
+        expect(page.locator("#photo-summary")).to_have_text("")
+    page.locator("#photo-upload input[type=file]").set_input_files(path)
+
+
+def test_every_face_of_a_photo_has_a_number_and_bars(open_page, tmp_path):
+    photo = scene(
+        [(happy_face(), 40, 100, 300), (calm_face(), 380, 60, 400), (happy_face(), 800, 150, 260)],
+        width=1100,
+        height=520,
+    )
+    page = open_page()
+    open_photo_tab(page)
+    upload(page, save(photo, tmp_path / "three.jpg"))
+    expect(page.locator("#photo-summary")).to_contain_text("3 faces")
+    cards = page.locator(".face-card")
+    expect(cards).to_have_count(3)
+    texts = [card.inner_text() for card in cards.all()]
+    for number, text in enumerate(texts, start=1):
+        assert text.startswith(f"{number}.") and len(re.findall(r"\d+%", text)) >= 7
+    assert sum("looks happy" in text for text in texts) == 2
+    with picture_for_the_readme(page, "photo.png", tmp_path):
+        page.wait_for_timeout(500)
+
+
+def test_examples_need_no_network(open_page):
+    page = open_page()
+    open_photo_tab(page)
+    page.locator(".gallery-item, .gallery button, table button").first.click()
+    expect(page.locator(".face-card").first).to_contain_text("happy")
+    assert page.foreign_requests == []
+
+
+def test_odd_photos_are_read_as_people_see_them(open_page, tmp_path):
+    alpha = np.dstack([happy_photo(), np.full((512, 512), 255, np.uint8)])
+    grey = happy_photo().mean(axis=2).astype(np.uint8)
+    rotated_phone_photo(tmp_path / "phone.jpg")
+    large = Image.fromarray(happy_photo()).resize((4000, 3000))
+    large.save(tmp_path / "large.jpg")
+    Image.new("RGB", (1, 1)).save(tmp_path / "pixel.png")
+    page = open_page()
+    open_photo_tab(page)
+    for path, words in [
+        (save(alpha, tmp_path / "alpha.png"), "One face"),
+        (save(grey, tmp_path / "grey.png"), "One face"),
+        (tmp_path / "phone.jpg", "One face"),
+        (tmp_path / "large.jpg", "One face"),
+        (tmp_path / "pixel.png", "No face was found"),
+    ]:
+        upload(page, path)
+        expect(page.locator("#photo-summary")).to_contain_text(words)
+
+
+def test_bad_files_are_answered_and_the_app_goes_on(open_page, tmp_path):
+    page = open_page()
+    open_photo_tab(page)
+    bad = make_bad_files(tmp_path)
+    for name in ("truncated.jpg", "empty.jpg", "text.jpg", "huge.png"):
+        upload(page, tmp_path / name)
+        expect(page.locator("#photo-summary")).to_contain_text("This file cannot be used")
+        expect(page.locator("#photo-summary")).to_contain_text(bad[name])
+        assert page.locator(".face-card").count() == 0
+    upload(page, save(happy_photo(), tmp_path / "fine.png"))
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+
+
+def test_nothing_that_was_shown_is_kept(open_page, served_app, tmp_path):
+    folder = served_app[1]
+    page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)))
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    open_photo_tab(page)
+    upload(page, save(happy_photo(), tmp_path / "private.png"))
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    assert list(folder.rglob("private*"))
+    deadline = time.monotonic() + 15
+    examples = {"astronaut.jpg", "grace_hopper.jpg"}
+    while (kept := {file.name for file in folder.rglob("*") if file.is_file()} - examples) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.2)
+    assert kept == set()
+    assert page.request.get(served_app[0].rstrip("/") + "/gradio_api/runs").status == 404
