@@ -184,7 +184,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     port = os.environ.get("PORT")
-    page = build_app(load_pipeline())
+    # One thread for each visitor's frame: two visitors then share two cores without waiting for each other.
+    page = build_app(load_pipeline(threads=1))
     launch(page, server_name=os.environ.get("HOST") or None, server_port=int(port) if port else None)
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def headline(page: Page):
 def bars(page: Page) -> dict[str, int]:
     """The confidence bars on the page, in percent."""
     words = page.locator("#live-bars").inner_text().split()
-    return {name: int(value[:-1]) for name, value in zip(words, words[1:], strict=False) if value.endswith("%")}
+    return {name: int(value[:-1]) for name, value in pairwise(words) if value.endswith("%")}
 
 
 def watch(page: Page, seconds: float) -> list[dict[str, int]]:

@@ -49,7 +49,7 @@ def finetune(
         revision=revision,
         output=output,
         architecture=model,
-        model_args=json.loads(model_args),
+        model_args=_json_object(model_args),
         preprocessing=read_preprocessing(PREPROCESSING),
         epochs=epochs,
         batch_size=batch_size,
@@ -61,6 +61,16 @@ def finetune(
         resume=resume,
     )
     typer.echo(f"checkpoint: {final}")
+
+
+def _json_object(text: str) -> dict:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"--model-args is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter("--model-args must be a JSON object")
+    return value
 
 
 @app.command()

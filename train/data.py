@@ -87,7 +87,7 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
             loaded = datasets.load_dataset("parquet", data_dir=data, split=split)
         else:
             loaded = datasets.load_dataset(data, split=split, revision=revision)
-    except (ValueError, FileNotFoundError, datasets.exceptions.DatasetNotFoundError) as error:
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}") from error
     if "image" not in loaded.column_names or not {"label", "votes"} & set(loaded.column_names):
         raise SystemExit(

@@ -152,7 +152,6 @@ def finetune(
             num_train_epochs=epochs,
             per_device_train_batch_size=batch_size,
             per_device_eval_batch_size=256,
-            dataloader_drop_last=True,
             dataloader_num_workers=workers,
             dataloader_persistent_workers=workers > 0,
             lr_scheduler_type="cosine",

@@ -1,0 +1,102 @@
+"""Latency of each step of the pipeline, in ms: `python -m benchmarks.latency`.
+
+Each figure is the p50 and p95 over repeated calls on one 640x480 frame with 0, 1 or 5 faces, with OpenCV and ONNX
+Runtime held to the same number of threads. The frames are made of portraits that lie in this repository.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+
+from face_expression import Pipeline, load_pipeline, read_picture
+from face_expression.preprocess import cut_crop, region_of_detection, to_model_input
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+# Left, top and side of the squares that hold a face, for each number of faces.
+PLACES = {
+    0: [],
+    1: [(140, 60, 360)],
+    5: [(0, 0, 210), (215, 0, 210), (430, 0, 210), (80, 240, 230), (340, 240, 230)],
+}
+
+
+def make_frame(places: list[tuple[int, int, int]]) -> np.ndarray:
+    """A grey 640x480 frame with the same portrait at each place."""
+    portrait = read_picture(EXAMPLES / "astronaut.jpg")[20:220, 125:325]
+    frame = np.full((480, 640, 3), 110, np.uint8)
+    for left, top, side in places:
+        frame[top : top + side, left : left + side] = cv2.resize(portrait, (side, side))
+    return frame
+
+
+def time_calls(call: Callable[[], object], repeats: int) -> dict[str, float]:
+    """p50 and p95 of a call in ms, after a warm-up of a tenth of the repeats."""
+    for _ in range(max(3, repeats // 10)):
+        call()
+    times_ms = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times_ms.append((time.perf_counter() - start) * 1000)
+    p50, p95 = np.percentile(times_ms, (50, 95))
+    return {"p50_ms": round(float(p50), 2), "p95_ms": round(float(p95), 2)}
+
+
+def measure_frame(pipeline: Pipeline, frame: np.ndarray, repeats: int) -> dict[str, dict[str, float]]:
+    """Every step on one frame."""
+    settings = pipeline.config.preprocessing
+    detections = pipeline.detector.detect(frame)
+    regions = [
+        region_of_detection(detection.box, detection.landmarks, pipeline.detector.crop_rule, settings.crop)
+        for detection in detections
+    ]
+
+    def crop() -> list[np.ndarray]:
+        return [to_model_input(cut_crop(frame, region, settings.crop), settings.input) for region in regions]
+
+    inputs = np.stack(crop()) if regions else np.zeros((0, *pipeline.model_inputs([]).shape[1:]), np.float32)
+    return {
+        "detect": time_calls(lambda: pipeline.detector.detect(frame), repeats),
+        "crop": time_calls(crop, repeats),
+        "classify": time_calls(lambda: pipeline.classifier.probabilities(inputs), repeats),
+        "analyze": time_calls(lambda: pipeline.analyze(frame), repeats),
+    }
+
+
+def main(
+    repeats: Annotated[int, typer.Option(min=10, help="Calls for each figure.")] = 200,
+    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/latency.json"),
+    detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet where it can be had.")] = None,
+) -> None:
+    """Measure, print a table, write JSON."""
+    rows = []
+    for threads in (1, 2):
+        cv2.setNumThreads(threads)
+        pipeline = load_pipeline(detector=detector, threads=threads)
+        for faces, places in PLACES.items():
+            frame = make_frame(places)
+            found = len(pipeline.analyze(frame))
+            if found != faces:
+                raise SystemExit(f"the {pipeline.detector.name} detector found {found} faces in the frame of {faces}")
+            rows.append({"threads": threads, "faces": faces, **measure_frame(pipeline, frame, repeats)})
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+    typer.echo(f"{machine}; {pipeline.source}; 640x480; p50 / p95 in ms of {repeats} calls\n")
+    steps = ("detect", "crop", "classify", "analyze")
+    typer.echo("| threads | faces | " + " | ".join(steps) + " |\n|---|---|" + "---|" * len(steps))
+    for row in rows:
+        figures = (f"{row[step]['p50_ms']:.1f} / {row[step]['p95_ms']:.1f}" for step in steps)
+        typer.echo(f"| {row['threads']} | {row['faces']} | " + " | ".join(figures) + " |")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"machine": machine, "source": pipeline.source, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,243 @@
+"""The training loop as people run it: a tiny data set, a few steps, a kill, a resume, a bundle, its figures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import datasets
+import numpy as np
+import pytest
+import timm
+import torch
+
+from face_expression import LABEL_NAMES, load_pipeline
+from face_expression.config import read_bundle_config
+from face_expression.hub import EMBEDDED_BUNDLE, open_bundle
+from tests.builders import REPOSITORY
+
+TINY = ["--model-args", '{"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1]}', "--workers", "0", "--batch-size", "8"]
+
+
+def train(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "train", *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        **options,
+    )
+
+
+def make_rows(count: int, seed: int) -> dict:
+    """Faces that a network can learn in seconds: the darker, the angrier; the brighter, the more neutral."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 7, count)
+    images = [np.clip(rng.normal(20 + 35 * label, 8, (48, 48)), 0, 255).astype(np.uint8) for label in labels]
+    votes = []
+    for label in labels:
+        row = [0] * 10
+        row[label] += 8
+        row[(label + 1) % 7] += 1
+        row[8] += 1
+        votes.append(row)
+    votes[0] = [0, 0, 0, 0, 0, 0, 2, 0, 8, 0]
+    votes[1] = None
+    return {"image": images, "label": labels.tolist(), "votes": votes, "fer2013_row": list(range(count))}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=list(LABEL_NAMES)),
+            "votes": datasets.List(datasets.Value("int8")),
+            "fer2013_row": datasets.Value("int32"),
+        }
+    )
+    for seed, (split, count) in enumerate({"train": 160, "validation": 60, "test": 60}.items()):
+        rows = datasets.Dataset.from_dict(make_rows(count, seed), features=features)
+        rows.to_parquet(folder / f"{split}.parquet")
+    (folder / "conditions.csv").write_text(
+        "fer2013_row,occluded,pose_over_30,pose_over_45,ran_test\n"
+        + "".join(f"{row},{row % 2},0,0,1\n" for row in range(50))
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """A run that is killed after its first checkpoint and then resumed: (folder, output of the resumed part)."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    arguments = ["finetune", "--data", data, "--output", folder, "--epochs", 6, *TINY]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *map(str, arguments)],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("checkpoint-*/ema/model.safetensors")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "final").exists()
+    resumed = train(*arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    return folder, resumed
+
+
+@pytest.fixture(scope="module")
+def bundle(data, run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    result = train("export", run[0] / "final", "--data", data, "--bundle", folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_a_killed_run_goes_on_where_it_was(run):
+    folder, resumed = run
+    history = json.loads((folder / "final" / "training.json").read_text())["history"]
+    assert [round(entry["epoch"]) for entry in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["eval_loss"] < history[0]["eval_loss"]
+    assert json.loads((folder / "final" / "training.json").read_text())["train_rows"] == 158
+    assert f"checkpoint: {folder / 'final'}" in resumed.stdout
+
+
+def test_a_finished_run_is_not_overwritten_by_accident(data, run):
+    again = train("finetune", "--data", data, "--output", run[0], *TINY)
+    assert again.returncode == 1 and "--resume" in again.stderr
+
+
+def test_plain_timm_builds_and_loads_the_network(run):
+    from safetensors.torch import load_file
+
+    config = json.loads((run[0] / "final" / "config.json").read_text())
+    network = timm.create_model(config["architecture"], num_classes=config["num_classes"], **config["model_args"])
+    weights = load_file(run[0] / "final" / "model.safetensors")
+    network.load_state_dict({name.removeprefix("timm_model."): value for name, value in weights.items()})
+
+
+def test_the_bundle_says_what_pytorch_says(bundle, run):
+    from transformers import TimmWrapperForImageClassification
+
+    opened = open_bundle(bundle, "exported")
+    pipeline = load_pipeline(str(bundle), detector="haar")
+    crops = list(np.random.default_rng(5).integers(0, 256, (9, 48, 48), np.uint8))
+    inputs = pipeline.model_inputs(crops)
+    network = TimmWrapperForImageClassification.from_pretrained(run[0] / "final").eval()
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(inputs)).logits
+    expected = (logits / opened.config.temperature).softmax(1).numpy()
+    np.testing.assert_allclose(pipeline.classify(crops), expected, atol=1e-4)
+    logits, features = pipeline.classifier.run(inputs)
+    assert logits.shape == (9, 7) and features.shape == (9, 16)
+
+
+def test_the_app_takes_the_bundle(bundle):
+    pipeline = load_pipeline(str(bundle), detector="haar")
+    dark, bright = pipeline.classify([np.full((48, 48), 20, np.uint8), np.full((48, 48), 230, np.uint8)])
+    assert dark[0] > bright[0] and bright[6] > dark[6]
+
+
+def test_evaluate_writes_every_protocol_with_n(bundle, data):
+    result = train("evaluate", "--data", data, "--bundle", bundle)
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads((bundle / "metrics.json").read_text())
+    protocols = metrics["protocols"]
+    assert {name: row["n"] for name, row in protocols.items()} == {
+        "fer2013": 60,
+        "ferplus-majority-7": 58,
+        "ferplus-majority-7/ran_test": 48,
+        "ferplus-majority-7/occluded": 24,
+        "ferplus-votes": 59,
+    }
+    majority = protocols["ferplus-majority-7"]
+    assert majority["accuracy"] == pytest.approx(np.trace(majority["confusion"]) / 58)
+    low, high = majority["accuracy_interval_95"]
+    assert low <= majority["accuracy"] <= high
+    assert 0 <= protocols["ferplus-votes"]["kl_divergence"] < protocols["ferplus-votes"]["cross_entropy"]
+    assert metrics["bundle"]["model_sha256"] == read_bundle_config(bundle / "config.json").model_sha256
+
+
+def test_the_card_is_filled_from_the_metrics(bundle, data, tmp_path):
+    train("evaluate", "--data", data, "--bundle", bundle)
+    card = tmp_path / "card.md"
+    card.write_text("before\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nafter\n")
+    assert train("card", "--bundle", bundle, "--path", card).returncode == 0
+    text = card.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    accuracy = json.loads((bundle / "metrics.json").read_text())["protocols"]["fer2013"]["accuracy"]
+    assert f"{accuracy:.1%}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["finetune", "--data", "no/such_folder_or_repo"], "cannot load the split 'train'"),
+        (["finetune", "--data", "{data}", "--resume"], "nothing to resume"),
+        (["finetune", "--data", "{data}", "--model", "resnet17"], "timm cannot build 'resnet17'"),
+        (["finetune", "--data", "{data}", "--model-args", "{nonsense"], "not JSON"),
+        (["export", "{data}", "--data", "{data}"], "holds no checkpoint"),
+        (["evaluate", "--data", "{data}", "--split", "exam"], "cannot load the split 'exam'"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(data, tmp_path, arguments, words):
+    output = ["--output", tmp_path / "run"] if arguments[0] == "finetune" else []
+    filled = [argument.replace("{data}", str(data)) for argument in arguments]
+    result = train(*filled, *output)
+    assert result.returncode != 0
+    assert words in " ".join(result.stderr.split()) and "Traceback" not in result.stderr
+
+
+def test_other_labels_and_missing_columns_are_told_before_training(data, tmp_path):
+    rows = datasets.load_dataset("parquet", data_dir=str(data), split="train")
+    for change, words in [
+        (lambda rows: rows.remove_columns(["label", "votes"]), "at least one of 'label' and 'votes'"),
+        (lambda rows: rows.cast_column("label", datasets.ClassLabel(names=list("gfedcba"))), "in that order"),
+    ]:
+        change(rows).to_parquet(tmp_path / "train.parquet")
+        result = train("finetune", "--data", tmp_path, "--output", tmp_path / "run")
+        assert result.returncode == 1 and words in result.stderr
+
+
+def test_the_embedded_bundle_was_evaluated_and_is_good_enough():
+    opened = open_bundle(EMBEDDED_BUNDLE, "embedded")
+    assert sum(file.stat().st_size for file in EMBEDDED_BUNDLE.iterdir()) <= 10_000_000
+    metrics = json.loads((EMBEDDED_BUNDLE / "metrics.json").read_text())
+    assert metrics["bundle"]["model_sha256"] == opened.config.model_sha256
+    assert metrics["data"] == {"name": "ferplus", "revision": None, "split": "test", "rows": 3589}
+    assert metrics["protocols"]["ferplus-majority-7"]["accuracy"] >= 0.75
+    assert metrics["protocols"]["ferplus-majority-7"]["n"] == 3349
+
+
+def test_the_figures_of_the_embedded_bundle_can_be_measured_again(ferplus, tmp_path):
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    for name in ("model.onnx", "config.json"):
+        (folder / name).write_bytes((EMBEDDED_BUNDLE / name).read_bytes())
+    result = train("evaluate", "--data", ferplus, "--bundle", folder)
+    assert result.returncode == 0, result.stderr
+    again, written = (
+        json.loads((place / "metrics.json").read_text())["protocols"] for place in (folder, EMBEDDED_BUNDLE)
+    )
+    assert again.keys() == written.keys()
+    for name, row in written.items():
+        assert again[name]["n"] == row["n"]
+        for figure in ("accuracy", "cross_entropy"):
+            if figure in row:
+                assert again[name][figure] == pytest.approx(row[figure], abs=0.003)
+
+
+def test_the_model_card_is_true(tmp_path):
+    card = tmp_path / "card.md"
+    card.write_text((REPOSITORY / "model_card.md").read_text())
+    assert train("card", "--path", card).returncode == 0
+    assert card.read_text() == (REPOSITORY / "model_card.md").read_text()
