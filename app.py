@@ -1,14 +1,20 @@
 """The page: a live webcam and a photo tab around `face_expression`. Run `python app.py`, or `make app`."""
 
+import asyncio
 import base64
+import contextlib
 import logging
 import os
+import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 from gradio.components.image import ImageData
+from starlette.responses import Response
+from starlette.routing import Route
 
 from face_expression import (
     Face,
@@ -29,6 +35,9 @@ LIVE_LIMIT_S = 900
 FRAME_INTERVAL_S = 0.1
 CLEANING_INTERVAL_S = 60
 MAX_UPLOAD = "30mb"
+MAX_FRAME_PX = 1280
+# Endpoints of Gradio that this page does not use and that would write what a visitor shows to disk for good.
+CLOSED_ENDPOINTS = ("/gradio_api/deep_link", "/gradio_api/process_recording")
 
 TITLE = """# Live Emotion Detector
 What does the *expression* on a face look like?
@@ -37,11 +46,16 @@ NOTICE = """
 **What this is, and what it is not.** The program names the look of an expression; it cannot tell what somebody feels,
 thinks or intends, and it is often wrong. Do not use it to judge people. Inferring emotions at workplaces and in schools
 is prohibited in the European Union (AI Act, Art. 5(1)(f)), and people shown to such a system must be told
-(Art. 50(3)): tell everybody in the picture. **What you show is not kept**: frames of the camera stay in memory and are
-gone with the answer; an uploaded photo is deleted from the server within a few minutes. Nobody is recognised.
+(Art. 50(3)): tell everybody in the picture. **What you show is not kept**: frames of the camera are never written to
+disk, and the last one is forgotten when you leave the page; an uploaded photo is deleted within a few minutes. Nobody
+is recognised.
 """
-LIVE_HINT = "Press the camera, allow it, then press **Record**. Light from the front works best."
+LIVE_HINT = (
+    "Press the camera, allow it, then press **Record**. Light from the front works best. "
+    f"A session lasts {LIVE_LIMIT_S // 60} minutes at most; then press Record again."
+)
 NO_FACE = "No face in view."
+FRAME_TOO_LARGE = f"The camera's picture is too large; at most {MAX_FRAME_PX} pixels a side are taken."
 CSS = """
 #live-camera video, #live-view img, #photo-upload img, #photo-result img {max-height: 62vh}
 .face-card {max-width: 420px}
@@ -61,8 +75,22 @@ def picture_in_answer(value: np.ndarray | None) -> ImageData | None:
 
 
 def face_bars(face: Face, label_names: tuple[str, ...]) -> dict[str, float]:
-    """A face's probabilities as `gr.Label` takes them."""
-    return dict(zip(label_names, face.probabilities.tolist(), strict=True))
+    """A face's probabilities as `gr.Label` takes them; it rounds, and nothing here is certain, so 99 % is the most."""
+    return {name: min(float(value), 0.99) for name, value in zip(label_names, face.probabilities, strict=True)}
+
+
+def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
+    """Delete what lies in a folder and is older than `age_s`: files, except `keep`, and empty folders.
+
+    Gradio's `delete_cache` knows only complete uploads of the running process; this also takes broken-off uploads and
+    those of a process that was killed.
+    """
+    for path in sorted(folder.rglob("*"), reverse=True):
+        # OSError: a folder that is not empty, or a file that Gradio has just deleted itself.
+        with contextlib.suppress(OSError):
+            if str(path) not in keep and time.time() - path.stat().st_mtime > age_s:
+                remove = path.rmdir if path.is_dir() else path.unlink
+                remove()
 
 
 def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVAL_S) -> gr.Blocks:
@@ -77,6 +105,8 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
     def on_frame(frame: np.ndarray | None, state: TrackerState | None):
         if frame is None:
             return None, LIVE_HINT, {}, None
+        if max(frame.shape[:2]) > MAX_FRAME_PX:
+            return None, FRAME_TOO_LARGE, {}, state
         faces, state = pipeline.track(frame, state, time.monotonic())
         drawn = annotate(frame, faces, labels)
         if not faces:
@@ -94,7 +124,12 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
         if not faces:
             return picture, "No face was found. A larger, well-lit face seen from the front works best.", []
         count = "One face" if len(faces) == 1 else f"{len(faces)} faces, the largest first"
-        return annotate(picture, faces, labels, numbered=True, bars=False), f"**{count}**", faces
+        told = [(face_summary(face), face_bars(face, labels)) for face in faces]
+        return annotate(picture, faces, labels, numbered=True, bars=False), f"**{count}**", told
+
+    def forget(request: gr.Request) -> None:
+        """Drop what Gradio remembers of a visitor who leaves: the last values of all components, pictures included."""
+        page.app.state_holder.session_data.pop(request.session_hash, None)
 
     with gr.Blocks(
         title="Live Emotion Detector",
@@ -150,18 +185,19 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
             summary = gr.Markdown(elem_id="photo-summary")
 
             @gr.render(inputs=found, concurrency_limit=LIVE_VISITORS)
-            def show_faces(faces: list[Face]) -> None:
+            def show_faces(told: list[tuple[str, dict[str, float]]]) -> None:
                 with gr.Row():
-                    for number, face in enumerate(faces, start=1):
+                    for number, (sentence, face_values) in enumerate(told, start=1):
                         with gr.Column(min_width=260, elem_classes="face-card"):
-                            gr.Markdown(f"**{number}.** {face_summary(face)}")
-                            gr.Label(face_bars(face, labels), label=f"Face {number}", show_heading=False)
+                            gr.Markdown(f"**{number}.** {sentence}")
+                            gr.Label(face_values, label=f"Face {number}", show_heading=False)
 
-            photo.change(on_photo, photo, [result, summary, found], concurrency_limit=4, api_visibility="private")
+            photo.change(on_photo, photo, [result, summary, found], concurrency_limit=2, api_visibility="private")
             gr.Examples(sorted(str(path) for path in EXAMPLES.glob("*.jpg")), photo, label="Examples")
         # Set on the components and not in subclasses, for which Gradio would write an app.pyi beside this file.
         photo.preprocess = uploaded_path
         view.postprocess = result.postprocess = picture_in_answer
+        page.unload(forget)
         gr.Markdown(NOTICE)
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
     return page
@@ -169,12 +205,33 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
 
 def launch(page: gr.Blocks, **options) -> None:
     """Serve a page of `build_app` with this project's settings; `options` go to `gr.Blocks.launch`."""
+
+    @contextlib.asynccontextmanager
+    async def sweeping(_) -> AsyncIterator[None]:
+        async def sweep_for_ever() -> None:
+            interval_s, _ = page.delete_cache
+            keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
+            while True:
+                await asyncio.to_thread(sweep, Path(page.GRADIO_CACHE), interval_s, keep)
+                await asyncio.sleep(interval_s)
+
+        task = asyncio.create_task(sweep_for_ever())
+        yield
+        task.cancel()
+
+    def closed(_) -> Response:
+        return Response("not offered here", status_code=404)
+
     page.launch(
         run_history=False,
         max_file_size=MAX_UPLOAD,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css=CSS,
         footer_links=["gradio", "settings"],
+        app_kwargs={
+            "lifespan": sweeping,
+            "routes": [Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS],
+        },
         **options,
     )
 
@@ -184,7 +241,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     port = os.environ.get("PORT")
-    # One thread for each visitor's frame: two visitors then share two cores without waiting for each other.
+    # A folder of this app's own, since everything old in it is swept away.
+    files = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / "live-emotion-detector"
+    os.environ["GRADIO_TEMP_DIR"] = str(files)
+    # The network takes about a millisecond; more threads for one visitor's frame would only be in the others' way.
     page = build_app(load_pipeline(threads=1))
     launch(page, server_name=os.environ.get("HOST") or None, server_port=int(port) if port else None)
 

@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 from face_expression.pipeline import Face
 
 UNSURE = "not sure"
-# A hue for each expression in the order of the labels (Okabe and Ito's palette, told apart by colour-blind eyes too).
-_COLORS = ("#d55e00", "#7fa650", "#9d6fc4", "#e0a100", "#0072b2", "#d6629c", "#4aa8a0")
-_UNSURE_COLOR = "#8a8f98"
+# A hue for each expression in the order of the labels, and grey; each at least 4.5:1 against the white of the tags.
+_COLORS = ("#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73")
+_UNSURE_COLOR = "#686d76"
 _INK = "#ffffff"
 _PANEL = (17, 20, 26, 185)
 _MAX_PANELS = 6

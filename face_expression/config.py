@@ -65,11 +65,17 @@ class HaarSettings(_Settings):
 
 
 class CropSettings(_Settings):
-    """How a crop is cut: its size, what fills it beyond the frame, whether the eyes' line is levelled."""
+    """How a crop is cut: its size, what fills it beyond the frame, whether the eyes' line is levelled.
+
+    A region is sampled on a grid that is an integer number of times finer than the crop, `max_oversampling` at most; a
+    still larger one is shrunk first. An eyes' line steeper than `max_levelling_deg` is not levelled.
+    """
 
     size_px: PositiveInt
     border: Literal["replicate", "reflect_101"]
     level_eyes: bool
+    max_levelling_deg: PositiveFloat
+    max_oversampling: PositiveInt
 
 
 class InputSettings(_Settings):

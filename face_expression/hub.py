@@ -1,6 +1,6 @@
 """The only core file that touches the network: bundles and detector weights, Hub -> cache -> what is embedded.
 
-Nothing here waits longer than `DEADLINE_S`, and nothing that is downloaded is used before its sha256 is checked.
+No question to the Hub waits longer than `DEADLINE_S`; no network or weights are used before their sha256 is checked.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,12 @@ EMBEDDED_BUNDLE = Path(__file__).parent / "bundle"
 MODEL_VARIABLE = "FACE_EXPRESSION_MODEL"
 DETECTOR_VARIABLE = "FACE_EXPRESSION_DETECTOR"
 DEADLINE_S = 5.0
+RETRY_PAUSE_S = 0.5
 _BUNDLE_FILES = ["config.json", "model.onnx", "metrics.json"]
+
+
+class DamagedError(BundleError):
+    """A file whose bytes are not the ones that were published."""
 
 
 @dataclass(frozen=True)
@@ -49,25 +55,23 @@ def open_bundle(folder: Path, source: str) -> Bundle:
     if not bundle.model.is_file():
         raise BundleError(f"{bundle.model}: missing")
     if (found := sha256_of(bundle.model)) != bundle.config.model_sha256:
-        raise BundleError(f"{bundle.model}: sha256 is {found}, config.json says {bundle.config.model_sha256}")
+        raise DamagedError(f"{bundle.model}: sha256 is {found}, config.json says {bundle.config.model_sha256}")
     return bundle
 
 
-def candidate_bundles(model: str | None) -> Iterator[Bundle]:
-    """Bundles to try, best first: the one asked for from a folder or the Hub, its cached copy, the embedded one.
+def candidate_bundles(model: str) -> Iterator[Bundle]:
+    """Where a bundle may be had, best first: a folder, or the Hub and then the cached copy.
 
-    A candidate that cannot be used is logged and left out; the embedded bundle always comes last.
+    A candidate that cannot be used is logged and left out.
 
     Args:
-        model: a folder, "user/repo" or "user/repo@revision"; None asks for the embedded bundle.
+        model: a folder, "user/repo" or "user/repo@revision".
     """
-    if model is not None:
-        for source, find in _ways_to_find(model):
-            try:
-                yield open_bundle(find(), source)
-            except BundleError as error:
-                log.warning("the model %s cannot be used: %s", source, error)
-    yield open_bundle(EMBEDDED_BUNDLE, "embedded in this program")
+    for source, find in _ways_to_find(model):
+        try:
+            yield open_bundle(find(), source)
+        except BundleError as error:
+            log.warning("the model %s cannot be used: %s", source, error)
 
 
 def _ways_to_find(model: str) -> list[tuple[str, Callable[[], Path]]]:
@@ -75,18 +79,23 @@ def _ways_to_find(model: str) -> list[tuple[str, Callable[[], Path]]]:
         return [(f"from the folder {model}", lambda: Path(model))]
     repo_id, _, revision = model.partition("@")
 
-    def download(*, local_files_only: bool) -> Path:
+    def download(**options) -> Path:
         return Path(
             huggingface_hub.snapshot_download(
-                repo_id,
-                revision=revision or None,
-                allow_patterns=_BUNDLE_FILES,
-                local_files_only=local_files_only,
+                repo_id, revision=revision or None, allow_patterns=_BUNDLE_FILES, **options
             )
         )
 
+    def download_undamaged() -> Path:
+        folder = download()
+        try:
+            open_bundle(folder, model)
+        except DamagedError:
+            return download(force_download=True)
+        return folder
+
     return [
-        (f"{model} from the Hub", lambda: _within_deadline(lambda: download(local_files_only=False))),
+        (f"{model} from the Hub", lambda: _within_deadline(download_undamaged)),
         (f"{model} from the cache", lambda: _within_deadline(lambda: download(local_files_only=True))),
     ]
 
@@ -136,15 +145,20 @@ def _download_first(repo_id: str, files: tuple[WeightFile, ...]) -> Path:
 def _within_deadline(find: Callable[[], Path]) -> Path:
     """Run `find` in a thread for at most DEADLINE_S; whatever goes wrong becomes a BundleError.
 
-    A download that takes longer goes on in the background and is in the cache at the next start.
+    While the Hub says that it is busy, `find` is tried again. A download that takes longer than the deadline goes on in
+    the background and is in the cache at the next start.
     """
     answers: queue.Queue = queue.Queue()
+    deadline = time.monotonic() + DEADLINE_S
 
     def work() -> None:
-        try:
-            answers.put(find())
-        except Exception as error:  # the Hub's client raises many kinds; every one means "not to be had", and is told
-            answers.put(BundleError(_in_one_line(error)))
+        while True:
+            try:
+                return answers.put(find())
+            except Exception as error:  # the Hub's client raises many kinds; each means "not to be had", and is told
+                if not _may_pass(error) or time.monotonic() + RETRY_PAUSE_S > deadline:
+                    return answers.put(BundleError(_in_one_line(error)))
+            time.sleep(RETRY_PAUSE_S)
 
     threading.Thread(target=work, daemon=True).start()
     try:
@@ -154,6 +168,16 @@ def _within_deadline(find: Callable[[], Path]) -> Path:
     if isinstance(answer, BundleError):
         raise answer
     return answer
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is the Hub saying that it is busy."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if response is not None and (response.status_code == 429 or response.status_code >= 500):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _in_one_line(error: BaseException) -> str:

@@ -1,6 +1,5 @@
 """Picture files and bytes: reading whatever people send safely, and writing JPEG."""
 
-import warnings
 from pathlib import Path
 
 import cv2
@@ -9,8 +8,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".bmp", ".gif")
-MAX_PIXELS = 100_000_000
-_TOO_LARGE = f"the picture is too large; the limit is {MAX_PIXELS // 1_000_000} megapixels"
+MAX_PIXELS = 50_000_000
+MAX_SIDE_PX = 32_000
+_TOO_LARGE = f"the picture is too large; the limit is {MAX_PIXELS // 1_000_000} megapixels, {MAX_SIDE_PX} px a side"
 
 
 class PictureError(ValueError):
@@ -30,12 +30,10 @@ def read_picture(path: Path | str) -> np.ndarray:
     try:
         if path.stat().st_size == 0:
             raise PictureError("the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF; the cap below is ours
-            with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise PictureError(_TOO_LARGE)
-                return np.asarray(_as_seen(ImageOps.exif_transpose(picture)))
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE_PX:
+                raise PictureError(_TOO_LARGE)
+            return np.asarray(_as_seen(ImageOps.exif_transpose(picture)))
     except UnidentifiedImageError:
         raise PictureError(f"this is not a picture that can be read; send one of {', '.join(FORMATS)}") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -53,11 +51,19 @@ def _as_seen(picture: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if "A" in picture.mode or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        on_white = Image.new("RGB", rgba.size, "white")
+        on_white.paste(rgba, mask=rgba.getchannel("A"))
+        return on_white
     return picture.convert("RGB")
 
 
 def encode_jpeg(frame: np.ndarray, *, quality: int = 85) -> bytes:
-    """Encode RGB uint8 (H, W, 3) as JPEG."""
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    """Encode RGB uint8 (H, W, 3) as JPEG.
+
+    Raises:
+        ValueError: if a side is over 65,500 px, more than a JPEG can have.
+    """
+    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"a picture of {frame.shape[1]} x {frame.shape[0]} pixels cannot be written as JPEG")
     return encoded.tobytes()

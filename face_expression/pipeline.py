@@ -11,7 +11,14 @@ from face_expression.boxes import Box
 from face_expression.classifier import Classifier
 from face_expression.config import BundleConfig, BundleError
 from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
-from face_expression.hub import MODEL_VARIABLE, candidate_bundles, find_yunet_weights
+from face_expression.hub import (
+    EMBEDDED_BUNDLE,
+    MODEL_VARIABLE,
+    Bundle,
+    candidate_bundles,
+    find_yunet_weights,
+    open_bundle,
+)
 from face_expression.preprocess import cut_crop, region_of_detection, require_rgb, to_model_input, whole_image_region
 from face_expression.quality import NO_CLEAR_EXPRESSION, measure_quality, quality_reasons
 from face_expression.tracker import TrackerSettings, TrackerState, update_tracks
@@ -164,35 +171,36 @@ def load_pipeline(model: str | None = None, *, detector: str | None = None, thre
     """Load a bundle and a face detector, and say in one log line which.
 
     Args:
-        model: a bundle's folder, "user/repo" or "user/repo@revision" on the Hub; by default what the environment
-            variable FACE_EXPRESSION_MODEL says, and the embedded bundle if it is unset or the Hub does not answer.
+        model: a bundle's folder, "user/repo" or "user/repo@revision" on the Hub. By default what the environment
+            variable FACE_EXPRESSION_MODEL says; if that is unset or cannot be had, the embedded bundle.
         detector: "yunet", "haar", or None for YuNet where its weights can be had and Haar otherwise.
         threads: threads of ONNX Runtime for one call; None takes its default.
 
     Raises:
-        BundleError: if the embedded bundle is damaged, "yunet" was asked for and its weights cannot be had, or
+        BundleError: if `model` or "yunet" was asked for and cannot be had, the embedded bundle is damaged, or
             FACE_EXPRESSION_DETECTOR names no file.
         ValueError: if `detector` is another word.
     """
     if detector not in (None, "yunet", "haar"):
         raise ValueError(f"detector must be 'yunet', 'haar' or None, got {detector!r}")
-    model = model or os.environ.get(MODEL_VARIABLE) or None
-    bundle, classifier = _first_usable(model, threads)
+    bundle, classifier = _load_classifier(model, threads)
     chosen = _load_detector(bundle.config, detector)
     source = f"model {bundle.source}, face detector {chosen.name}"
     log.info("using %s", source)
     return Pipeline(bundle.config, chosen, classifier, source)
 
 
-def _first_usable(model: str | None, threads: int | None):
-    failure = None
-    for bundle in candidate_bundles(model):
+def _load_classifier(model: str | None, threads: int | None) -> tuple[Bundle, Classifier]:
+    wanted = model or os.environ.get(MODEL_VARIABLE)
+    for bundle in candidate_bundles(wanted) if wanted else ():
         try:
             return bundle, Classifier(bundle.model, bundle.config, threads=threads)
         except BundleError as error:
             log.warning("the model %s cannot be used: %s", bundle.source, error)
-            failure = error
-    raise BundleError(f"the embedded bundle is damaged; reinstall the program ({failure})")
+    if model:
+        raise BundleError(f"the model {model!r} cannot be had; it must be a bundle's folder or USER/NAME[@REVISION]")
+    embedded = open_bundle(EMBEDDED_BUNDLE, "embedded in this program")
+    return embedded, Classifier(embedded.model, embedded.config, threads=threads)
 
 
 def _load_detector(config: BundleConfig, detector: str | None) -> Detector:

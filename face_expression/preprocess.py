@@ -14,8 +14,6 @@ from face_expression.boxes import Box
 from face_expression.config import CropRule, CropSettings, InputSettings
 
 _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect_101": cv2.BORDER_REFLECT_101}
-_MAX_OVERSAMPLING = 8
-_MAX_LEVELLING_DEG = 45.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def region_of_detection(
         settings: whether the eyes' line is levelled.
     """
     unit = math.sqrt(max(box[2] - box[0], 1.0) * max(box[3] - box[1], 1.0))
-    angle = eye_angle_deg(landmarks) if settings.level_eyes and landmarks else 0.0
+    angle = levelling_angle_deg(landmarks, settings)
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     shift_x, shift_y = rule.shift_x * unit, rule.shift_y * unit
     return CropRegion(
@@ -64,14 +62,17 @@ def region_of_detection(
     )
 
 
-def eye_angle_deg(landmarks: tuple[tuple[float, float], ...]) -> float:
+def levelling_angle_deg(landmarks: tuple[tuple[float, float], ...] | None, settings: CropSettings) -> float:
     """Slope of the line from the first eye to the second, in degrees, positive clockwise as seen.
 
-    Steeper than 45 degrees is taken for a mistake of the detector (both eyes of a profile fall together) and gives 0.
+    0 if there are no landmarks, eyes are not to be levelled, or the line is steeper than `max_levelling_deg`, which is
+    taken for a mistake of the detector (the eyes of a profile fall together).
     """
+    if landmarks is None or not settings.level_eyes:
+        return 0.0
     (x0, y0), (x1, y1) = landmarks[0], landmarks[1]
     angle = math.degrees(math.atan2(y1 - y0, x1 - x0))
-    return angle if abs(angle) <= _MAX_LEVELLING_DEG else 0.0
+    return angle if abs(angle) <= settings.max_levelling_deg else 0.0
 
 
 def whole_image_region(width: int, height: int) -> CropRegion:
@@ -82,8 +83,8 @@ def whole_image_region(width: int, height: int) -> CropRegion:
 def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings) -> np.ndarray:
     """Cut a region out of a frame.
 
-    A region larger than the crop is sampled on a grid that is an integer number of times finer and averaged, so that
-    nothing aliases; the region of an image of exactly the crop's size gives that image back unchanged.
+    A region larger than the crop is sampled on a finer grid and averaged, so that nothing aliases; the region of an
+    image of exactly the crop's size gives that image back unchanged.
 
     Args:
         frame: uint8 (H, W) or (H, W, 3).
@@ -93,7 +94,7 @@ def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings) -> n
     Returns:
         uint8 (S, S) or (S, S, 3), S = `settings.size_px`.
     """
-    oversampling = min(max(1, math.ceil(region.side_px / settings.size_px - 1e-6)), _MAX_OVERSAMPLING)
+    oversampling = min(max(1, math.ceil(region.side_px / settings.size_px - 1e-6)), settings.max_oversampling)
     grid_px = settings.size_px * oversampling
     step = region.side_px / grid_px
     cos, sin = math.cos(math.radians(region.angle_deg)) * step, math.sin(math.radians(region.angle_deg)) * step
@@ -104,9 +105,10 @@ def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings) -> n
             [sin, cos, region.center_y - 0.5 - sin * first - cos * first],
         ]
     )
+    part, grid_to_part = _part_of_frame(frame, region, grid_to_frame, shrink=math.ceil(step))
     crop = cv2.warpAffine(
-        frame,
-        grid_to_frame,
+        part,
+        grid_to_part,
         (grid_px, grid_px),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=_BORDERS[settings.border],
@@ -114,6 +116,28 @@ def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings) -> n
     if oversampling == 1:
         return crop
     return cv2.resize(crop, (settings.size_px, settings.size_px), interpolation=cv2.INTER_AREA)
+
+
+def _part_of_frame(
+    frame: np.ndarray, region: CropRegion, grid_to_frame: np.ndarray, *, shrink: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a frame that a region needs, `shrink` times smaller, and the way from the grid into it.
+
+    `cv2.warpAffine` takes no picture with a side of 32,767 px or more, and would skip pixels of a large region.
+    """
+    reach = region.side_px * math.sqrt(0.5) + 2 * shrink + 2
+    height, width = frame.shape[:2]
+    left, right = (round(min(max(x, 0), width - 1)) for x in (region.center_x - reach, region.center_x + reach))
+    top, bottom = (round(min(max(y, 0), height - 1)) for y in (region.center_y - reach, region.center_y + reach))
+    part = frame[top : bottom + 1, left : right + 1]
+    grid_to_part = grid_to_frame - np.array([[0, 0, left], [0, 0, top]])
+    if shrink > 1:
+        size = max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink))
+        scale = np.array([[size[0] / part.shape[1]], [size[1] / part.shape[0]]])
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        grid_to_part = grid_to_part * scale
+        grid_to_part[:, 2:] += (scale - 1) / 2
+    return part, grid_to_part
 
 
 def to_grey(crop: np.ndarray, settings: InputSettings) -> np.ndarray:

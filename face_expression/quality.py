@@ -24,9 +24,8 @@ class Quality:
     `face_px`: the shorter side of the detector's box, in pixels of the frame.
     `highlight`, `shadow`: 95th and 5th percentile of the grey crop, 0..255. Darkness is judged by the brightest parts
     and glare by the darkest, not by the mean, which the colour of the skin would move.
-    `sharpness`: standard deviation of the crop's Laplacian over that of the crop, at the size the model sees; it falls
-    with blur and does not change with contrast.
-    `turn`: how far the nose lies from the middle between the eyes, in eye distances; None without landmarks.
+    `sharpness`: see `measure_sharpness`.
+    `turn`: see `measure_turn`; None without landmarks.
     """
 
     face_px: float
@@ -45,15 +44,30 @@ def measure_quality(detection: Detection, crop: np.ndarray, settings: InputSetti
         settings: the grey weights.
     """
     grey = to_grey(crop, settings)
-    shadow, highlight = np.percentile(grey, (5, 95))
+    shadow, highlight = measure_light(grey)
     x0, y0, x1, y1 = detection.box
     return Quality(
         face_px=min(x1 - x0, y1 - y0),
-        highlight=float(highlight),
-        shadow=float(shadow),
-        sharpness=float(cv2.Laplacian(grey, cv2.CV_32F).std() / max(float(grey.std()), 1.0)),
-        turn=_turn(detection.landmarks),
+        highlight=highlight,
+        shadow=shadow,
+        sharpness=measure_sharpness(grey),
+        turn=None if detection.landmarks is None else measure_turn(detection.landmarks),
     )
+
+
+def measure_light(grey: np.ndarray) -> tuple[float, float]:
+    """(shadow, highlight): the 5th and 95th percentile of a grey crop, 0..255."""
+    shadow, highlight = np.percentile(grey, (5, 95))
+    return float(shadow), float(highlight)
+
+
+def measure_sharpness(grey: np.ndarray) -> float:
+    """Standard deviation of a grey crop's Laplacian over that of the crop.
+
+    It falls with blur and does not change with contrast. It is taken after the crop was brought to the size of the
+    training images, which is all the detail the model is given.
+    """
+    return float(cv2.Laplacian(grey, cv2.CV_32F).std() / max(float(grey.std()), 1.0))
 
 
 def quality_reasons(quality: Quality, limits: QualityLimits) -> tuple[str, ...]:
@@ -68,9 +82,8 @@ def quality_reasons(quality: Quality, limits: QualityLimits) -> tuple[str, ...]:
     return tuple(reason for reason, holds in checks if holds)
 
 
-def _turn(landmarks: tuple[tuple[float, float], ...] | None) -> float | None:
-    if landmarks is None:
-        return None
+def measure_turn(landmarks: tuple[tuple[float, float], ...]) -> float:
+    """How far the nose lies from the middle between the eyes, along their line, in eye distances."""
     first_eye, second_eye, nose = (np.asarray(point) for point in landmarks[:3])
     eye_line = second_eye - first_eye
     squared_distance = max(float(eye_line @ eye_line), 1e-6)

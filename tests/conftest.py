@@ -69,11 +69,11 @@ def browser_path() -> str:
 
 @pytest.fixture(scope="session")
 def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
-    """The app on a free port with uploads cleaned every second: (address, folder of Gradio's files)."""
+    """The app on a free port with uploads cleaned every second: (address, folder of Gradio's files, page)."""
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
         page = app.build_app(yunet_pipeline, cleaning_interval_s=1)
         app.launch(page, prevent_thread_lock=True, quiet=True)
-        yield page.local_url, folder
+        yield page.local_url, folder, page
         page.close()

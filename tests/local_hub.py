@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,8 +19,8 @@ class LocalHub(ThreadingHTTPServer):
     """Serves repositories from folders.
 
     `repositories` maps "user/name" to a folder. `fault` is None, "unavailable" (503 to everything), "hang" (no answer)
-    or "corrupt" (bytes of the right number but with one bit flipped, for `model.onnx`). `requests` collects the paths
-    asked for.
+    or "corrupt" (bytes of the right number but with one bit flipped, for `model.onnx`); it happens `faults_left` times.
+    `requests` collects the paths asked for.
     """
 
     daemon_threads = True
@@ -28,6 +29,7 @@ class LocalHub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories = repositories
         self.fault: str | None = None
+        self.faults_left = math.inf
         self.requests: list[str] = []
 
     @property
@@ -50,9 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         path = unquote(urlsplit(self.path).path)
         self.server.requests.append(path)
-        if self.server.fault == "hang":
+        if self._goes_wrong("hang"):
             time.sleep(HANG_S)
-        if self.server.fault == "unavailable":
+        if self._goes_wrong("unavailable"):
             return self._send(503, b"try again later", {}, with_body)
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"] and len(parts) >= 4:
@@ -60,6 +62,12 @@ class _Handler(BaseHTTPRequestHandler):
         if len(parts) >= 5 and parts[2] == "resolve":
             return self._send_file("/".join(parts[:2]), "/".join(parts[4:]), with_body)
         return self._missing("RepoNotFound", with_body)
+
+    def _goes_wrong(self, fault: str) -> bool:
+        if self.server.fault != fault or self.server.faults_left <= 0:
+            return False
+        self.server.faults_left -= 1
+        return True
 
     def _send_listing(self, repo_id: str, rest: list[str], with_body: bool) -> None:
         folder = self.server.repositories.get(repo_id)
@@ -82,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not (folder / name).is_file():
             return self._missing("EntryNotFound", with_body)
         body = (folder / name).read_bytes()
-        if self.server.fault == "corrupt" and name == "model.onnx":
+        if name == "model.onnx" and with_body and self._goes_wrong("corrupt"):
             body = body[:1000] + bytes([body[1000] ^ 1]) + body[1001:]
         return self._send(200, body, {"ETag": f'"{_sha256(folder / name)}"', "X-Repo-Commit": COMMIT}, with_body)
 
@@ -95,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if with_body:
-            self.wfile.write(body)
+            with suppress(BrokenPipeError, ConnectionResetError):  # a client that waited for no answer is gone
+                self.wfile.write(body)
 
 
 @contextmanager

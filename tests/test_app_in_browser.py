@@ -1,17 +1,21 @@
 """The page as visitors use it: real Chromium, a fake camera that plays real faces, real uploads."""
 
+import base64
 import os
 import re
+import socket
 import time
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from face_expression import encode_jpeg
 from tests.builders import (
     REPOSITORY,
     calm_face,
@@ -253,8 +257,15 @@ def test_bad_files_are_answered_and_the_app_goes_on(open_page, tmp_path):
     expect(page.locator("#photo-summary")).to_contain_text("One face")
 
 
-def test_nothing_that_was_shown_is_kept(open_page, served_app, tmp_path):
-    folder = served_app[1]
+def wait_until(condition, *, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return condition()
+
+
+def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path):
+    address, folder = served_app[:2]
     page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)))
     start_camera(page)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
@@ -262,11 +273,55 @@ def test_nothing_that_was_shown_is_kept(open_page, served_app, tmp_path):
     upload(page, save(happy_photo(), tmp_path / "private.png"))
     expect(page.locator("#photo-summary")).to_contain_text("One face")
     assert list(folder.rglob("private*"))
-    deadline = time.monotonic() + 15
+    (folder / "left by a killed server").mkdir()
+    (folder / "left by a killed server" / "photo.jpg").write_bytes(b"somebody")
+    break_off_an_upload(address)
+    assert wait_until(lambda: any(file.name.startswith("tmp") for file in folder.iterdir()), seconds=5)
     examples = {"astronaut.jpg", "grace_hopper.jpg"}
-    while (kept := {file.name for file in folder.rglob("*") if file.is_file()} - examples) and (
-        time.monotonic() < deadline
-    ):
-        time.sleep(0.2)
-    assert kept == set()
-    assert page.request.get(served_app[0].rstrip("/") + "/gradio_api/runs").status == 404
+    assert wait_until(lambda: {file.name for file in folder.rglob("*") if file.is_file()} == examples)
+    assert wait_until(lambda: all(any(path.iterdir()) for path in folder.rglob("*") if path.is_dir()))
+    open_photo_tab(page)
+    page.locator(".gallery-item, .gallery button, table button").first.click()
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+
+
+def break_off_an_upload(address: str) -> None:
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="files"; filename="half.jpg"\r\n'
+            b"Content-Type: image/jpeg\r\n\r\n" + b"x" * 300_000
+        )
+        time.sleep(0.5)
+
+
+def test_a_visitor_who_leaves_is_forgotten(open_page, served_app, tmp_path):
+    sessions = served_app[2].app.state_holder.session_data
+    page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)))
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    assert len(sessions) >= 1
+    page.context.browser.close()
+    assert wait_until(lambda: len(sessions) == 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", "runs"), ("get", "deep_link?session_hash=abc"), ("post", "process_recording")]
+)
+def test_endpoints_that_would_keep_something_are_closed(open_page, served_app, method, path):
+    answer = getattr(open_page().request, method)(served_app[0].rstrip("/") + "/gradio_api/" + path)
+    assert answer.status == 404
+
+
+def test_a_picture_of_the_camera_that_is_too_large_is_refused(served_app):
+    """The page asks cameras for 640x480; a program that speaks to the server can send anything."""
+    address, page = served_app[0].rstrip("/"), served_app[2]
+    (stream,) = (number for number, function in page.fns.items() if function.name == "on_frame")
+    frame = base64.b64encode(encode_jpeg(np.zeros((1300, 1300, 3), np.uint8))).decode()
+    data = {"data": [{"url": f"data:image/jpeg;base64,{frame}"}, None], "fn_index": stream, "session_hash": "large"}
+    httpx.post(f"{address}/gradio_api/queue/join", json=data).raise_for_status()
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash=large", timeout=20) as answer:
+        words = next(line for line in answer.iter_lines() if "too large" in line or "process_completed" in line)
+    assert "too large" in words

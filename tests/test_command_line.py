@@ -1,6 +1,7 @@
 """The command line as people type it: a process of its own, JSON on its output."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,25 @@ def test_bad_files_do_not_stop_the_good_ones(tmp_path):
     assert good["faces"][0]["label"] == "happy"
 
 
+def test_copies_of_the_same_name_are_all_kept(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        save(happy_photo(), tmp_path / name / "x.png")
+    for _ in range(2):
+        out = tmp_path / "a" / "out"
+        result = predict(tmp_path / "a", tmp_path / "b" / "x.png", "--output", out, "--detector", "haar")
+        assert result.returncode == 0 and len(lines(result)) == 2
+    assert sorted(path.name for path in out.iterdir()) == ["x.png-2.jpg", "x.png.jpg"]
+
+
+def test_names_that_are_no_unicode_are_printed(tmp_path):
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")
+    Path(odd).write_bytes((EXAMPLES / "astronaut.jpg").read_bytes())
+    result = predict(odd, EXAMPLES / "astronaut.jpg", "--detector", "haar", LC_ALL="C", PYTHONIOENCODING="ascii:strict")
+    assert result.returncode == 0, result.stderr
+    assert [line["faces"][0]["label"] for line in lines(result)] == ["happy", "happy"]
+
+
 def test_without_a_network_the_cascade_is_used_and_said(tmp_path):
     result = predict(EXAMPLES / "astronaut.jpg", HF_HOME=str(tmp_path))
     assert result.returncode == 0
@@ -87,13 +107,16 @@ def test_without_a_network_the_cascade_is_used_and_said(tmp_path):
     ("arguments", "environment", "words"),
     [
         (["--detector", "mtcnn"], {}, "mtcnn"),
+        (["--model", "nobody/nothing"], {}, "nobody/nothing"),
+        (["--output", str(EXAMPLES / "astronaut.jpg")], {}, "is a file"),
+        ([str(EXAMPLES), "--output", str(EXAMPLES)], {}, "choose another folder"),
         ([], {DETECTOR_VARIABLE: "/no/such.onnx"}, "no such file"),
         ([], {DETECTOR_VARIABLE: str(EXAMPLES / "astronaut.jpg")}, "cannot load"),
     ],
 )
 def test_wrong_settings_are_told(arguments, environment, words):
     result = predict(EXAMPLES / "astronaut.jpg", *arguments, **environment)
-    assert result.returncode == 2 and words in result.stderr
+    assert result.returncode == 2 and words in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.stderr
 
 

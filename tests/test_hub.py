@@ -74,6 +74,21 @@ def test_a_bad_hub_gives_the_embedded_bundle_in_time(hub, fault, yunet_weights):
     assert "model embedded in this program" in result.stderr
 
 
+@pytest.mark.parametrize("fault", ["unavailable", "corrupt"])
+def test_a_hub_that_recovers_is_asked_again(hub, fault, yunet_weights):
+    """One busy answer, or one damaged download, does not keep the model away."""
+    hub.fault, hub.faults_left = fault, 1
+    result = ask(hub, **{DETECTOR_VARIABLE: str(yunet_weights)})
+    assert confidence(result) < 0.3 and "from the Hub" in result.stderr
+
+
+def test_a_damaged_copy_in_the_cache_is_replaced(hub, yunet_weights):
+    hub.fault = "corrupt"
+    assert confidence(ask(hub, **{DETECTOR_VARIABLE: str(yunet_weights)})) > 0.8
+    hub.fault = None
+    assert confidence(ask(hub, **{DETECTOR_VARIABLE: str(yunet_weights)})) < 0.3
+
+
 def test_the_cascade_stands_in_for_a_detector_that_cannot_be_had(hub):
     weights = hub.detector / "face_detection_yunet_2026may.onnx"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")

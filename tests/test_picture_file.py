@@ -59,12 +59,14 @@ def make_bad_files(folder):
     (folder / "text.jpg").write_text("I am not a picture")
     (folder / "drawing.jpg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     Image.new("1", (20000, 20000)).save(folder / "huge.png")
+    Image.new("1", (10, 40000)).save(folder / "thread.png")
     return {
         "truncated.jpg": "damaged or incomplete",
         "empty.jpg": "the file is empty",
         "text.jpg": "not a picture that can be read",
         "drawing.jpg": "not a picture that can be read",
-        "huge.png": "the limit is 100 megapixels",
+        "huge.png": "the limit is 50 megapixels",
+        "thread.png": "32000 px a side",
         "missing.jpg": "No such file",
         ".": "Is a directory",
     }
@@ -87,6 +89,11 @@ def test_any_cut_of_a_file_is_a_picture_or_a_clear_error(tmp_path):
             assert read_picture(path).shape[2] == 3
         except PictureError as error:
             assert str(error)
+
+
+def test_a_frame_that_no_jpeg_can_hold_is_refused():
+    with pytest.raises(ValueError, match="70000 x 1"):
+        encode_jpeg(np.zeros((1, 70000, 3), np.uint8))
 
 
 def test_jpeg_keeps_the_order_of_colours():

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_expression import LABEL_NAMES, load_pipeline
+from face_expression import LABEL_NAMES, BundleError, load_pipeline
 from face_expression.boxes import iou_matrix
 from face_expression.quality import BLURRED, TOO_BRIGHT, TOO_DARK, TOO_SMALL
-from tests.builders import calm_face, calm_photo, happy_face, happy_photo, scene
+from tests.builders import EXAMPLES, calm_face, calm_photo, happy_face, happy_photo, scene
 
 # Where the astronaut's face is, drawn by hand, xyxy.
 ASTRONAUT_FACE = (175.0, 65.0, 272.0, 175.0)
@@ -55,6 +55,15 @@ def test_a_face_is_found_at_any_resolution(yunet_pipeline, scale):
     (face,) = yunet_pipeline.analyze(photo)
     assert iou_matrix([np.array(face.box) / scale], [ASTRONAUT_FACE])[0, 0] > 0.6
     assert face.label == "happy"
+
+
+def test_a_panorama_is_no_trouble(yunet_pipeline):
+    """OpenCV's warpAffine takes no picture with a side of 32,767 px or more."""
+    panorama = np.full((2400, 33000, 3), 110, np.uint8)
+    panorama[:, 200:2600] = cv2.resize(happy_face(), (2400, 2400))
+    (face,) = yunet_pipeline.analyze(panorama)
+    assert face.label == "happy" and face.box[2] < 2600
+    assert yunet_pipeline.classify([np.zeros((3, 40000), np.uint8)]).shape == (1, 7)
 
 
 @pytest.mark.parametrize("noise", [np.zeros, np.ones, np.random.default_rng(0).random])
@@ -137,6 +146,12 @@ def test_crops_are_judged_without_a_detector(haar_pipeline):
     assert set(rows.argmax(axis=1)) == {LABEL_NAMES.index("happy")}
     with pytest.raises(ValueError, match="RGB uint8"):
         haar_pipeline.classify([np.zeros((5, 5, 4), np.uint8)])
+
+
+@pytest.mark.parametrize("model", ["/no/such/folder", "not a repository", str(EXAMPLES)])
+def test_a_model_that_was_asked_for_is_never_replaced_by_another(model):
+    with pytest.raises(BundleError, match="cannot be had"):
+        load_pipeline(model, detector="haar")
 
 
 def test_an_unknown_detector_is_refused():

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -11,8 +12,9 @@ from face_expression.preprocess import (
     to_model_input,
     whole_image_region,
 )
+from tests.builders import happy_photo
 
-CROP = CropSettings(size_px=48, border="replicate", level_eyes=True)
+CROP = CropSettings(size_px=48, border="replicate", level_eyes=True, max_levelling_deg=45, max_oversampling=8)
 GREY_INPUT = InputSettings(
     size_px=96, channels=1, grey_weights=(0.299, 0.587, 0.114), mean=(0.5,), std=(0.25,), resize="bilinear"
 )
@@ -37,6 +39,25 @@ def test_a_large_face_is_averaged_not_sampled():
     stripes[:, ::2] = 200
     crop = cut_crop(stripes, whole_image_region(480, 480), CROP)
     assert abs(crop.astype(int) - 100).max() <= 25
+
+
+@pytest.mark.parametrize("side", [768, 1536, 3072, 3333])
+def test_noise_is_averaged_at_any_size(side):
+    noise = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+    averaged = cv2.resize(noise, (48, 48), interpolation=cv2.INTER_AREA)
+    assert cut_crop(noise, whole_image_region(side, side), CROP).std() < 1.5 * averaged.std()
+
+
+def test_a_large_face_lies_where_a_small_one_does():
+    """The same scene at twenty times the resolution gives nearly the same crop, wherever the region lies in it."""
+    small = cv2.resize(happy_photo(), (100, 100), interpolation=cv2.INTER_AREA)
+    large = cv2.resize(small, (2000, 2000), interpolation=cv2.INTER_LINEAR)
+    for center_x, center_y, side, angle in [(44, 23, 30, 0), (44, 23, 60, 12), (5, 90, 48, -20), (99, 0, 40, 0)]:
+        crops = [
+            cut_crop(frame, CropRegion(center_x * scale, center_y * scale, side * scale, angle), CROP)
+            for frame, scale in ((small, 1), (large, 20))
+        ]
+        assert abs(crops[0].astype(int) - crops[1]).mean() < 3
 
 
 @pytest.mark.parametrize("side", [1.0, 47.0, 49.0, 385.0, 5000.0])

@@ -109,7 +109,7 @@ def measure(
     limit: Annotated[int, typer.Option(min=1, help="Faces of each split, evenly spread.")] = 4000,
     preprocessing: Annotated[Path, typer.Option(help="File to rewrite.")] = PREPROCESSING,
 ) -> None:
-    """Measure crop margins of both detectors and the limits of quality, and write them down."""
+    """Measure crop margins of both detectors and how far faces are turned, and write it down."""
     from train.measure import measure as run
 
     typer.echo(json.dumps(run(data=data, revision=revision, limit=limit, preprocessing_file=preprocessing)["measured"]))

@@ -124,26 +124,20 @@ def region_of_row(row: dict, image: np.ndarray, rule: CropRule, settings: CropSe
     return region_of_detection(tuple(row["face_box"]), None, rule, settings)
 
 
-def model_inputs(
-    rows: datasets.Dataset, preprocessing: Preprocessing, *, shrink_to_px: int | None = None
-) -> np.ndarray:
-    """Every row's crop as the app would give it to the network: (N, channels, P, P) float32.
+def crop_of_row(row: dict, preprocessing: Preprocessing) -> np.ndarray:
+    """One row's crop as the app would cut it: uint8 (S, S) or RGB (S, S, 3)."""
+    image = decode(row["image"])
+    return cut_crop(image, region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop), preprocessing.crop)
 
-    Args:
-        rows: as `load_split` gives them.
-        preprocessing: how crops are cut and normalised.
-        shrink_to_px: cut the crop at this size instead, as if the face had been that small in the frame.
-    """
-    inputs = []
-    for row in tqdm(rows, unit="face", desc="reading faces", leave=False):
-        image = decode(row["image"])
-        region = region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop)
-        crop = cut_crop(image, region, preprocessing.crop)
-        if shrink_to_px is not None:
-            small = cut_crop(image, region, preprocessing.crop.model_copy(update={"size_px": shrink_to_px}))
-            crop = cut_crop(small, whole_image_region(shrink_to_px, shrink_to_px), preprocessing.crop)
-        inputs.append(to_model_input(crop, preprocessing.input))
-    return np.stack(inputs)
+
+def model_inputs(rows: datasets.Dataset, preprocessing: Preprocessing) -> np.ndarray:
+    """Every row's crop as the app would give it to the network: (N, channels, P, P) float32."""
+    return np.stack(
+        [
+            to_model_input(crop_of_row(row, preprocessing), preprocessing.input)
+            for row in tqdm(rows, unit="face", desc="reading faces", leave=False)
+        ]
+    )
 
 
 class FaceDataset:

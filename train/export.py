@@ -1,8 +1,8 @@
 """Checkpoint -> bundle: ONNX with parity to PyTorch, temperature and abstention threshold from validation.
 
 The temperature minimises cross-entropy to the validation votes, because the bars say what ten people would say. The
-abstention threshold is the confidence below which validation faces were labelled wrongly more often than not. A face is
-too small where shrinking the validation faces to its size costs more than a few points of accuracy.
+abstention threshold is the confidence below which validation faces were labelled wrongly more often than not. The
+quality limits are those at which the validation faces begin to be judged worse (`train.limits`).
 """
 
 import json
@@ -25,13 +25,12 @@ from face_expression.config import (
     read_preprocessing,
 )
 from face_expression.hub import sha256_of
-from train.data import load_split, model_inputs, read_targets
+from train.data import crop_of_row, load_split, model_inputs, read_targets
+from train.limits import fit_limits
 
 PARITY_TOLERANCE = 1e-4
 MAX_BUNDLE_BYTES = 10_000_000
 _PARITY_ROWS = 256
-SMALL_FACES_PX = (48, 40, 32, 24, 20, 16, 12)
-SMALL_FACE_TOLERANCE = 0.03
 
 
 class WithFeatures(torch.nn.Module):
@@ -83,10 +82,11 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path) -
     check_parity(network, classifier, inputs[:_PARITY_ROWS])
     logits = run_in_batches(classifier, inputs)
     settings["temperature"] = round(fit_temperature(logits, rows), 4)
-    settings["preprocessing"]["quality"]["min_face_px"] = round(fit_min_face(classifier, rows, preprocessing), 1)
-    settings["abstain_below"] = round(
-        fit_abstention(softmax(logits / settings["temperature"]), read_targets(rows).majority()), 4
-    )
+    majority = read_targets(rows).majority()
+    judged = np.flatnonzero(majority >= 0)
+    crops = [crop_of_row(rows[int(index)], preprocessing) for index in judged]
+    settings["preprocessing"]["quality"] |= fit_limits(classifier, crops, majority[judged], preprocessing)
+    settings["abstain_below"] = round(fit_abstention(softmax(logits / settings["temperature"]), majority), 4)
     training = json.loads((checkpoint / "training.json").read_text())
     _write_config(draft, timm_config, settings | {"training": training})
     if (size := sum(file.stat().st_size for file in draft.iterdir())) > MAX_BUNDLE_BYTES:
@@ -150,25 +150,6 @@ def fit_abstention(probabilities: np.ndarray, majority: np.ndarray) -> float:
     share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     below_half = np.flatnonzero(share_right < 0.5)
     return float(confidence[order][below_half[-1]]) if len(below_half) else 0.0
-
-
-def fit_min_face(classifier: Classifier, rows: datasets.Dataset, preprocessing: Preprocessing) -> float:
-    """The smallest face, as the shorter side of YuNet's box in pixels, that is judged nearly as well as a large one.
-
-    Every validation crop is shrunk to each of SMALL_FACES_PX; the smallest size counts whose accuracy, and that of all
-    larger ones, is within SMALL_FACE_TOLERANCE of the accuracy at full size.
-    """
-    majority = read_targets(rows).majority()
-    judged = majority >= 0
-    smallest, best = SMALL_FACES_PX[0], None
-    for side_px in SMALL_FACES_PX:
-        logits = run_in_batches(classifier, model_inputs(rows, preprocessing, shrink_to_px=side_px))
-        accuracy = float((logits.argmax(1) == majority)[judged].mean())
-        best = accuracy if best is None else best
-        if accuracy < best - SMALL_FACE_TOLERANCE:
-            break
-        smallest = side_px
-    return smallest / preprocessing.yunet.crop.scale
 
 
 def run_in_batches(classifier: Classifier, inputs: np.ndarray, *, batch_size: int = 256) -> np.ndarray:

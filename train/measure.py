@@ -1,8 +1,8 @@
-"""Where each detector's boxes fall on images that are already crops, and how good those crops are.
+"""Where each detector's boxes fall on images that are already crops, and how far the faces on them are turned.
 
 The app must cut what the model was trained on. FER2013's images are crops: each is enlarged, pasted into a grey frame,
-and found by each detector; the median place of the boxes gives that detector's crop rule. The same pass over the
-validation split gives the quality limits: the percentiles beyond which a face is unlike nearly all of them.
+and found by each detector; the median place of the boxes gives that detector's crop rule. The same on the validation
+split gives how far a face may be turned: the percentile beyond which it is unlike nearly all of them.
 """
 
 import json
@@ -17,8 +17,7 @@ from face_expression.boxes import Box
 from face_expression.config import read_preprocessing
 from face_expression.detector import Detector, HaarDetector, YuNetDetector
 from face_expression.hub import find_yunet_weights
-from face_expression.preprocess import cut_crop, region_of_detection
-from face_expression.quality import Quality, measure_quality
+from face_expression.quality import measure_turn
 from train.data import decode, load_split
 
 FRAME_PX = 320
@@ -49,7 +48,7 @@ def crop_rule_of_box(box: Box) -> tuple[float, float, float]:
 
 
 def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: Path) -> dict:
-    """Measure both detectors on the training split and the quality on validation, and rewrite the file with both.
+    """Measure both detectors on the training split and the turn on validation, and rewrite the file with both.
 
     Args:
         data: as in `load_split`.
@@ -73,18 +72,9 @@ def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: 
         scale, shift_x, shift_y = (figures[name]["median"] for name in ("scale", "shift_x", "shift_y"))
         written["preprocessing"][detector.name]["crop"] = {"scale": scale, "shift_x": shift_x, "shift_y": shift_y}
         measured[detector.name] = figures
-    preprocessing_file.write_text(json.dumps(written, indent=2) + "\n")
-    qualities = _measure_qualities(
-        yunet, preprocessing_file, _spread(load_split(data, "validation", revision=revision), limit)
-    )
-    low, high = OUTLYING_PERCENT, 100 - OUTLYING_PERCENT
-    written["preprocessing"]["quality"] |= {
-        "min_sharpness": _percentile([quality.sharpness for quality in qualities], low),
-        "min_highlight": _percentile([quality.highlight for quality in qualities], low),
-        "max_shadow": _percentile([quality.shadow for quality in qualities], high),
-        "max_turn": _percentile([quality.turn for quality in qualities], high),
-    }
-    measured["quality"] = {"rows": len(qualities), "outlying_percent": OUTLYING_PERCENT}
+    turns = _measure_turns(yunet, _spread(load_split(data, "validation", revision=revision), limit))
+    written["preprocessing"]["quality"]["max_turn"] = _percentile(turns, 100 - OUTLYING_PERCENT)
+    measured["turn"] = {"rows": len(turns), "outlying_percent": OUTLYING_PERCENT}
     preprocessing_file.write_text(json.dumps(written | {"measured": measured}, indent=2) + "\n")
     return written["preprocessing"] | {"measured": measured}
 
@@ -109,18 +99,11 @@ def _measure_boxes(detector: Detector, rows: datasets.Dataset) -> dict:
     }
 
 
-def _measure_qualities(detector: YuNetDetector, preprocessing_file: Path, rows: datasets.Dataset) -> list[Quality]:
-    preprocessing = read_preprocessing(preprocessing_file)
-    qualities = []
-    for image in tqdm(rows["image"], unit="face", desc="quality"):
-        frame = paste_into_frame(decode(image))
-        for detection in detector.detect(frame)[:1]:
-            region = region_of_detection(
-                detection.box, detection.landmarks, preprocessing.yunet.crop, preprocessing.crop
-            )
-            crop = cut_crop(frame, region, preprocessing.crop)
-            qualities.append(measure_quality(detection, crop, preprocessing.input))
-    return qualities
+def _measure_turns(detector: YuNetDetector, rows: datasets.Dataset) -> list[float]:
+    found = (
+        detector.detect(paste_into_frame(decode(image))) for image in tqdm(rows["image"], unit="face", desc="turn")
+    )
+    return [measure_turn(detections[0].landmarks) for detections in found if detections]
 
 
 def _percentile(values, percent: float) -> float:

@@ -1,0 +1,101 @@
+"""Quality limits by measurement: how small, dark, bright or blurred may a face be before the model judges it worse?
+
+Every validation crop is made worse step by step. The last step whose accuracy is within TOLERANCE of the untouched
+crops' is still acceptable, and the limit is the median of what `face_expression.quality` measures at that step.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from face_expression.classifier import Classifier
+from face_expression.config import Preprocessing
+from face_expression.preprocess import cut_crop, to_grey, to_model_input, whole_image_region
+from face_expression.quality import measure_light, measure_sharpness
+
+TOLERANCE = 0.03
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Spoiling:
+    """One way to make crops worse: `spoil(crop, step)` for each of `steps`, mildest first, and what it moves."""
+
+    limit: str
+    steps: Sequence[float]
+    spoil: Callable[[np.ndarray, float], np.ndarray]
+    measure: Callable[[np.ndarray, float], float]
+
+
+def fit_limits(
+    classifier: Classifier, crops: list[np.ndarray], majority: np.ndarray, preprocessing: Preprocessing
+) -> dict[str, float]:
+    """The limits that can be measured on crops: min_face_px, min_highlight, max_shadow and min_sharpness.
+
+    Args:
+        classifier: the network, to whose accuracy the limits belong.
+        crops: N validation crops as `cut_crop` makes them.
+        majority: (N,) their right labels.
+        preprocessing: how crops become model input.
+    """
+
+    def accuracy(spoiled: list[np.ndarray]) -> float:
+        right = 0
+        for start in range(0, len(spoiled), _BATCH):
+            inputs = np.stack([to_model_input(crop, preprocessing.input) for crop in spoiled[start : start + _BATCH]])
+            right += (classifier.run(inputs)[0].argmax(1) == majority[start : start + _BATCH]).sum()
+        return right / len(spoiled)
+
+    untouched = accuracy(crops)
+    limits = {}
+    for spoiling in spoilings(preprocessing):
+        step, acceptable = spoiling.steps[0], crops
+        for step_tried in spoiling.steps:
+            spoiled = [spoiling.spoil(crop, step_tried) for crop in crops]
+            if accuracy(spoiled) < untouched - TOLERANCE:
+                break
+            step, acceptable = step_tried, spoiled
+        limits[spoiling.limit] = round(float(np.median([spoiling.measure(crop, step) for crop in acceptable])), 3)
+    return limits
+
+
+def spoilings(preprocessing: Preprocessing) -> list[Spoiling]:
+    """Shrinking, darkening, washing out and blurring."""
+    settings = preprocessing.crop
+
+    def shrink(crop: np.ndarray, side_px: float) -> np.ndarray:
+        region = whole_image_region(settings.size_px, settings.size_px)
+        small = cut_crop(crop, region, settings.model_copy(update={"size_px": int(side_px)}))
+        return cut_crop(small, whole_image_region(int(side_px), int(side_px)), settings)
+
+    def grey(crop: np.ndarray) -> np.ndarray:
+        return to_grey(crop, preprocessing.input)
+
+    return [
+        Spoiling(
+            "min_face_px",
+            list(range(settings.size_px, 7, -4)),
+            shrink,
+            lambda _, side_px: side_px / preprocessing.yunet.crop.scale,
+        ),
+        Spoiling(
+            "min_highlight",
+            [0.9**power for power in range(25)],
+            lambda crop, factor: (crop * factor).astype(np.uint8),
+            lambda crop, _: measure_light(grey(crop))[1],
+        ),
+        Spoiling(
+            "max_shadow",
+            [0.9**power for power in range(25)],
+            lambda crop, factor: (255 - (255.0 - crop) * factor).astype(np.uint8),
+            lambda crop, _: measure_light(grey(crop))[0],
+        ),
+        Spoiling(
+            "min_sharpness",
+            [0.25 * step for step in range(1, 17)],
+            lambda crop, sigma_px: cv2.GaussianBlur(crop, (0, 0), sigma_px),
+            lambda crop, _: measure_sharpness(grey(crop)),
+        ),
+    ]
