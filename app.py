@@ -47,8 +47,8 @@ NOTICE = """
 thinks or intends, and it is often wrong. Do not use it to judge people. Inferring emotions at workplaces and in schools
 is prohibited in the European Union (AI Act, Art. 5(1)(f)), and people shown to such a system must be told
 (Art. 50(3)): tell everybody in the picture. **What you show is not kept**: frames of the camera are never written to
-disk, and the last one is forgotten when you leave the page; an uploaded photo is deleted within a few minutes. Nobody
-is recognised.
+disk, an uploaded photo is deleted from it within a few minutes, and the last pictures of each are forgotten when you
+leave the page. Nobody is recognised.
 """
 LIVE_HINT = (
     "Press the camera, allow it, then press **Record**. Light from the front works best. "
@@ -59,6 +59,7 @@ FRAME_TOO_LARGE = f"The camera's picture is too large; at most {MAX_FRAME_PX} pi
 CSS = """
 #live-camera video, #live-view img, #photo-upload img, #photo-result img {max-height: 62vh}
 .face-card {max-width: 420px}
+#live-headline p {font-size: 1.25rem}
 """
 
 
