@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import contextlib
-import logging
 import os
 import tempfile
 import time
@@ -25,6 +24,7 @@ from face_expression import (
     encode_jpeg,
     face_summary,
     load_pipeline,
+    log_to_stderr,
     read_picture,
 )
 
@@ -239,8 +239,7 @@ def launch(page: gr.Blocks, **options) -> None:
 
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_to_stderr()
     port = os.environ.get("PORT")
     # A folder of this app's own, since everything old in it is swept away.
     files = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / "live-emotion-detector"

@@ -2,6 +2,7 @@
 
 from face_expression.annotate import annotate, face_summary
 from face_expression.config import BundleError
+from face_expression.console_log import log_to_stderr
 from face_expression.labels import LABEL_NAMES
 from face_expression.picture_file import PictureError, encode_jpeg, read_picture
 from face_expression.pipeline import Face, Pipeline, load_pipeline
@@ -18,5 +19,6 @@ __all__ = [
     "encode_jpeg",
     "face_summary",
     "load_pipeline",
+    "log_to_stderr",
     "read_picture",
 ]

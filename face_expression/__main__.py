@@ -1,7 +1,6 @@
 """Command line: what do the faces in these pictures look like?"""
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from face_expression.annotate import annotate
 from face_expression.config import BundleError
+from face_expression.console_log import log_to_stderr
 from face_expression.picture_file import SUFFIXES, PictureError, encode_jpeg, read_picture
 from face_expression.pipeline import Face, Pipeline, load_pipeline
 
@@ -39,8 +39,7 @@ def predict(
     A file that is no picture gives a line with "error"; the others are still done, and the exit code is then 1. Which
     model and face detector are in use is said on the error stream.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_to_stderr()
     if output is not None and output.resolve() in [path.resolve() for path in paths]:
         raise typer.BadParameter(f"{output} is read from; choose another folder for the annotated copies")
     try:

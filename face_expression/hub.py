@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
+from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.utils import logging as client_logging
 
 from face_expression.config import BundleConfig, BundleError, WeightFile, YuNetSettings, read_bundle_config
 
@@ -134,12 +136,17 @@ def _download_first(repo_id: str, files: tuple[WeightFile, ...]) -> Path:
             # What is in the cache was looked at before and is missing or damaged.
             damaged = isinstance(huggingface_hub.try_to_load_from_cache(repo_id, file.name), str)
             path = Path(huggingface_hub.hf_hub_download(repo_id, file.name, force_download=damaged))
-        except huggingface_hub.errors.EntryNotFoundError:
+        except EntryNotFoundError:
             continue
         if sha256_of(path) == file.sha256:
             return path
         log.warning("%s from %s has an unexpected sha256 and is not used", file.name, repo_id)
     raise BundleError(f"none of {[file.name for file in files]} is there with the sha256 we know")
+
+
+def silence_client() -> None:
+    """Keep the Hub's client from logging each of its own attempts."""
+    client_logging.set_verbosity_error()
 
 
 def _within_deadline(find: Callable[[], Path]) -> Path:

@@ -1,0 +1,12 @@
+"""What the programs of this project say on the error stream."""
+
+import logging
+
+from face_expression.hub import silence_client
+
+
+def log_to_stderr() -> None:
+    """Show our own log lines as plain sentences; what fails at the Hub we say ourselves, once."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    silence_client()
