@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import typer
 
-from face_expression import Pipeline, load_pipeline, read_picture
+from face_expression import BundleError, Pipeline, load_pipeline, read_picture
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_input
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -80,7 +80,10 @@ def main(
     rows = []
     for threads in (1, 2):
         cv2.setNumThreads(threads)
-        pipeline = load_pipeline(detector=detector, threads=threads)
+        try:
+            pipeline = load_pipeline(detector=detector, threads=threads)
+        except (BundleError, ValueError) as error:
+            raise SystemExit(str(error)) from error
         for faces, places in PLACES.items():
             frame = make_frame(places)
             found = len(pipeline.analyze(frame))

@@ -1,6 +1,7 @@
 """Picture files and bytes: reading whatever people send safely, and writing JPEG."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -17,8 +18,12 @@ class PictureError(ValueError):
     """A file that cannot be read as a picture; the message is fit to be shown to whoever sent it."""
 
 
-def read_picture(path: Path | str) -> np.ndarray:
+def read_picture(source: Path | str | BinaryIO, *, keep_grey: bool = False) -> np.ndarray:
     """Read a picture as people see it: EXIF rotation applied, transparency on white, 16 bits brought to 8.
+
+    Args:
+        source: a file's path, or an open binary file.
+        keep_grey: give a picture that has no colours and no transparency as uint8 (H, W).
 
     Returns:
         RGB uint8 (H, W, 3); of an animation, the first frame.
@@ -26,14 +31,14 @@ def read_picture(path: Path | str) -> np.ndarray:
     Raises:
         PictureError: if the file is missing, empty, truncated, too large, or no picture of a known format.
     """
-    path = Path(path)
     try:
-        if path.stat().st_size == 0:
+        if isinstance(source, Path | str) and Path(source).stat().st_size == 0:
             raise PictureError("the file is empty")
-        with Image.open(path, formats=FORMATS) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE_PX:
                 raise PictureError(_TOO_LARGE)
-            return np.asarray(_as_seen(ImageOps.exif_transpose(picture)))
+            upright = ImageOps.exif_transpose(picture)
+            return np.asarray(upright if keep_grey and upright.mode == "L" else _as_seen(upright))
     except UnidentifiedImageError:
         raise PictureError(f"this is not a picture that can be read; send one of {', '.join(FORMATS)}") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -49,7 +54,7 @@ def read_picture(path: Path | str) -> np.ndarray:
 def _as_seen(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if "A" in picture.mode or "transparency" in picture.info:
+    if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         on_white = Image.new("RGB", rgba.size, "white")
         on_white.paste(rgba, mask=rgba.getchannel("A"))

@@ -1,5 +1,6 @@
 """Is this crop fit to be judged? Five measures, the bundle's limits, and the reasons in plain words."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +22,7 @@ NO_CLEAR_EXPRESSION = "no clear expression"
 class Quality:
     """What was measured on one face.
 
-    `face_px`: the shorter side of the detector's box, in pixels of the frame.
+    `face_px`: sqrt(width x height) of the detector's box, in pixels of the frame.
     `highlight`, `shadow`: 95th and 5th percentile of the grey crop, 0..255. Darkness is judged by the brightest parts
     and glare by the darkest, not by the mean, which the colour of the skin would move.
     `sharpness`: see `measure_sharpness`.
@@ -47,7 +48,7 @@ def measure_quality(detection: Detection, crop: np.ndarray, settings: InputSetti
     shadow, highlight = measure_light(grey)
     x0, y0, x1, y1 = detection.box
     return Quality(
-        face_px=min(x1 - x0, y1 - y0),
+        face_px=math.sqrt(max(x1 - x0, 0.0) * max(y1 - y0, 0.0)),
         highlight=highlight,
         shadow=shadow,
         sharpness=measure_sharpness(grey),

@@ -4,28 +4,35 @@ import os
 import shutil
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 
 import app
 from face_expression import Pipeline, load_pipeline
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.config import read_bundle_config
+from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, find_yunet_weights
 from tests.builders import SHARED
 
-YUNET_FILE = "face_detection_yunet_2026may.onnx"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def skip_or_fail(message: str) -> None:
+    """A person's machine may lack something; where CI lacks it, nothing would be tested."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
 def yunet_weights() -> Path:
-    """YuNet's weights from beside the checkout or from the Hub's cache; a test that needs them skips without."""
-    beside = SHARED / "models" / YUNET_FILE
-    if beside.is_file():
-        return beside
-    cached = huggingface_hub.try_to_load_from_cache("opencv/face_detection_yunet", YUNET_FILE)
-    if isinstance(cached, str):
-        return Path(cached)
-    pytest.skip(f"YuNet's weights are neither in {beside} nor in the Hub's cache; run `make app` once with a network")
+    """YuNet's weights, from beside the checkout or from the Hub."""
+    settings = read_bundle_config(EMBEDDED_BUNDLE / "config.json").preprocessing.yunet
+    beside = SHARED / "models" / settings.files[0].name
+    weights = beside if beside.is_file() else find_yunet_weights(settings)
+    if weights is None:
+        skip_or_fail(
+            f"YuNet's weights are neither at {beside} nor to be had from the Hub's repository {settings.repo_id}"
+        )
+    return weights
 
 
 @pytest.fixture(scope="session")
@@ -61,19 +68,16 @@ def browser_path() -> str:
     for name in BROWSERS:
         if path := shutil.which(name):
             return path
-    message = f"no Chromium found (looked for {', '.join(BROWSERS)}); on Debian: apt install chromium"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    skip_or_fail(f"no Chromium found (looked for {', '.join(BROWSERS)}); on Debian: apt install chromium")
 
 
 @pytest.fixture(scope="session")
 def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
-    """The app on a free port with uploads cleaned every second: (address, folder of Gradio's files, page)."""
+    """The app on a free port with uploads cleaned every two seconds: (address, folder of Gradio's files, page)."""
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        page = app.build_app(yunet_pipeline, cleaning_interval_s=1)
+        page = app.build_app(yunet_pipeline, cleaning_interval_s=2)
         app.launch(page, prevent_thread_lock=True, quiet=True)
         yield page.local_url, folder, page
         page.close()

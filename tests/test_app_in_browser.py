@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import socket
+import threading
 import time
 from contextlib import contextmanager
 from itertools import pairwise
@@ -264,23 +265,39 @@ def wait_until(condition, *, seconds: float = 15) -> bool:
     return condition()
 
 
+@contextmanager
+def watched(folder: Path):
+    """The names of all files that are in a folder at some moment of the block; looked for every few milliseconds."""
+    names, done = set(), threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            names.update(Path(name).name for _, _, files in os.walk(folder) for name in files)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield names
+    done.set()
+    thread.join()
+
+
 def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path):
     address, folder = served_app[:2]
     page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)))
     start_camera(page)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
     open_photo_tab(page)
-    upload(page, save(happy_photo(), tmp_path / "private.png"))
-    expect(page.locator("#photo-summary")).to_contain_text("One face")
-    assert list(folder.rglob("private*"))
-    (folder / "left by a killed server").mkdir()
-    (folder / "left by a killed server" / "photo.jpg").write_bytes(b"somebody")
-    break_off_an_upload(address)
-    assert wait_until(lambda: any(file.name.startswith("tmp") for file in folder.iterdir()), seconds=5)
     examples = {"astronaut.jpg", "grace_hopper.jpg"}
-    assert wait_until(lambda: {file.name for file in folder.rglob("*") if file.is_file()} == examples)
-    assert wait_until(lambda: all(any(path.iterdir()) for path in folder.rglob("*") if path.is_dir()))
-    open_photo_tab(page)
+    with watched(folder) as seen:
+        upload(page, save(happy_photo(), tmp_path / "private.png"))
+        expect(page.locator("#photo-summary")).to_contain_text("One face")
+        (folder / "left by a killed server").mkdir()
+        (folder / "left by a killed server" / "photo.jpg").write_bytes(b"somebody")
+        break_off_an_upload(address)
+        assert wait_until(lambda: any(name.startswith("tmp") for name in seen))
+        assert wait_until(lambda: {file.name for file in folder.rglob("*") if file.is_file()} == examples, seconds=30)
+    assert {"private.png", "photo.jpg"} < seen
+    assert wait_until(lambda: all(any(path.iterdir()) for path in folder.rglob("*") if path.is_dir()), seconds=30)
     page.locator(".gallery-item, .gallery button, table button").first.click()
     expect(page.locator("#photo-summary")).to_contain_text("One face")
 

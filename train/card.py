@@ -26,6 +26,8 @@ def fill_card(bundle: Path, card: Path) -> None:
         raise SystemExit(f"{error}; run `python -m train evaluate` first") from error
     if metrics["bundle"]["model_sha256"] != opened.config.model_sha256:
         raise SystemExit(f"{bundle}/metrics.json measured another network; run `python -m train evaluate` again")
+    if not card.is_file():
+        raise SystemExit(f"{card}: no such file; name the model card with --path")
     text = card.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
         raise SystemExit(f"{card} needs the lines {BEGIN} and {END}")

@@ -12,11 +12,11 @@ from pathlib import Path
 import datasets
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from face_expression.config import CropRule, CropSettings, InputSettings, Preprocessing
 from face_expression.labels import LABEL_NAMES
+from face_expression.picture_file import PictureError, read_picture
 from face_expression.preprocess import (
     CropRegion,
     cut_crop,
@@ -27,6 +27,7 @@ from face_expression.preprocess import (
 from train.augment import Augmentation, augment_crop, erase, jitter_region
 
 MIN_VOTE_SHARE = 0.5
+VOTE_TAGS = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Targets:
         left out; without, each row is its own label with weight 1.
         """
         if self.votes is None:
-            return np.eye(len(LABEL_NAMES), dtype=np.float32)[self.label]
+            return self._one_hot().astype(np.float32)
         shares = self.votes[:, : len(LABEL_NAMES)] / np.maximum(self.votes.sum(1, keepdims=True), 1)
         return np.where(shares.sum(1, keepdims=True) >= MIN_VOTE_SHARE, shares, 0).astype(np.float32)
 
@@ -65,10 +66,13 @@ class Targets:
     def shares(self) -> tuple[np.ndarray, np.ndarray]:
         """(N, 7) float64 shares of the votes for the seven classes, renormalised, and (N,) bool: who has any."""
         if self.votes is None:
-            return np.eye(len(LABEL_NAMES))[self.label], self.label >= 0
+            return self._one_hot(), self.label >= 0
         seven = self.votes[:, : len(LABEL_NAMES)]
         total = seven.sum(1, keepdims=True)
         return seven / np.maximum(total, 1), total[:, 0] > 0
+
+    def _one_hot(self) -> np.ndarray:
+        return (self.label[:, None] == np.arange(len(LABEL_NAMES))).astype(np.float64)
 
 
 def load_split(data: str, split: str, *, revision: str | None = None) -> datasets.Dataset:
@@ -80,7 +84,7 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
         revision: commit, tag or branch of a Hub data set.
 
     Raises:
-        SystemExit: with what is wrong, if the split or a column is missing.
+        SystemExit: with what is wrong, if the split or a column is missing, or labels or votes do not fit.
     """
     try:
         if Path(data).is_dir():
@@ -95,26 +99,46 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
         )
     if "label" in loaded.column_names:
         names = getattr(loaded.features["label"], "names", None)
-        if names is not None and tuple(names) != LABEL_NAMES:
-            raise SystemExit(f"{data!r} has the labels {names}; this version trains {list(LABEL_NAMES)}, in that order")
-    return loaded.cast_column("image", datasets.Image(decode=False))
+        if names is None or tuple(names) != LABEL_NAMES:
+            raise SystemExit(
+                f"{data!r}: 'label' must be a ClassLabel of {list(LABEL_NAMES)}, in that order; it is "
+                f"{names or loaded.features['label']}"
+            )
+    loaded = loaded.cast_column("image", datasets.Image(decode=False))
+    targets = read_targets(loaded)
+    if not targets.shares()[1].any():
+        raise SystemExit(f"{data!r}: no row of the split {split!r} has a label or a vote for one of the seven classes")
+    return loaded
 
 
 def read_targets(rows: datasets.Dataset) -> Targets:
-    """Collect the labels and votes of a split."""
+    """Collect the labels and votes of a split.
+
+    Raises:
+        SystemExit: if a row's votes are not ten counts.
+    """
     if "label" in rows.column_names:
         label = np.array([-1 if value is None else value for value in rows["label"]], np.int64)
     else:
         label = np.full(len(rows), -1, np.int64)
     if "votes" not in rows.column_names:
         return Targets(label, None)
-    return Targets(label, np.array([value or [0] * 10 for value in rows["votes"]], np.float64))
+    votes = [value or [0] * VOTE_TAGS for value in rows["votes"]]
+    for number, row in enumerate(votes):
+        if len(row) != VOTE_TAGS or min(row) < 0:
+            raise SystemExit(f"row {number}: 'votes' must be {VOTE_TAGS} counts in FER+ order, or null; it is {row}")
+    return Targets(label, np.array(votes, np.float64))
 
 
-def decode(image: dict) -> np.ndarray:
-    """Decode one encoded image of a data set: uint8 (H, W) if it is grey, RGB (H, W, 3) otherwise."""
-    with Image.open(io.BytesIO(image["bytes"]) if image["bytes"] else image["path"]) as picture:
-        return np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+def decode(image: dict | None) -> np.ndarray:
+    """Decode one encoded image of a data set as the app reads files: uint8 (H, W) if it is grey, else RGB (H, W, 3).
+
+    Raises:
+        PictureError: if it cannot be read.
+    """
+    if image is None:
+        raise PictureError("a row has no image")
+    return read_picture(io.BytesIO(image["bytes"]) if image["bytes"] else image["path"], keep_grey=True)
 
 
 def region_of_row(row: dict, image: np.ndarray, rule: CropRule, settings: CropSettings) -> CropRegion:

@@ -19,7 +19,6 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.labels import LABEL_NAMES
@@ -28,6 +27,7 @@ from train.data import FaceDataset, load_split
 
 EMA_FOLDER = "ema"
 FINAL_FOLDER = "final"
+SETTINGS_FILE = "run.json"
 _MOMENTUM = 0.9
 
 
@@ -38,9 +38,11 @@ def build_network(architecture: str, model_args: dict, settings: InputSettings) 
         SystemExit: if timm does not know the architecture or its arguments.
     """
     size, channels = settings.size_px, settings.channels
+    if model_args.get("in_chans", channels) != channels:
+        raise SystemExit(f"the preprocessing gives {channels} channel(s); model_args asks for {model_args['in_chans']}")
     config = TimmWrapperConfig(
         architecture=architecture,
-        model_args={"in_chans": channels, **model_args},
+        model_args={**model_args, "in_chans": channels},
         label_names=list(LABEL_NAMES),
         num_labels=len(LABEL_NAMES),
         id2label=dict(enumerate(LABEL_NAMES)),
@@ -55,9 +57,11 @@ def build_network(architecture: str, model_args: dict, settings: InputSettings) 
     )
     try:
         network = TimmWrapperForImageClassification(config)
-    except (ImportError, TypeError, RuntimeError) as error:
-        raise SystemExit(f"timm cannot build {architecture!r} with {model_args}: {error}") from error
-    return network.to(memory_format=torch.channels_last)
+    except Exception as error:  # each architecture of timm fails in its own way on arguments that do not fit
+        raise SystemExit(f"timm cannot build {architecture!r} with {model_args}: {error!r}") from error
+    # torch 2.15 on a CPU corrupts its memory in the backward pass of channels_last 1x1 convolutions of few channels.
+    narrow = any(isinstance(layer, torch.nn.Conv2d) and 1 < layer.in_channels < 16 for layer in network.modules())
+    return network if narrow else network.to(memory_format=torch.channels_last)
 
 
 def soft_cross_entropy(outputs, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
@@ -131,42 +135,52 @@ def finetune(
     Raises:
         SystemExit: if the data cannot be used, or `resume` finds nothing to go on from.
     """
-    last_checkpoint = get_last_checkpoint(str(output)) if output.is_dir() else None
-    if resume and last_checkpoint is None:
-        raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
-    if not resume and last_checkpoint is not None:
-        raise SystemExit(f"{output} holds an earlier run; go on with --resume, or choose another --output")
+    settings = {
+        "data": Path(data).name if Path(data).is_dir() else data,
+        "revision": revision,
+        "architecture": architecture,
+        "model_args": model_args,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "ema_decay": ema_decay,
+        "seed": seed,
+    }
+    last_checkpoint = prepare_run(output, settings, resume=resume)
     set_seed(seed)
     train_set = FaceDataset(load_split(data, "train", revision=revision), preprocessing, Augmentation())
     validation_set = FaceDataset(load_split(data, "validation", revision=revision), preprocessing, None)
-    network = build_network(architecture, model_args, preprocessing.input)
+    arguments = TrainingArguments(
+        output_dir=str(output),
+        num_train_epochs=epochs,
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=256,
+        dataloader_num_workers=workers,
+        dataloader_persistent_workers=workers > 0,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        max_grad_norm=5.0,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=has_fast_bf16(),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        logging_steps=50,
+        report_to="none",
+        remove_unused_columns=False,
+        seed=seed,
+    )
+    # On its device before the average and the optimizer are made of it, so that they are there too.
+    network = build_network(architecture, model_args, preprocessing.input).to(arguments.device)
     ema = ModelEmaV3(network, decay=ema_decay, use_warmup=True)
-    if resume:
-        averaged = TimmWrapperForImageClassification.from_pretrained(Path(last_checkpoint) / EMA_FOLDER)
+    if last_checkpoint is not None:
+        averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER)
         ema.module.load_state_dict(averaged.state_dict())
     trainer = EmaTrainer(
         ema=ema,
         model=network,
-        args=TrainingArguments(
-            output_dir=str(output),
-            num_train_epochs=epochs,
-            per_device_train_batch_size=batch_size,
-            per_device_eval_batch_size=256,
-            dataloader_num_workers=workers,
-            dataloader_persistent_workers=workers > 0,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.05,
-            max_grad_norm=5.0,
-            use_cpu=not torch.cuda.is_available(),
-            bf16=has_fast_bf16(),
-            eval_strategy="epoch",
-            save_strategy="epoch",
-            save_total_limit=2,
-            logging_steps=50,
-            report_to="none",
-            remove_unused_columns=False,
-            seed=seed,
-        ),
+        args=arguments,
         train_dataset=train_set,
         eval_dataset=validation_set,
         compute_loss_func=soft_cross_entropy,
@@ -179,28 +193,45 @@ def finetune(
             None,
         ),
     )
-    trainer.train(resume_from_checkpoint=last_checkpoint)
+    trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
     final = output / FINAL_FOLDER
     ema.module.save_pretrained(final)
-    (final / "training.json").write_text(
-        json.dumps(
-            {
-                "data": Path(data).name if Path(data).is_dir() else data,
-                "revision": revision,
-                "train_rows": len(train_set),
-                "epochs": epochs,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "weight_decay": weight_decay,
-                "ema_decay": ema_decay,
-                "seed": seed,
-                "history": [entry for entry in trainer.state.log_history if "eval_agreement" in entry],
-            },
-            indent=2,
-        )
-        + "\n"
-    )
-    (final / "preprocessing.json").write_text(
-        json.dumps({"preprocessing": preprocessing.model_dump(mode="json")}, indent=2) + "\n"
-    )
+    history = [entry for entry in trainer.state.log_history if "eval_agreement" in entry]
+    write_json(final / "training.json", {**settings, "train_rows": len(train_set), "history": history})
+    write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     return final
+
+
+def prepare_run(output: Path, settings: dict, *, resume: bool) -> Path | None:
+    """Make the folder of a run and write its settings down, or find the checkpoint from which it goes on.
+
+    Returns:
+        The newest checkpoint that was written completely, or None for a new run.
+
+    Raises:
+        SystemExit: if the folder holds another run, there is nothing to resume, or the settings are not those with
+            which the run began.
+    """
+    begun = output / SETTINGS_FILE
+    checkpoints = sorted(
+        (average.parent.parent for average in output.glob(f"checkpoint-*/{EMA_FOLDER}/model.safetensors")),
+        key=lambda checkpoint: int(checkpoint.name.split("-")[1]),
+    )
+    if not resume:
+        if checkpoints or (output / FINAL_FOLDER).exists():
+            raise SystemExit(f"{output} holds an earlier run; go on with --resume, or choose another --output")
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(begun, settings)
+        return None
+    if not checkpoints or not begun.is_file():
+        raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
+    before = json.loads(begun.read_text())
+    if changed := [name for name, value in settings.items() if before.get(name) != value]:
+        told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings[name]!r}" for name in changed)
+        raise SystemExit(f"a run goes on with the settings with which it began: {told}")
+    return checkpoints[-1]
+
+
+def write_json(path: Path, value: dict) -> None:
+    """Write a small file that people can read."""
+    path.write_text(json.dumps(value, indent=2) + "\n")

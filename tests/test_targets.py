@@ -1,0 +1,101 @@
+"""What a data set's columns mean: crops, weights, majorities, shares."""
+
+import io
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+
+from face_expression import LABEL_NAMES
+from face_expression.config import read_preprocessing
+from tests.builders import REPOSITORY, happy_photo
+from tests.test_picture_file import rotated_phone_photo
+from train.augment import Augmentation, augment_crop, erase
+from train.data import FaceDataset, Targets, crop_of_row, decode, load_split
+
+PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "preprocessing.json")
+# Seven classes, then contempt, unknown and "not a face".
+VOTES = np.array(
+    [
+        [0, 0, 0, 10, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 4, 0, 0, 2, 0, 4, 0],
+        [0, 0, 0, 1, 0, 0, 3, 0, 6, 0],
+        [5, 0, 0, 0, 5, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 10],
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 3, 0, 2, 5, 0, 0],
+    ],
+    float,
+)
+
+
+def test_targets_are_weighted_by_the_share_of_the_seven_classes():
+    soft = Targets(np.zeros(len(VOTES), int), VOTES).soft()
+    np.testing.assert_allclose(soft.sum(axis=1), [1, 0.6, 0, 1, 0, 0, 0.5])
+    np.testing.assert_allclose(soft[1], [0, 0, 0, 0.4, 0, 0, 0.2])
+
+
+def test_the_majority_is_single_and_one_of_the_seven():
+    assert Targets(np.zeros(len(VOTES), int), VOTES).majority().tolist() == [3, -1, -1, -1, -1, -1, -1]
+    assert Targets(np.zeros(1, int), np.array([[0, 0, 0, 0, 5, 0, 4, 1, 0, 0]])).majority().tolist() == [4]
+
+
+def test_shares_are_renormalised():
+    shares, voted = Targets(np.zeros(len(VOTES), int), VOTES).shares()
+    assert voted.tolist() == [True, True, True, True, False, False, True]
+    np.testing.assert_allclose(shares[2], [0, 0, 0, 0.25, 0, 0, 0.75])
+
+
+def test_a_row_without_a_label_has_no_target():
+    targets = Targets(np.array([2, -1, 6]), None)
+    np.testing.assert_array_equal(targets.soft(), np.eye(7)[[2, 2, 6]] * [[1], [0], [1]])
+    assert targets.shares()[1].tolist() == [True, False, True] and targets.majority().tolist() == [2, -1, 6]
+
+
+def test_a_face_box_is_cut_with_the_apps_margin(tmp_path):
+    photo = happy_photo()
+    rule = PREPROCESSING.yunet.crop
+    side = rule.scale * 100
+    columns = {"image": [photo, photo], "label": [3, 3], "face_box": [[170.0, 60.0, 270.0, 160.0], None]}
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=list(LABEL_NAMES)),
+            "face_box": datasets.List(datasets.Value("float32")),
+        }
+    )
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "train.parquet")
+    rows = load_split(str(tmp_path), "train")
+    around_box, whole = (crop_of_row(row, PREPROCESSING).astype(int) for row in rows)
+    left, top = round(220 + rule.shift_x * 100 - side / 2), round(110 + rule.shift_y * 100 - side / 2)
+    expected = Image.fromarray(photo[top : top + round(side), left : left + round(side)]).resize((48, 48), Image.BOX)
+    assert abs(around_box - np.asarray(expected)).mean() < 8
+    assert abs(whole - np.asarray(Image.fromarray(photo).resize((48, 48), Image.BOX))).mean() < 8
+    item = FaceDataset(rows, PREPROCESSING, None)[0]
+    assert item["pixel_values"].shape == (1, 112, 112) and item["labels"].tolist() == [0, 0, 0, 1, 0, 0, 0]
+
+
+def test_images_are_read_as_the_app_reads_them(tmp_path):
+    rotated_phone_photo(tmp_path / "phone.jpg")
+    assert decode({"bytes": (tmp_path / "phone.jpg").read_bytes(), "path": None}).shape == (400, 512, 3)
+    grey = io.BytesIO()
+    Image.new("L", (5, 4), 9).save(grey, "PNG")
+    assert decode({"bytes": grey.getvalue(), "path": None}).tolist() == [[9] * 5] * 4
+
+
+def test_augmentation_mirrors_left_and_right_only():
+    crop = np.zeros((48, 48), np.uint8)
+    crop[:24, :24] = 200
+    still = Augmentation(max_contrast=0, max_brightness=0)
+    seen = {augment_crop(crop, still, np.random.default_rng(seed)).tobytes() for seed in range(20)}
+    assert seen == {crop.tobytes(), np.ascontiguousarray(crop[:, ::-1]).tobytes()}
+
+
+@pytest.mark.parametrize(("probability", "expected"), [(0.0, 0), (1.0, 20)])
+def test_erasing_blots_out_one_patch(probability, expected):
+    model_input = np.random.default_rng(0).normal(size=(1, 112, 112)).astype(np.float32)
+    augmentation = Augmentation(erase_probability=probability)
+    erased = [erase(model_input, augmentation, np.random.default_rng(seed)) for seed in range(20)]
+    assert sum((picture != model_input).any() for picture in erased) == expected
+    assert all((picture != model_input).mean() <= augmentation.max_erased_side**2 for picture in erased)
