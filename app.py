@@ -75,6 +75,16 @@ def picture_in_answer(value: np.ndarray | None) -> ImageData | None:
     return ImageData(url="data:image/jpeg;base64," + base64.b64encode(encode_jpeg(value)).decode())
 
 
+def shown_picture(label: str, elem_id: str, **layout) -> gr.Image:
+    """A component that shows what `picture_in_answer` makes of a frame.
+
+    The method is set on the component and not in a subclass, for which Gradio would write an app.pyi beside this file.
+    """
+    image = gr.Image(label=label, interactive=False, buttons=["fullscreen"], elem_id=elem_id, **layout)
+    image.postprocess = picture_in_answer
+    return image
+
+
 def face_bars(face: Face, label_names: tuple[str, ...]) -> dict[str, float]:
     """A face's probabilities as `gr.Label` takes them; it rounds, and nothing here is certain, so 99 % is the most."""
     return {name: min(float(value), 0.99) for name, value in zip(label_names, face.probabilities, strict=True)}
@@ -94,13 +104,8 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
                 remove()
 
 
-def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVAL_S) -> gr.Blocks:
-    """Lay out the page and connect it to a pipeline.
-
-    Args:
-        pipeline: what judges the pictures; shared by all visitors, who each have a tracker state of their own.
-        cleaning_interval_s: how often uploads older than this are deleted.
-    """
+def build_live_tab(pipeline: Pipeline) -> None:
+    """The webcam, what the program sees in it, and the bars of the largest face; each visitor has a tracker state."""
     labels = pipeline.label_names
 
     def on_frame(frame: np.ndarray | None, state: TrackerState | None):
@@ -113,6 +118,36 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
         if not faces:
             return drawn, NO_FACE, {}, state
         return drawn, face_summary(faces[0]), face_bars(faces[0], labels), state
+
+    tracker = gr.State(None)
+    with gr.Row():
+        camera = gr.Image(
+            sources=["webcam"],
+            streaming=True,
+            label="Camera",
+            webcam_options=gr.WebcamOptions(mirror=True, constraints=CAMERA),
+            elem_id="live-camera",
+            min_width=280,
+        )
+        view = shown_picture("What the program sees", "live-view", scale=2, min_width=280)
+        with gr.Column(min_width=260):
+            headline = gr.Markdown(LIVE_HINT, elem_id="live-headline")
+            bars = gr.Label(label="Largest face", show_heading=False, elem_id="live-bars")
+    camera.stream(
+        on_frame,
+        [camera, tracker],
+        [view, headline, bars, tracker],
+        stream_every=FRAME_INTERVAL_S,
+        time_limit=LIVE_LIMIT_S,
+        concurrency_limit=LIVE_VISITORS,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def build_photo_tab(pipeline: Pipeline, *, remember_s: int) -> None:
+    """A photo, its faces with numbers, and the bars of each; the bars are remembered for `remember_s` at most."""
+    labels = pipeline.label_names
 
     def on_photo(path: str | None):
         if path is None:
@@ -128,6 +163,35 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
         told = [(face_summary(face), face_bars(face, labels)) for face in faces]
         return annotate(picture, faces, labels, numbered=True, bars=False), f"**{count}**", told
 
+    found = gr.State([], time_to_live=remember_s)
+    with gr.Row():
+        photo = gr.Image(
+            sources=["upload", "clipboard"], type="filepath", label="Your photo", elem_id="photo-upload", buttons=[]
+        )
+        photo.preprocess = uploaded_path
+        result = shown_picture("Faces found", "photo-result")
+    summary = gr.Markdown(elem_id="photo-summary")
+
+    @gr.render(inputs=found, concurrency_limit=LIVE_VISITORS)
+    def show_faces(told: list[tuple[str, dict[str, float]]]) -> None:
+        with gr.Row():
+            for number, (sentence, face_values) in enumerate(told, start=1):
+                with gr.Column(min_width=260, elem_classes="face-card"):
+                    gr.Markdown(f"**{number}.** {sentence}")
+                    gr.Label(face_values, label=f"Face {number}", show_heading=False)
+
+    photo.change(on_photo, photo, [result, summary, found], concurrency_limit=2, api_visibility="private")
+    gr.Examples(sorted(str(path) for path in EXAMPLES.glob("*.jpg")), photo, label="Examples")
+
+
+def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVAL_S) -> gr.Blocks:
+    """Lay out the page and connect it to a pipeline.
+
+    Args:
+        pipeline: what judges the pictures; shared by all visitors.
+        cleaning_interval_s: how often uploads older than this are deleted.
+    """
+
     def forget(request: gr.Request) -> None:
         """Drop what Gradio remembers of a visitor who leaves: the last values of all components, pictures included."""
         page.app.state_holder.session_data.pop(request.session_hash, None)
@@ -139,68 +203,12 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
     ) as page:
         gr.Markdown(TITLE)
         with gr.Tab("Live"):
-            tracker = gr.State(None)
-            with gr.Row():
-                camera = gr.Image(
-                    sources=["webcam"],
-                    streaming=True,
-                    label="Camera",
-                    webcam_options=gr.WebcamOptions(mirror=True, constraints=CAMERA),
-                    elem_id="live-camera",
-                    min_width=280,
-                )
-                view = gr.Image(
-                    label="What the program sees",
-                    interactive=False,
-                    buttons=["fullscreen"],
-                    elem_id="live-view",
-                    scale=2,
-                    min_width=280,
-                )
-                with gr.Column(min_width=260):
-                    headline = gr.Markdown(LIVE_HINT, elem_id="live-headline")
-                    bars = gr.Label(label="Largest face", show_heading=False, elem_id="live-bars")
-            camera.stream(
-                on_frame,
-                [camera, tracker],
-                [view, headline, bars, tracker],
-                stream_every=FRAME_INTERVAL_S,
-                time_limit=LIVE_LIMIT_S,
-                concurrency_limit=LIVE_VISITORS,
-                show_progress="hidden",
-                api_visibility="private",
-            )
+            build_live_tab(pipeline)
         with gr.Tab("Photo"):
-            found = gr.State([], time_to_live=cleaning_interval_s)
-            with gr.Row():
-                photo = gr.Image(
-                    sources=["upload", "clipboard"],
-                    type="filepath",
-                    label="Your photo",
-                    elem_id="photo-upload",
-                    buttons=[],
-                )
-                result = gr.Image(
-                    label="Faces found", interactive=False, buttons=["fullscreen"], elem_id="photo-result"
-                )
-            summary = gr.Markdown(elem_id="photo-summary")
-
-            @gr.render(inputs=found, concurrency_limit=LIVE_VISITORS)
-            def show_faces(told: list[tuple[str, dict[str, float]]]) -> None:
-                with gr.Row():
-                    for number, (sentence, face_values) in enumerate(told, start=1):
-                        with gr.Column(min_width=260, elem_classes="face-card"):
-                            gr.Markdown(f"**{number}.** {sentence}")
-                            gr.Label(face_values, label=f"Face {number}", show_heading=False)
-
-            photo.change(on_photo, photo, [result, summary, found], concurrency_limit=2, api_visibility="private")
-            gr.Examples(sorted(str(path) for path in EXAMPLES.glob("*.jpg")), photo, label="Examples")
-        # Set on the components and not in subclasses, for which Gradio would write an app.pyi beside this file.
-        photo.preprocess = uploaded_path
-        view.postprocess = result.postprocess = picture_in_answer
-        page.unload(forget)
+            build_photo_tab(pipeline, remember_s=cleaning_interval_s)
         gr.Markdown(NOTICE)
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
+        page.unload(forget)
     return page
 
 

@@ -42,21 +42,17 @@ def finetune(
     seed: int = 0,
 ) -> None:
     """Train a network on the votes (or labels) of a data set, and keep the average of its weights."""
+    from train.finetune import Recipe
     from train.finetune import finetune as run
 
     final = run(
         data=data,
         revision=revision,
         output=output,
-        architecture=model,
-        model_args=_json_object(model_args),
         preprocessing=read_preprocessing(PREPROCESSING),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        ema_decay=ema_decay,
-        seed=seed,
+        recipe=Recipe(
+            model, _json_object(model_args), epochs, batch_size, learning_rate, weight_decay, ema_decay, seed
+        ),
         workers=workers,
         resume=resume,
     )

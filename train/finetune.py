@@ -5,6 +5,7 @@ too. It lies beside every checkpoint, so that an interrupted run goes on with it
 """
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -110,20 +111,27 @@ def has_fast_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported()
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained and how; a run goes on with the recipe with which it began."""
+
+    architecture: str
+    model_args: dict
+    epochs: float
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    ema_decay: float
+    seed: int
+
+
 def finetune(
     *,
     data: str,
     revision: str | None,
     output: Path,
-    architecture: str,
-    model_args: dict,
     preprocessing: Preprocessing,
-    epochs: float,
-    batch_size: int,
-    learning_rate: float,
-    weight_decay: float,
-    ema_decay: float,
-    seed: int,
+    recipe: Recipe,
     workers: int,
     resume: bool,
 ) -> Path:
@@ -133,47 +141,17 @@ def finetune(
         The folder of the final checkpoint.
 
     Raises:
-        SystemExit: if the data cannot be used, or `resume` finds nothing to go on from.
+        SystemExit: if the data cannot be used, or the run cannot begin or go on in `output`.
     """
-    settings = {
-        "data": Path(data).name if Path(data).is_dir() else data,
-        "revision": revision,
-        "architecture": architecture,
-        "model_args": model_args,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "ema_decay": ema_decay,
-        "seed": seed,
-    }
+    settings = {"data": Path(data).name if Path(data).is_dir() else data, "revision": revision, **asdict(recipe)}
     last_checkpoint = prepare_run(output, settings, resume=resume)
-    set_seed(seed)
+    set_seed(recipe.seed)
     train_set = FaceDataset(load_split(data, "train", revision=revision), preprocessing, Augmentation())
     validation_set = FaceDataset(load_split(data, "validation", revision=revision), preprocessing, None)
-    arguments = TrainingArguments(
-        output_dir=str(output),
-        num_train_epochs=epochs,
-        per_device_train_batch_size=batch_size,
-        per_device_eval_batch_size=256,
-        dataloader_num_workers=workers,
-        dataloader_persistent_workers=workers > 0,
-        lr_scheduler_type="cosine",
-        warmup_steps=0.05,
-        max_grad_norm=5.0,
-        use_cpu=not torch.cuda.is_available(),
-        bf16=has_fast_bf16(),
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=2,
-        logging_steps=50,
-        report_to="none",
-        remove_unused_columns=False,
-        seed=seed,
-    )
+    arguments = training_arguments(output, recipe, workers)
     # On its device before the average and the optimizer are made of it, so that they are there too.
-    network = build_network(architecture, model_args, preprocessing.input).to(arguments.device)
-    ema = ModelEmaV3(network, decay=ema_decay, use_warmup=True)
+    network = build_network(recipe.architecture, recipe.model_args, preprocessing.input).to(arguments.device)
+    ema = ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=True)
     if last_checkpoint is not None:
         averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER)
         ema.module.load_state_dict(averaged.state_dict())
@@ -188,7 +166,7 @@ def finetune(
         callbacks=[EmaCallback(ema)],
         optimizers=(
             timm.optim.create_optimizer_v2(
-                network, opt="sgd", lr=learning_rate, weight_decay=weight_decay, momentum=_MOMENTUM
+                network, opt="sgd", lr=recipe.learning_rate, weight_decay=recipe.weight_decay, momentum=_MOMENTUM
             ),
             None,
         ),
@@ -200,6 +178,30 @@ def finetune(
     write_json(final / "training.json", {**settings, "train_rows": len(train_set), "history": history})
     write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     return final
+
+
+def training_arguments(output: Path, recipe: Recipe, workers: int) -> TrainingArguments:
+    """The Trainer's settings for a recipe; a checkpoint and a validation every epoch, the last two kept."""
+    return TrainingArguments(
+        output_dir=str(output),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=256,
+        dataloader_num_workers=workers,
+        dataloader_persistent_workers=workers > 0,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        max_grad_norm=5.0,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=has_fast_bf16(),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        logging_steps=50,
+        report_to="none",
+        remove_unused_columns=False,
+        seed=recipe.seed,
+    )
 
 
 def prepare_run(output: Path, settings: dict, *, resume: bool) -> Path | None:
