@@ -59,6 +59,7 @@ FRAME_TOO_LARGE = f"The camera's picture is too large; at most {MAX_FRAME_PX} pi
 CSS = """
 #live-camera video, #live-view img, #photo-upload img, #photo-result img {max-height: 62vh}
 .face-card {max-width: 420px}
+#live-headline {min-height: 4.5rem}
 #live-headline p {font-size: 1.25rem}
 """
 

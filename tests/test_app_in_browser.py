@@ -46,7 +46,7 @@ def open_page(playwright, browser_path, served_app):
     """Opens the app in a browser of its own; `camera` is a video file that plays as the webcam."""
     browsers = []
 
-    def open_in_new_browser(camera: Path | None = None, viewport=WIDE, color_scheme="light") -> Page:
+    def open_in_new_browser(camera: Path | None = None, viewport=WIDE) -> Page:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         if camera is not None:
             arguments += [
@@ -56,7 +56,7 @@ def open_page(playwright, browser_path, served_app):
             ]
         browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
         browsers.append(browser)
-        page = browser.new_page(viewport=viewport, color_scheme=color_scheme)
+        page = browser.new_page(viewport=viewport)
         page.set_default_timeout(PATIENCE_MS)
         page.foreign_requests = []
         address = served_app[0]
