@@ -159,6 +159,14 @@ def test_the_bundle_says_what_pytorch_says(bundle, run):
     assert logits.shape == (9, 7) and features.shape == (9, 16)
 
 
+def test_a_bundle_tells_nothing_of_the_machine_that_made_it(bundle):
+    for folder in (bundle, EMBEDDED_BUNDLE):
+        for file in folder.iterdir():
+            content = file.read_bytes()
+            for trace in (b"site-packages", b".py", b"/home/", str(REPOSITORY).encode()):
+                assert trace not in content, (file, trace)
+
+
 def test_the_app_takes_the_bundle(bundle):
     pipeline = load_pipeline(str(bundle), detector="haar")
     dark, bright = pipeline.classify([np.full((48, 48), 20, np.uint8), np.full((48, 48), 230, np.uint8)])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import onnx
 import torch
 from scipy.optimize import minimize_scalar
 from transformers import TimmWrapperForImageClassification
@@ -100,20 +101,24 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path) -
 
 
 def write_onnx(network: WithFeatures, path: Path, preprocessing: Preprocessing) -> None:
-    """Export to one ONNX file with any number of faces in a batch."""
+    """Export to one ONNX file that takes any number of faces and holds nothing of the machine that made it."""
     settings = preprocessing.input
     example = torch.zeros(2, settings.channels, settings.size_px, settings.size_px)
-    torch.onnx.export(
+    program = torch.onnx.export(
         network,
         (example,),
-        path,
         input_names=["pixels"],
         output_names=list(OUTPUT_NAMES),
         dynamic_shapes={"pixels": {0: torch.export.Dim("faces")}},
-        external_data=False,
         dynamo=True,
         verbose=False,
     )
+    model = program.model_proto
+    # The exporter notes for each node which lines of which files it came from.
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    onnx.save(model, path)
 
 
 def check_parity(network: WithFeatures, classifier: Classifier, inputs: np.ndarray) -> float:
