@@ -1,5 +1,7 @@
 """Pure geometry on boxes written xyxy: (x0, y0, x1, y1), in pixels, edges not centres, as floats."""
 
+import math
+
 import numpy as np
 
 Box = tuple[float, float, float, float]
@@ -18,6 +20,11 @@ def scale_box(box: Box, scale_x: float, scale_y: float) -> Box:
 def box_area(box: Box) -> float:
     """Area in square pixels; 0 for a box that is inside out."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def box_size(box: Box) -> float:
+    """Side in pixels of the square with a box's area; 0 for a box that is inside out."""
+    return math.sqrt(box_area(box))
 
 
 def iou_matrix(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import onnxruntime
 from face_expression.config import BundleConfig, BundleError
 
 OUTPUT_NAMES = ("logits", "features")
+_BATCH = 256
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -71,7 +72,7 @@ class Classifier:
         self._input_name = first.name
 
     def run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Run the network.
+        """Run the network, on so many faces at a time that memory stays small.
 
         Args:
             inputs: (N, channels, P, P) float32 from `to_model_input`; N may be 0.
@@ -84,13 +85,17 @@ class Classifier:
         """
         if inputs.ndim != 4 or inputs.shape[1:] != self._input_shape:
             raise ValueError(f"expected model inputs of shape (N, {self._input_shape}), got {inputs.shape}")
-        logits, features = self._session.run(OUTPUT_NAMES, {self._input_name: inputs})
+        if len(inputs) == 0:
+            logits, features = (np.zeros((0, output.shape[1]), np.float32) for output in self._session.get_outputs())
+            return logits, features
+        batches = [
+            self._session.run(OUTPUT_NAMES, {self._input_name: inputs[start : start + _BATCH]})
+            for start in range(0, len(inputs), _BATCH)
+        ]
+        logits, features = (np.concatenate(part) for part in zip(*batches, strict=True))
         return logits, features
 
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (N, C) float32, of model inputs as in `run`."""
-        if len(inputs) == 0:
-            label_count = self._session.get_outputs()[0].shape[1]
-            return np.zeros((0, label_count), np.float32)
         logits, _ = self.run(inputs)
         return softmax(logits / np.float32(self._temperature))

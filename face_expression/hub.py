@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import huggingface_hub
 from huggingface_hub.errors import EntryNotFoundError
@@ -20,6 +21,7 @@ from huggingface_hub.utils import logging as client_logging
 from face_expression.config import BundleConfig, BundleError, WeightFile, YuNetSettings, read_bundle_config
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 EMBEDDED_BUNDLE = Path(__file__).parent / "bundle"
 MODEL_VARIABLE = "FACE_EXPRESSION_MODEL"
@@ -71,34 +73,33 @@ def candidate_bundles(model: str) -> Iterator[Bundle]:
     """
     for source, find in _ways_to_find(model):
         try:
-            yield open_bundle(find(), source)
+            yield find()
         except BundleError as error:
             log.warning("the model %s cannot be used: %s", source, error)
 
 
-def _ways_to_find(model: str) -> list[tuple[str, Callable[[], Path]]]:
+def _ways_to_find(model: str) -> list[tuple[str, Callable[[], Bundle]]]:
     if Path(model).is_dir():
-        return [(f"from the folder {model}", lambda: Path(model))]
+        source = f"from the folder {model}"
+        return [(source, lambda: open_bundle(Path(model), source))]
     repo_id, _, revision = model.partition("@")
+    from_hub, from_cache = f"{model} from the Hub", f"{model} from the cache"
 
-    def download(**options) -> Path:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repo_id, revision=revision or None, allow_patterns=_BUNDLE_FILES, **options
-            )
+    def download(source: str, **options) -> Bundle:
+        folder = huggingface_hub.snapshot_download(
+            repo_id, revision=revision or None, allow_patterns=_BUNDLE_FILES, **options
         )
+        return open_bundle(Path(folder), source)
 
-    def download_undamaged() -> Path:
-        folder = download()
+    def download_undamaged() -> Bundle:
         try:
-            open_bundle(folder, model)
+            return download(from_hub)
         except DamagedError:
-            return download(force_download=True)
-        return folder
+            return download(from_hub, force_download=True)
 
     return [
-        (f"{model} from the Hub", lambda: _within_deadline(download_undamaged)),
-        (f"{model} from the cache", lambda: _within_deadline(lambda: download(local_files_only=True))),
+        (from_hub, lambda: _within_deadline(download_undamaged)),
+        (from_cache, lambda: _within_deadline(lambda: download(from_cache, local_files_only=True))),
     ]
 
 
@@ -149,7 +150,7 @@ def silence_client() -> None:
     client_logging.set_verbosity_error()
 
 
-def _within_deadline(find: Callable[[], Path]) -> Path:
+def _within_deadline(find: Callable[[], Found]) -> Found:
     """Run `find` in a thread for at most DEADLINE_S; whatever goes wrong becomes a BundleError.
 
     While the Hub says that it is busy, `find` is tried again. A download that takes longer than the deadline goes on in
@@ -162,6 +163,8 @@ def _within_deadline(find: Callable[[], Path]) -> Path:
         while True:
             try:
                 return answers.put(find())
+            except BundleError as error:
+                return answers.put(error)
             except Exception as error:  # the Hub's client raises many kinds; each means "not to be had", and is told
                 if not _may_pass(error) or time.monotonic() + RETRY_PAUSE_S > deadline:
                     return answers.put(BundleError(_in_one_line(error)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from face_expression.boxes import Box
+from face_expression.boxes import Box, box_size
 from face_expression.config import CropRule, CropSettings, InputSettings
 
 _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect_101": cv2.BORDER_REFLECT_101}
@@ -50,7 +50,7 @@ def region_of_detection(
         rule: where this detector's boxes lie in the training crops.
         settings: whether the eyes' line is levelled.
     """
-    unit = math.sqrt(max(box[2] - box[0], 1.0) * max(box[3] - box[1], 1.0))
+    unit = max(box_size(box), 1.0)
     angle = levelling_angle_deg(landmarks, settings)
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     shift_x, shift_y = rule.shift_x * unit, rule.shift_y * unit

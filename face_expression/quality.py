@@ -1,11 +1,11 @@
 """Is this crop fit to be judged? Five measures, the bundle's limits, and the reasons in plain words."""
 
-import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from face_expression.boxes import box_size
 from face_expression.config import InputSettings, QualityLimits
 from face_expression.detector import Detection
 from face_expression.preprocess import to_grey
@@ -46,9 +46,8 @@ def measure_quality(detection: Detection, crop: np.ndarray, settings: InputSetti
     """
     grey = to_grey(crop, settings)
     shadow, highlight = measure_light(grey)
-    x0, y0, x1, y1 = detection.box
     return Quality(
-        face_px=math.sqrt(max(x1 - x0, 0.0) * max(y1 - y0, 0.0)),
+        face_px=box_size(detection.box),
         highlight=highlight,
         shadow=shadow,
         sharpness=measure_sharpness(grey),

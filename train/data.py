@@ -75,6 +75,11 @@ class Targets:
         return (self.label[:, None] == np.arange(len(LABEL_NAMES))).astype(np.float64)
 
 
+def data_name(data: str) -> str:
+    """How a data set is named in what we write down: a folder's name without where it lies, or the Hub's name."""
+    return Path(data).name if Path(data).is_dir() else data
+
+
 def load_split(data: str, split: str, *, revision: str | None = None) -> datasets.Dataset:
     """Load one split of a folder of Parquet files or of a Hub data set; images stay encoded until they are used.
 
@@ -154,14 +159,14 @@ def crop_of_row(row: dict, preprocessing: Preprocessing) -> np.ndarray:
     return cut_crop(image, region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop), preprocessing.crop)
 
 
-def model_inputs(rows: datasets.Dataset, preprocessing: Preprocessing) -> np.ndarray:
-    """Every row's crop as the app would give it to the network: (N, channels, P, P) float32."""
-    return np.stack(
-        [
-            to_model_input(crop_of_row(row, preprocessing), preprocessing.input)
-            for row in tqdm(rows, unit="face", desc="reading faces", leave=False)
-        ]
-    )
+def read_crops(rows: datasets.Dataset, preprocessing: Preprocessing) -> list[np.ndarray]:
+    """Every row's crop, as `crop_of_row`."""
+    return [crop_of_row(row, preprocessing) for row in tqdm(rows, unit="face", desc="reading faces", leave=False)]
+
+
+def stack_inputs(crops: list[np.ndarray], settings: InputSettings) -> np.ndarray:
+    """What the network is given for crops of `cut_crop`: (N, channels, P, P) float32."""
+    return np.stack([to_model_input(crop, settings) for crop in crops])
 
 
 class FaceDataset:
@@ -186,16 +191,16 @@ class FaceDataset:
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         row = self._rows[int(self._kept[index])]
-        image = decode(row["image"])
-        preprocessing = self._preprocessing
-        region = region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop)
-        crop = self._cut(image, region, preprocessing.crop, preprocessing.input)
-        return {"pixel_values": crop, "labels": self._targets[index]}
-
-    def _cut(self, image: np.ndarray, region: CropRegion, crop: CropSettings, model_input: InputSettings) -> np.ndarray:
         if self._augmentation is None:
-            return to_model_input(cut_crop(image, region, crop), model_input)
+            pixels = to_model_input(crop_of_row(row, self._preprocessing), self._preprocessing.input)
+        else:
+            pixels = self._varied(row, self._augmentation)
+        return {"pixel_values": pixels, "labels": self._targets[index]}
+
+    def _varied(self, row: dict, augmentation: Augmentation) -> np.ndarray:
+        settings = self._preprocessing
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        region = jitter_region(region, self._augmentation, rng)
-        varied = augment_crop(cut_crop(image, region, crop), self._augmentation, rng)
-        return erase(to_model_input(varied, model_input), self._augmentation, rng)
+        image = decode(row["image"])
+        region = jitter_region(region_of_row(row, image, settings.yunet.crop, settings.crop), augmentation, rng)
+        crop = augment_crop(cut_crop(image, region, settings.crop), augmentation, rng)
+        return erase(to_model_input(crop, settings.input), augmentation, rng)

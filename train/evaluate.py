@@ -27,10 +27,9 @@ import numpy as np
 from face_expression.classifier import Classifier
 from face_expression.config import BundleError
 from face_expression.hub import open_bundle
-from train.data import decode, load_split, model_inputs, read_targets
+from train.data import data_name, decode, load_split, read_crops, read_targets, stack_inputs
 
 METRICS = Path(__file__).parent / "metrics"
-_BATCH = 256
 
 
 def evaluate(*, bundle: Path, data: str, revision: str | None, split: str = "test") -> dict:
@@ -45,17 +44,15 @@ def evaluate(*, bundle: Path, data: str, revision: str | None, split: str = "tes
     except BundleError as error:
         raise SystemExit(str(error)) from error
     rows = load_split(data, split, revision=revision)
-    inputs = model_inputs(rows, opened.config.preprocessing)
-    probabilities = np.concatenate(
-        [classifier.probabilities(inputs[start : start + _BATCH]) for start in range(0, len(inputs), _BATCH)]
-    )
+    settings = opened.config.preprocessing
+    probabilities = classifier.probabilities(stack_inputs(read_crops(rows, settings), settings.input))
     subsets = condition_subsets(data, rows)
     subsets["not_in_train"] = ~pixels_occur_in(rows, load_split(data, "train", revision=revision))
     metrics = {
         "schema_version": 1,
         "bundle": {"model_sha256": opened.config.model_sha256, "model_bytes": opened.model.stat().st_size},
         "data": {
-            "name": Path(data).name if Path(data).is_dir() else data,
+            "name": data_name(data),
             "revision": revision,
             "split": split,
             "rows": len(rows),

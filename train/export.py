@@ -26,7 +26,7 @@ from face_expression.config import (
     read_preprocessing,
 )
 from face_expression.hub import sha256_of
-from train.data import crop_of_row, load_split, model_inputs, read_targets
+from train.data import load_split, read_crops, read_targets, stack_inputs
 from train.limits import fit_limits
 
 PARITY_TOLERANCE = 1e-4
@@ -65,7 +65,8 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path) -
     wrapper = TimmWrapperForImageClassification.from_pretrained(checkpoint)
     network = WithFeatures(wrapper.timm_model).eval()
     rows = load_split(data, "validation", revision=revision)
-    inputs = model_inputs(rows, preprocessing)
+    crops = read_crops(rows, preprocessing)
+    inputs = stack_inputs(crops, preprocessing.input)
     draft = bundle.with_name(bundle.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -81,12 +82,12 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path) -
     _write_config(draft, timm_config, settings)
     classifier = Classifier(draft / "model.onnx", read_bundle_config(draft / "config.json"))
     check_parity(network, classifier, inputs[:_PARITY_ROWS])
-    logits = run_in_batches(classifier, inputs)
+    logits, _ = classifier.run(inputs)
     settings["temperature"] = round(fit_temperature(logits, rows), 4)
     majority = read_targets(rows).majority()
     judged = np.flatnonzero(majority >= 0)
-    crops = [crop_of_row(rows[int(index)], preprocessing) for index in judged]
-    settings["preprocessing"]["quality"] |= fit_limits(classifier, crops, majority[judged], preprocessing)
+    judged_crops = [crops[index] for index in judged]
+    settings["preprocessing"]["quality"] |= fit_limits(classifier, judged_crops, majority[judged], preprocessing)
     settings["abstain_below"] = round(fit_abstention(softmax(logits / settings["temperature"]), majority), 4)
     training = json.loads((checkpoint / "training.json").read_text())
     _write_config(draft, timm_config, settings | {"training": training})
@@ -155,12 +156,6 @@ def fit_abstention(probabilities: np.ndarray, majority: np.ndarray) -> float:
     share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     below_half = np.flatnonzero(share_right < 0.5)
     return float(confidence[order][below_half[-1]]) if len(below_half) else 0.0
-
-
-def run_in_batches(classifier: Classifier, inputs: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
-    """Logits of any number of model inputs."""
-    starts = range(0, len(inputs), batch_size)
-    return np.concatenate([classifier.run(inputs[start : start + batch_size])[0] for start in starts])
 
 
 def _write_config(folder: Path, timm_config: dict, settings: dict) -> None:

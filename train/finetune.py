@@ -24,7 +24,7 @@ from transformers import (
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.labels import LABEL_NAMES
 from train.augment import Augmentation
-from train.data import FaceDataset, load_split
+from train.data import FaceDataset, data_name, load_split
 
 EMA_FOLDER = "ema"
 FINAL_FOLDER = "final"
@@ -143,7 +143,7 @@ def finetune(
     Raises:
         SystemExit: if the data cannot be used, or the run cannot begin or go on in `output`.
     """
-    settings = {"data": Path(data).name if Path(data).is_dir() else data, "revision": revision, **asdict(recipe)}
+    settings = {"data": data_name(data), "revision": revision, **asdict(recipe)}
     last_checkpoint = prepare_run(output, settings, resume=resume)
     set_seed(recipe.seed)
     train_set = FaceDataset(load_split(data, "train", revision=revision), preprocessing, Augmentation())

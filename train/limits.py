@@ -12,11 +12,11 @@ import numpy as np
 
 from face_expression.classifier import Classifier
 from face_expression.config import Preprocessing
-from face_expression.preprocess import cut_crop, to_grey, to_model_input, whole_image_region
+from face_expression.preprocess import cut_crop, to_grey, whole_image_region
 from face_expression.quality import measure_light, measure_sharpness
+from train.data import stack_inputs
 
 TOLERANCE = 0.03
-_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,8 @@ def fit_limits(
     """
 
     def accuracy(spoiled: list[np.ndarray]) -> float:
-        right = 0
-        for start in range(0, len(spoiled), _BATCH):
-            inputs = np.stack([to_model_input(crop, preprocessing.input) for crop in spoiled[start : start + _BATCH]])
-            right += (classifier.run(inputs)[0].argmax(1) == majority[start : start + _BATCH]).sum()
-        return right / len(spoiled)
+        inputs = stack_inputs(spoiled, preprocessing.input)
+        return float((classifier.run(inputs)[0].argmax(1) == majority).mean())
 
     untouched = accuracy(crops)
     limits = {}

@@ -13,7 +13,7 @@ import datasets
 import numpy as np
 from tqdm import tqdm
 
-from face_expression.boxes import Box
+from face_expression.boxes import Box, box_size
 from face_expression.config import read_preprocessing
 from face_expression.detector import Detector, HaarDetector, YuNetDetector
 from face_expression.hub import find_yunet_weights
@@ -39,7 +39,7 @@ def paste_into_frame(image: np.ndarray) -> np.ndarray:
 
 def crop_rule_of_box(box: Box) -> tuple[float, float, float]:
     """(scale, shift_x, shift_y) that lead from this box in a frame of `paste_into_frame` back to the pasted crop."""
-    unit = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
+    unit = box_size(box)
     return (
         FACE_PX / unit,
         (FRAME_PX / 2 - (box[0] + box[2]) / 2) / unit,
