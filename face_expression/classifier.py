@@ -11,6 +11,7 @@ import onnxruntime
 from face_expression.config import BundleConfig, BundleError
 
 OUTPUT_NAMES = ("logits", "features")
+OWN_LABEL_OUTPUT = "own_label_logits"
 _BATCH = 256
 
 
@@ -62,7 +63,7 @@ class Classifier:
 
     def _check(self, model: Path, label_count: int) -> None:
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        if set(outputs) != set(OUTPUT_NAMES):
+        if set(outputs) - {OWN_LABEL_OUTPUT} != set(OUTPUT_NAMES):
             raise BundleError(f"{model}: has the outputs {sorted(outputs)}, expected {sorted(OUTPUT_NAMES)}")
         if outputs["logits"][1] != label_count:
             raise BundleError(f"{model}: gives {outputs['logits'][1]} classes, but there are {label_count} labels")
@@ -83,17 +84,30 @@ class Classifier:
         Raises:
             ValueError: if the shape does not fit.
         """
+        logits, features = self._run(OUTPUT_NAMES, inputs)
+        return logits, features
+
+    def own_label_logits(self, inputs: np.ndarray) -> np.ndarray | None:
+        """What the labeller of the training data would say: (N, C) float32 logits, or None without such a head.
+
+        The annotators' votes and the labels a data set came with can differ much: in FER2013 on more than a third of
+        the faces. A network trained on both has a second head for the labels; the app never shows it.
+        """
+        if OWN_LABEL_OUTPUT not in {output.name for output in self._session.get_outputs()}:
+            return None
+        return self._run((OWN_LABEL_OUTPUT,), inputs)[0]
+
+    def _run(self, names: tuple[str, ...], inputs: np.ndarray) -> list[np.ndarray]:
         if inputs.ndim != 4 or inputs.shape[1:] != self._input_shape:
             raise ValueError(f"expected model inputs of shape (N, {self._input_shape}), got {inputs.shape}")
         if len(inputs) == 0:
-            logits, features = (np.zeros((0, output.shape[1]), np.float32) for output in self._session.get_outputs())
-            return logits, features
+            widths = {output.name: output.shape[1] for output in self._session.get_outputs()}
+            return [np.zeros((0, widths[name]), np.float32) for name in names]
         batches = [
-            self._session.run(OUTPUT_NAMES, {self._input_name: inputs[start : start + _BATCH]})
+            self._session.run(names, {self._input_name: inputs[start : start + _BATCH]})
             for start in range(0, len(inputs), _BATCH)
         ]
-        logits, features = (np.concatenate(part) for part in zip(*batches, strict=True))
-        return logits, features
+        return [np.concatenate(part) for part in zip(*batches, strict=True)]
 
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (N, C) float32, of model inputs as in `run`."""

@@ -78,8 +78,19 @@ class CropSettings(_Settings):
     max_oversampling: PositiveInt
 
 
+class ContrastSettings(_Settings):
+    """The mean and the standard deviation, of 0..255, to which each crop is brought before anything else.
+
+    A crop flatter than `min_std` is stretched no further than one of `min_std`, so that noise does not become a face.
+    """
+
+    mean: Annotated[float, Field(ge=0, le=255)]
+    std: PositiveFloat
+    min_std: PositiveFloat
+
+
 class InputSettings(_Settings):
-    """How a crop becomes model input: (x / 255 - mean) / std, then bilinear to `size_px`."""
+    """How a crop becomes model input: `contrast` if given, (x / 255 - mean) / std, then bilinear to `size_px`."""
 
     size_px: PositiveInt
     channels: Literal[1, 3]
@@ -87,6 +98,7 @@ class InputSettings(_Settings):
     mean: tuple[float, ...]
     std: tuple[PositiveFloat, ...]
     resize: Literal["bilinear"]
+    contrast: ContrastSettings | None = None
 
     @model_validator(mode="after")
     def _one_value_per_channel(self) -> "InputSettings":

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from face_expression.boxes import Box, box_size
-from face_expression.config import CropRule, CropSettings, InputSettings
+from face_expression.config import ContrastSettings, CropRule, CropSettings, InputSettings
 
 _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect_101": cv2.BORDER_REFLECT_101}
 
@@ -152,7 +152,7 @@ def to_model_input(crop: np.ndarray, settings: InputSettings) -> np.ndarray:
 
     Args:
         crop: uint8 (S, S) or (S, S, 3), RGB.
-        settings: channels, mean, std and input size.
+        settings: channels, contrast, mean, std and input size.
 
     Returns:
         float32 (channels, P, P), P = `settings.size_px`.
@@ -161,6 +161,22 @@ def to_model_input(crop: np.ndarray, settings: InputSettings) -> np.ndarray:
         planes = to_grey(crop, settings)[..., None]
     else:
         planes = (crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)).astype(np.float32)
+    if settings.contrast is not None:
+        planes = level_contrast(planes, settings.contrast)
     planes = (planes / 255.0 - np.asarray(settings.mean, np.float32)) / np.asarray(settings.std, np.float32)
     resized = cv2.resize(planes, (settings.size_px, settings.size_px), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(resized.reshape(settings.size_px, settings.size_px, -1).transpose(2, 0, 1))
+
+
+def level_contrast(planes: np.ndarray, settings: ContrastSettings) -> np.ndarray:
+    """Bring a crop to the same brightness and contrast as all others, whatever light it was taken in.
+
+    Args:
+        planes: float32 (S, S, channels) in 0..255; all channels are changed alike.
+        settings: the mean and standard deviation wanted.
+
+    Returns:
+        float32 of the same shape, in 0..255.
+    """
+    gain = settings.std / max(float(planes.std()), settings.min_std)
+    return np.clip((planes - planes.mean()) * np.float32(gain) + np.float32(settings.mean), 0, 255)

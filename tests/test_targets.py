@@ -1,6 +1,7 @@
 """What a data set's columns mean: crops, weights, majorities, shares."""
 
 import io
+from dataclasses import fields
 
 import datasets
 import numpy as np
@@ -9,10 +10,11 @@ from PIL import Image
 
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
+from face_expression.preprocess import to_model_input
 from tests.builders import REPOSITORY, happy_photo
 from tests.test_picture_file import rotated_phone_photo
-from train.augment import Augmentation, augment_crop, erase
-from train.data import FaceDataset, Targets, crop_of_row, decode, load_split
+from train.augment import Augmentation, augment_crop, erase, light_from_side
+from train.data import FaceDataset, Targets, crop_of_row, decode, label_names_of, load_split
 
 PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "preprocessing.json")
 # Seven classes, then contempt, unknown and "not a face".
@@ -73,7 +75,7 @@ def test_a_face_box_is_cut_with_the_apps_margin(tmp_path):
     assert abs(around_box - np.asarray(expected)).mean() < 8
     assert abs(whole - np.asarray(Image.fromarray(photo).resize((48, 48), Image.BOX))).mean() < 8
     item = FaceDataset(rows, PREPROCESSING, None)[0]
-    assert item["pixel_values"].shape == (1, 112, 112) and item["labels"].tolist() == [0, 0, 0, 1, 0, 0, 0]
+    assert item["pixel_values"].shape == (1, 128, 128) and item["labels"].tolist() == [0, 0, 0, 1, 0, 0, 0]
 
 
 def test_images_are_read_as_the_app_reads_them(tmp_path):
@@ -87,15 +89,43 @@ def test_images_are_read_as_the_app_reads_them(tmp_path):
 def test_augmentation_mirrors_left_and_right_only():
     crop = np.zeros((48, 48), np.uint8)
     crop[:24, :24] = 200
-    still = Augmentation(max_contrast=0, max_brightness=0)
+    still = {field.name: 0.0 for field in fields(Augmentation) if field.name.endswith("_probability")}
+    still = Augmentation(max_contrast=0, max_brightness=0, **still | {"flip_probability": 0.5})
     seen = {augment_crop(crop, still, np.random.default_rng(seed)).tobytes() for seed in range(20)}
     assert seen == {crop.tobytes(), np.ascontiguousarray(crop[:, ::-1]).tobytes()}
 
 
 @pytest.mark.parametrize(("probability", "expected"), [(0.0, 0), (1.0, 20)])
 def test_erasing_blots_out_one_patch(probability, expected):
-    model_input = np.random.default_rng(0).normal(size=(1, 112, 112)).astype(np.float32)
+    model_input = np.random.default_rng(0).normal(size=(1, 128, 128)).astype(np.float32)
     augmentation = Augmentation(erase_probability=probability)
     erased = [erase(model_input, augmentation, np.random.default_rng(seed)) for seed in range(20)]
     assert sum((picture != model_input).any() for picture in erased) == expected
     assert all((picture != model_input).mean() <= augmentation.max_erased_side**2 for picture in erased)
+
+
+def test_our_classes_in_another_order_are_brought_into_ours(tmp_path):
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=sorted(LABEL_NAMES))})
+    columns = {"image": [np.zeros((8, 8), np.uint8)] * 7, "label": list(range(7))}
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "train.parquet")
+    rows = load_split(str(tmp_path), "train")
+    assert label_names_of(rows) == LABEL_NAMES
+    assert [LABEL_NAMES[label] for label in rows["label"]] == sorted(LABEL_NAMES)
+
+
+def test_light_from_a_side_darkens_that_side_by_the_stops_asked_for():
+    crop = np.full((48, 48), 200, np.uint8)
+    for hard in (False, True):
+        lit = light_from_side(crop, 2.0, 0.0, hard=hard)
+        assert lit[:, 0].mean() == pytest.approx(200, rel=0.02) and lit[:, -1].mean() == pytest.approx(50, rel=0.03)
+        np.testing.assert_allclose(light_from_side(crop, 2.0, 90.0, hard=hard), lit.T, rtol=1e-4)
+
+
+def test_crops_of_any_light_are_levelled():
+    settings = PREPROCESSING.input
+    rng = np.random.default_rng(1)
+    crop = rng.integers(40, 200, (48, 48), np.uint8)
+    dim = (crop * 0.3 + 5).astype(np.uint8)
+    assert abs(to_model_input(dim, settings) - to_model_input(crop, settings)).mean() < 0.02
+    noise = rng.integers(99, 102, (48, 48), np.uint8)
+    assert to_model_input(noise, settings).std() < 0.2 * to_model_input(crop, settings).std()

@@ -1,22 +1,26 @@
 """Command line of the training loop."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 import typer
 
-from face_expression.config import read_preprocessing
+from face_expression.config import BundleError, read_preprocessing
 from face_expression.hub import EMBEDDED_BUNDLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
 RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
 PREPROCESSING = Path(__file__).parent / "preprocessing.json"
-DEFAULT_MODEL_ARGS = '{"channels": [32, 64, 128, 192]}'
+REPORT = Path("evaluation/report.html")
+HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
 
-Data = Annotated[str, typer.Option(help="Folder of Parquet files, or a Hub data set USER/NAME.")]
+Data = Annotated[
+    str, typer.Option(help="Folder of Parquet files, folder of class folders, or a Hub data set USER/NAME.")
+]
 Revision = Annotated[str | None, typer.Option(help="Commit, tag or branch of a Hub data set.")]
 
 
@@ -25,38 +29,114 @@ def main() -> None:
     """Data set -> checkpoint -> bundle -> measured bundle, one command a step."""
 
 
+class Imbalance(StrEnum):
+    """What is done for rare classes."""
+
+    NONE = "none"
+    CLASS_WEIGHTS = "class-weights"
+    LOGIT_ADJUSTMENT = "logit-adjustment"
+
+
 @app.command()
 def finetune(
     data: Data,
     revision: Revision = None,
-    model: Annotated[str, typer.Option(help="A timm architecture.")] = "resnet18",
-    model_args: Annotated[str, typer.Option(help="Its arguments, as JSON.")] = DEFAULT_MODEL_ARGS,
-    output: Annotated[Path, typer.Option(help="Folder of checkpoints and of the result.")] = RUNS / "default",
+    model: Annotated[
+        str | None, typer.Option(help=f"A timm architecture, or custom_cnn. Default: a narrow {HOUSE_MODEL}.")
+    ] = None,
+    model_args: Annotated[
+        str | None, typer.Option(help=f"Its arguments, as JSON. Default for {HOUSE_MODEL}: {HOUSE_MODEL_ARGS}")
+    ] = None,
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="Begin with timm's weights from the Hub.")] = False,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="PATH|USER/NAME", help="Go on from a checkpoint or bundle of ours.")
+    ] = None,
+    preprocessing: Annotated[
+        Path | None, typer.Option(help="How faces become model input. Default: that of --from, or the project's.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=16, help="Side of the input in pixels. Default: the model's own.")
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="1 for grey, 3 for colour. Default: 3 with --pretrained, else 1.")
+    ] = None,
+    crop_size: Annotated[
+        int | None, typer.Option(min=16, help="Side at which faces are cut out. Default: 48, as FER2013's.")
+    ] = None,
+    imbalance: Annotated[
+        Imbalance, typer.Option(help="For rare classes; the bars then no longer say what people would say.")
+    ] = Imbalance.NONE,
+    output: Annotated[
+        Path, typer.Option(help="Folder of checkpoints and of the result.", show_default="runs/default in your cache")
+    ] = RUNS / "default",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")] = False,
+    limit: Annotated[int | None, typer.Option(min=2, help="Train on so many faces only, evenly spread.")] = None,
     epochs: Annotated[float, typer.Option(min=0)] = 30,
     batch_size: Annotated[int, typer.Option(min=2)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0)] = 0.1,
     weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
-    ema_decay: Annotated[float, typer.Option(min=0, max=1)] = 0.998,
+    ema_decay: Annotated[float, typer.Option(min=0, max=1, help="Of the moving average that is kept.")] = 0.998,
+    label_weight: Annotated[
+        float, typer.Option(min=0, help="Of the second head, on the labels of a data set that has votes too.")
+    ] = 0.3,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
     seed: int = 0,
 ) -> None:
-    """Train a network on the votes (or labels) of a data set, and keep the average of its weights."""
-    from train.finetune import Recipe
-    from train.finetune import finetune as run
+    """Train a network on the votes (or labels) of a data set, and keep the average of its weights.
 
+    Ctrl-C saves; the same command with --resume goes on, also after a kill.
+    """
+    from train.finetune import Recipe, fit_input
+    from train.finetune import finetune as run
+    from train.starting_point import open_starting_point
+
+    begun = None if start is None else open_starting_point(start)
+    if preprocessing is not None:
+        settings = _preprocessing(preprocessing)
+    else:
+        settings = _preprocessing(PREPROCESSING) if begun is None else begun.preprocessing
+    if begun is not None:
+        architecture, arguments = model or begun.architecture, begun.model_args
+    else:
+        architecture, arguments = model or HOUSE_MODEL, json.loads(HOUSE_MODEL_ARGS) if model is None else {}
     final = run(
         data=data,
         revision=revision,
         output=output,
-        preprocessing=read_preprocessing(PREPROCESSING),
-        recipe=Recipe(
-            model, _json_object(model_args), epochs, batch_size, learning_rate, weight_decay, ema_decay, seed
+        preprocessing=fit_input(
+            settings,
+            architecture if model is not None and begun is None else None,
+            size_px=size,
+            channels=channels or (3 if pretrained else None),
+            crop_px=crop_size,
         ),
+        recipe=Recipe(
+            architecture=architecture,
+            model_args=arguments if model_args is None else _json_object(model_args),
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            ema_decay=ema_decay,
+            label_weight=label_weight,
+            imbalance=imbalance.value,
+            pretrained=pretrained,
+            start=None if begun is None else begun.name,
+            seed=seed,
+        ),
+        start=begun,
         workers=workers,
         resume=resume,
+        limit=limit,
     )
     typer.echo(f"checkpoint: {final}")
+
+
+def _preprocessing(path: Path):
+    try:
+        return read_preprocessing(path)
+    except BundleError as error:
+        raise SystemExit(str(error)) from error
 
 
 def _json_object(text: str) -> dict:
@@ -75,27 +155,100 @@ def export(
     data: Data,
     revision: Revision = None,
     bundle: Annotated[Path, typer.Option(help="Folder to write.")] = EMBEDDED_BUNDLE,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Weights and activations on eight bits: smaller, faster.")
+    ] = False,
 ) -> None:
     """Write a checkpoint as a bundle: ONNX, preprocessing, temperature and abstention threshold from validation."""
     from train.export import export as run
 
-    config = run(checkpoint=checkpoint, data=data, revision=revision, bundle=bundle)
+    config = run(checkpoint=checkpoint, data=data, revision=revision, bundle=bundle, int8=int8)
     typer.echo(f"bundle: {bundle} (temperature {config.temperature:g}, not sure below {config.abstain_below:.0%})")
 
 
 @app.command()
 def evaluate(
-    data: Data,
+    data: Annotated[
+        str | None, typer.Option(help="Folder of Parquet files, or a Hub data set USER/NAME; not with --stream.")
+    ] = None,
     revision: Revision = None,
     bundle: Annotated[Path, typer.Option(help="Bundle to measure; metrics.json is written into it.")] = EMBEDDED_BUNDLE,
     split: Annotated[str, typer.Option(help="Which split; choose nothing by test.")] = "test",
+    groups: Annotated[str | None, typer.Option(metavar="COLUMN", help="Compare the groups of this column.")] = None,
+    robustness: Annotated[bool, typer.Option(help="Also measure crops made worse, which takes longest.")] = True,
+    report: Annotated[Path, typer.Option(help="HTML report to write; it shows faces of the data set.")] = REPORT,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write metrics.json alone.")] = False,
+    stream: Annotated[Path | None, typer.Option(help="A video to judge the live path by, instead of --data.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Its true labels: CSV with the columns start_s,end_s,label, in order of time.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="With --stream: JSON to write; default: NAME.stream.json beside the video."),
+    ] = None,
 ) -> None:
-    """Measure a bundle through the app's own path."""
+    """Measure a bundle through the app's own path: on a data set, or with --stream and --truth on a video."""
+    if stream is not None or truth is not None or output is not None:
+        return _evaluate_stream(stream=stream, truth=truth, bundle=bundle, output=output, data=data)
+    if data is None:
+        raise typer.BadParameter("name a data set with --data, or a video with --stream and --truth")
     from train.evaluate import evaluate as run
 
-    for name, figures in run(bundle=bundle, data=data, revision=revision, split=split)["protocols"].items():
+    metrics = run(
+        bundle=bundle,
+        data=data,
+        revision=revision,
+        split=split,
+        group_column=groups,
+        robustness=robustness,
+        report=None if no_report else report,
+    )
+    for name, figures in metrics["protocols"].items():
         shown = {key: value for key, value in figures.items() if isinstance(value, int | float)}
         typer.echo(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in shown.items()))
+    if not no_report:
+        typer.echo(f"report: {report} (it shows faces of the data set: keep it to yourself)")
+
+
+def _evaluate_stream(
+    *, stream: Path | None, truth: Path | None, bundle: Path, output: Path | None, data: str | None
+) -> None:
+    from train.stream import evaluate_stream, summary
+
+    if stream is None or truth is None:
+        raise typer.BadParameter("--stream VIDEO and --truth CSV belong together, and --output to them")
+    if data is not None:
+        raise typer.BadParameter("--stream judges a video, not a data set; leave out --data")
+    typer.echo(summary(evaluate_stream(video=stream, truth=truth, bundle=bundle, output=output)))
+
+
+@app.command()
+def make_stream(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option(dir_okay=False, help="Video to write, .mp4 or .avi; its truth gets the same name with .csv.")
+    ],
+    revision: Revision = None,
+    bundle: Annotated[Path, typer.Option(help="Bundle whose labels are shown.")] = EMBEDDED_BUNDLE,
+    split: Annotated[str, typer.Option(help="Whose faces are shown.")] = "test",
+    seconds_per_label: Annotated[float, typer.Option(min=0.5, help="How long each label holds.")] = 3.0,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each label comes up.")] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Make a video of faces whose labels change at known times, for evaluate --stream; it is not to be published."""
+    from train.stream import make_stream as run
+
+    truth = run(
+        data=data,
+        revision=revision,
+        split=split,
+        bundle=bundle,
+        output=output,
+        seconds_per_label=seconds_per_label,
+        rounds=rounds,
+        seed=seed,
+    )
+    typer.echo(f"video: {output}\ntruth: {truth}")
 
 
 @app.command()
@@ -112,6 +265,63 @@ def measure(
 
 
 @app.command()
+def compare(
+    models: Annotated[list[str], typer.Option(help="custom_cnn, or timm architectures; several after one flag.")],
+    data: Data,
+    more_models: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="MODELS")] = None,
+    revision: Revision = None,
+    output: Annotated[
+        Path, typer.Option(help="Folder of runs and results.", show_default="runs/comparison in your cache")
+    ] = RUNS / "comparison",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on in --output; finished models are kept.")] = False,
+    limit: Annotated[int | None, typer.Option(min=2, help="Train on so many faces, evenly spread.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Input size in px; default: the preprocessing's.")] = None,
+    split: Annotated[str, typer.Option(help="Faces to measure on; choose nothing by test.")] = "validation",
+    preprocessing: Annotated[
+        Path, typer.Option(help="How faces become model input.", show_default="the project's")
+    ] = PREPROCESSING,
+    epochs: Annotated[float, typer.Option(min=0)] = 12,
+    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 0.1,
+    weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
+    ema_decay: Annotated[float, typer.Option(min=0, max=1)] = 0.998,
+    label_weight: Annotated[float, typer.Option(min=0, help="Of the second head, on the data set's labels.")] = 0.3,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
+    seed: int = 0,
+) -> None:
+    """Train several networks on one budget, and write one table and one picture of what came of it."""
+    from train.compare import compare as run
+    from train.finetune import Recipe, fit_input
+
+    rows = run(
+        # What follows the flag's first value reaches us as arguments.
+        models=models + (more_models or []),
+        data=data,
+        revision=revision,
+        output=output,
+        preprocessing=fit_input(_preprocessing(preprocessing), None, size_px=size),
+        recipe=Recipe(
+            architecture="",
+            model_args={},
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            ema_decay=ema_decay,
+            label_weight=label_weight,
+            seed=seed,
+        ),
+        limit=limit,
+        split=split,
+        workers=workers,
+        resume=resume,
+    )
+    for row in rows:
+        typer.echo(f"{row.model}: accuracy {row.accuracy:.1%}, {row.p50_ms:.2f} ms, {row.parameters:,} parameters")
+    typer.echo(f"comparison: {output / 'comparison.md'}")
+
+
+@app.command()
 def card(
     bundle: Annotated[Path, typer.Option(help="Bundle whose metrics.json is told.")] = EMBEDDED_BUNDLE,
     path: Annotated[Path, typer.Option(help="Card to fill in.")] = Path("model_card.md"),
@@ -121,6 +331,25 @@ def card(
 
     fill_card(bundle, path)
     typer.echo(f"card: {path}")
+
+
+@app.command()
+def publish(
+    repo: Annotated[str, typer.Option(help="Model repository USER/NAME; made if it does not exist.")],
+    bundle: Annotated[Path, typer.Option(help="A bundle that was evaluated.")] = EMBEDDED_BUNDLE,
+    checkpoint: Annotated[
+        Path, typer.Option(help="The folder that finetune printed, from which the bundle was exported.")
+    ] = RUNS / "default" / "final",
+    card_path: Annotated[Path, typer.Option("--card", help="Model card to fill in.")] = Path("model_card.md"),
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+) -> None:
+    """Push bundle, detector weights, timm weights and model card to the Hub in one commit, and check what is there."""
+    from huggingface_hub import HfApi
+
+    from train.publish import publish as run
+
+    published = run(repo_id=repo, bundle=bundle, checkpoint=checkpoint, card=card_path, private=private, api=HfApi())
+    typer.echo(f"published: {published.repository}\ncommit: {published.commit}")
 
 
 if __name__ == "__main__":

@@ -1,79 +1,250 @@
-"""metrics.json -> the figures in the model card: everything between the two markers is rewritten, nothing else."""
+"""metrics.json -> the figures in the model card, and the card as a model repository on the Hub shows it.
+
+Between the markers of a card everything is rewritten, and nothing else: what the network is, from the bundle's
+configuration, and its figures, from `metrics.json`. Sections of `metrics.json` that are absent are left out.
+"""
 
 import json
 from pathlib import Path
 
-from face_expression.config import BundleError
-from face_expression.hub import open_bundle
+from huggingface_hub import EvalResult, ModelCard
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+from face_expression.config import BundleConfig, BundleError
+from face_expression.hub import Bundle, open_bundle
+
+MODEL, FIGURES = "model", "figures"
+_TASK = "image-classification"
+_METRIC_IDS = {"macro_f1": "f1", "macro_precision": "precision", "macro_recall": "recall"}
 
 
 def fill_card(bundle: Path, card: Path) -> None:
-    """Rewrite the figures of a model card.
+    """Rewrite what stands between the markers of a model card.
 
     Args:
         bundle: a bundle with `metrics.json`.
-        card: a Markdown file with both markers.
+        card: a Markdown file with the markers.
 
     Raises:
         SystemExit: if the bundle was not evaluated, its metrics belong to another network, or the card has no markers.
     """
+    opened, metrics = read_metrics(bundle)
+    card.write_text(filled_card(card, opened, metrics), encoding="utf-8")
+
+
+def published_card(card: Path, bundle: Bundle, metrics: dict, repo_id: str) -> str:
+    """The card of a model repository: filled in, with all figures in its front matter as `model-index`.
+
+    `USER/NAME` in the card becomes `repo_id`.
+
+    Raises:
+        SystemExit: if the card cannot be filled in, or its front matter cannot be read.
+    """
+    text = filled_card(card, bundle, metrics).replace("USER/NAME", repo_id)
+    try:
+        published = ModelCard(text)
+    except Exception as error:  # YAML's own errors, or ValueError
+        raise SystemExit(f"{card}: its front matter cannot be read: {error}") from error
+    results = evaluation_results(metrics)
+    published.data.model_name = repo_id.split("/")[-1]
+    published.data.eval_results = results
+    published.data.datasets = sorted({result.dataset_type for result in results})
+    published.data.metrics = sorted({result.metric_type for result in results})
+    return str(published)
+
+
+def read_metrics(bundle: Path) -> tuple[Bundle, dict]:
+    """A bundle, checked, and its `metrics.json`.
+
+    Raises:
+        SystemExit: if the bundle cannot be used, was not evaluated, or its metrics belong to another network.
+    """
     try:
         opened = open_bundle(bundle, "described")
-        metrics = json.loads((bundle / "metrics.json").read_text())
-    except (BundleError, FileNotFoundError) as error:
-        raise SystemExit(f"{error}; run `python -m train evaluate` first") from error
-    if metrics["bundle"]["model_sha256"] != opened.config.model_sha256:
+        metrics = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))
+        measured = metrics["bundle"]["model_sha256"]
+    except BundleError as error:
+        raise SystemExit(str(error)) from error
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SystemExit(f"{bundle} was not evaluated ({error!r}); run `python -m train evaluate` first") from error
+    if measured != opened.config.model_sha256:
         raise SystemExit(f"{bundle}/metrics.json measured another network; run `python -m train evaluate` again")
+    return opened, metrics
+
+
+def filled_card(card: Path, bundle: Bundle, metrics: dict) -> str:
+    """The text of a card with everything between its markers rewritten; those of `model` may be absent.
+
+    Raises:
+        SystemExit: if there is no card, or it has no markers for the figures.
+    """
     if not card.is_file():
         raise SystemExit(f"{card}: no such file; name the model card with --path")
     text = card.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"{card} needs the lines {BEGIN} and {END}")
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    card.write_text(before + BEGIN + "\n" + figures(metrics, opened.config) + END + after, encoding="utf-8")
+    if _markers(MODEL)[0] in text:
+        text = _replaced(text, MODEL, model_facts(bundle), card)
+    return _replaced(text, FIGURES, figures(metrics, bundle.config), card)
 
 
-def figures(metrics: dict, config) -> str:
+def _markers(name: str) -> tuple[str, str]:
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def _replaced(text: str, name: str, content: str, card: Path) -> str:
+    begin, end = _markers(name)
+    if begin not in text or end not in text:
+        raise SystemExit(f"{card} needs the lines {begin} and {end}")
+    before, rest = text.split(begin, 1)
+    _, after = rest.split(end, 1)
+    return f"{before}{begin}\n{content}{end}{after}"
+
+
+def model_facts(bundle: Bundle) -> str:
+    """What the network is and how it was trained, as Markdown."""
+    built = json.loads((bundle.folder / "config.json").read_text(encoding="utf-8"))
+    crop, pixels = bundle.config.preprocessing.crop, bundle.config.preprocessing.input
+    colours = "grey" if pixels.channels == 1 else "RGB"
+    training = bundle.config.training
+    recipe = {key: training[key] for key in training if isinstance(training[key], int | float | str)}
+    data, rows = recipe.pop("data", None), recipe.pop("train_rows", None)
+    lines = [
+        f"- timm's `{built['architecture']}` with `{json.dumps(built['model_args'])}`; its input is {colours}, "
+        f"{pixels.size_px} px, from a crop of {crop.size_px} px.",
+        f"- Labels: {', '.join(bundle.config.label_names)}.",
+    ]
+    if data is not None:
+        told = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("architecture", "start"))
+        lines.append(f"- Trained by `python -m train finetune` on {rows} rows of `{data}`: {told}.")
+    return "\n".join(lines) + "\n"
+
+
+def figures(metrics: dict, config: BundleConfig) -> str:
     """The Markdown of all figures."""
     data, protocols = metrics["data"], metrics["protocols"]
-    lines = [
+    measured = (
         f"Measured by `python -m train evaluate` on the {data['split']} split of `{data['name']}` "
         f"({data['rows']} rows), on the ONNX file with sha256 `{metrics['bundle']['model_sha256'][:12]}...` "
-        f"({metrics['bundle']['model_bytes'] / 1e6:.1f} MB).",
-        "",
-        "| protocol | n | accuracy (95 % interval) | balanced accuracy | macro-F1 |",
-        "|---|---|---|---|---|",
-    ]
-    for name, row in protocols.items():
-        if "accuracy" in row:
-            low, high = row["accuracy_interval_95"]
-            lines.append(
-                f"| `{name}` | {row['n']} | {row['accuracy']:.1%} ({low:.1%} to {high:.1%}) "
-                f"| {row['balanced_accuracy']:.1%} | {row['macro_f1']:.3f} |"
-            )
-    if votes := protocols.get("ferplus-votes"):
-        lines += [
-            "",
-            "| protocol | n | cross-entropy | KL divergence | vote-ECE |",
-            "|---|---|---|---|---|",
-            f"| `ferplus-votes` | {votes['n']} | {votes['cross_entropy']:.3f} | {votes['kl_divergence']:.3f} "
-            f"| {votes['vote_ece']:.4f} |",
-        ]
-    if majority := protocols.get("ferplus-majority-7"):
-        names = list(majority["recall"])
-        lines += [
-            "",
-            "| `ferplus-majority-7` | " + " | ".join(names) + " |",
-            "|---|" + "---|" * len(names),
-            "| recall | " + " | ".join(f"{majority['recall'][name]:.0%}" for name in names) + " |",
-            "| n | " + " | ".join(str(majority["support"][name]) for name in names) + " |",
-        ]
-    lines += [
-        "",
+        f"({metrics['bundle']['model_bytes'] / 1e6:.1f} MB)."
+    )
+    calibration = (
         f'Temperature {config.temperature:g}; "not sure" below a confidence of {config.abstain_below:.0%}; both from '
-        "the validation split.",
+        "the validation split."
+    )
+    parts = [
+        [measured],
+        _accuracy_table(protocols),
+        _votes_table(protocols),
+        _recall_table(metrics),
+        _robustness_table(metrics.get("robustness")),
+        _groups_table(metrics.get("groups")),
+        _speed(metrics.get("speed")),
+        [calibration],
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def evaluation_results(metrics: dict) -> list[EvalResult]:
+    """Every single figure of every protocol; its `n` stands in the name of the data set."""
+    data = metrics["data"]
+    return [
+        EvalResult(
+            task_type=_TASK,
+            dataset_type=data["name"],
+            dataset_name=f"{data['name']}, protocol {protocol} (n={row['n']})",
+            dataset_config=protocol,
+            dataset_split=data["split"],
+            dataset_revision=data["revision"],
+            metric_type=_METRIC_IDS.get(key, key),
+            metric_name=key,
+            metric_value=round(value, 4),
+        )
+        for protocol, row in metrics["protocols"].items()
+        for key, value in row.items()
+        if isinstance(value, float)
+    ]
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a Markdown table; none if it has no rows."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
+    return [lines[0], "|---" * len(header) + "|", *lines[1:]] if rows else []
+
+
+def _share(row: dict, key: str) -> str:
+    """A share with its interval, where it has one."""
+    interval = row.get(f"{key}_interval_95")
+    return f"{row[key]:.1%}" + (f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else "")
+
+
+def _accuracy_table(protocols: dict) -> list[str]:
+    judged = {
+        name: row for name, row in protocols.items() if {"accuracy", "balanced_accuracy", "macro_f1"} <= row.keys()
+    }
+    rows = [
+        [
+            f"`{name}`",
+            f"{row['n']}",
+            _share(row, "accuracy"),
+            f"{row['balanced_accuracy']:.1%}",
+            f"{row['macro_f1']:.3f}",
+        ]
+        for name, row in judged.items()
+    ]
+    return _table(["protocol", "n", "accuracy (95 % interval)", "balanced accuracy", "macro-F1"], rows)
+
+
+def _votes_table(protocols: dict) -> list[str]:
+    digits = {"cross_entropy": 3, "kl_divergence": 3, "vote_ece": 4}
+    rows = [
+        [f"`{name}`", f"{row['n']}", *(f"{row[key]:.{count}f}" for key, count in digits.items())]
+        for name, row in protocols.items()
+        if digits.keys() <= row.keys()
+    ]
+    return _table(["protocol", "n", "cross-entropy", "KL divergence", "vote-ECE"], rows)
+
+
+def _recall_table(metrics: dict) -> list[str]:
+    name = metrics.get("main_protocol", "ferplus-majority-7")
+    if name not in metrics["protocols"]:
+        return []
+    recall, support = (metrics["protocols"][name][key] for key in ("recall", "support"))
+    rows = [["recall", *(f"{value:.0%}" for value in recall.values())], ["n", *(f"{support[key]}" for key in recall)]]
+    return _table([f"`{name}`", *recall], rows)
+
+
+def _robustness_table(robustness: dict | None) -> list[str]:
+    if not robustness:
+        return []
+    untouched, corruptions = robustness["untouched"], robustness["corruptions"]
+    rows = [[name, *(f"{level['accuracy']:.1%}" for level in kind["levels"])] for name, kind in corruptions.items()]
+    severities = [f"{number}" for number in range(1, max(map(len, rows)))]
+    return [
+        f"Accuracy when the face is made harder to read, five severities each (n = {untouched['n']} at each; untouched "
+        f"{_share(untouched, 'accuracy')}):",
+        "",
+        *_table(["severity", *severities], rows),
+    ]
+
+
+def _groups_table(groups: dict | None) -> list[str]:
+    if not groups:
+        return []
+    rows = [[name, f"{row['n']}", _share(row, "accuracy")] for name, row in groups["groups"].items()]
+    said = f"Accuracy by `{groups['column']}`"
+    said += ", which is what was searched for and not what people are:" if groups["is_proxy"] else ":"
+    lines = [said, "", *_table(["group", "n", "accuracy (95 % interval)"], rows)]
+    if gap := groups["largest_gap"]:
+        chance = "more than chance" if gap["significant"] else "no more than chance would give"
+        lines += [
+            "",
+            f"Largest gap: {gap['best']} {gap['difference']:.1%} above {gap['worst']}, {chance} ({gap['test']}).",
+        ]
+    return lines
+
+
+def _speed(speed: dict | None) -> list[str]:
+    if not speed:
+        return []
+    return [
+        f"One crop on {speed['threads']} thread(s) of {speed['machine']}: p50 {speed['p50_ms']:.2f} ms, "
+        f"p95 {speed['p95_ms']:.2f} ms (n = {speed['n']})."
+    ]

@@ -1,11 +1,16 @@
 """Data sets of faces: reading them, what their columns mean, and turning rows into crops and targets.
 
-Columns: `image`; `label` (ClassLabel) or `votes` (ten counts in FER+ order, the first seven being our labels) or both;
-`face_box` (xyxy in pixels of the image) where the image is not already a crop. The FER+ votes: Barsoum et al.,
-"Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution", ICMI 2016.
+Columns: `image`; `label` (ClassLabel) or `votes` (counts; as many first ones as there are classes belong to the classes
+in their order, any others say "none of these") or both; `face_box` (xyxy in pixels of the image) where the image is not
+already a crop. A folder of class folders gives `image` and `label`. A data set whose names are our seven classes in
+another order is brought into ours; other names are used as they are.
+
+FER+ has ten votes, the first seven being our classes: Barsoum et al., "Training Deep Networks for Facial Expression
+Recognition with Crowd-Sourced Label Distribution", ICMI 2016.
 """
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,33 +32,38 @@ from face_expression.preprocess import (
 from train.augment import Augmentation, augment_crop, erase, jitter_region
 
 MIN_VOTE_SHARE = 0.5
-VOTE_TAGS = 10
+_TOLD = 3
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What people said of N faces.
+    """What people said of N faces, of which C classes could be said.
 
     `label` (N,) int64: the data set's own label, -1 where it has none.
-    `votes` (N, 10) float64: counts in FER+ order, all 0 where nobody voted, or None if the data set has no votes.
+    `votes` (N, tags >= C) float64: counts, all 0 where nobody voted, or None if the data set has no votes.
     """
 
     label: np.ndarray
     votes: np.ndarray | None
+    classes: int = len(LABEL_NAMES)
 
     def soft(self) -> np.ndarray:
-        """(N, 7) float32 targets; a row's sum is its weight in the loss, 0 for a row that is left out.
+        """(N, C) float32 targets; a row's sum is its weight in the loss, 0 for a row that is left out.
 
-        With votes, the weight is the share of the row's votes that fell on the seven classes, and a row under half is
-        left out; without, each row is its own label with weight 1.
+        With votes, the weight is the share of the row's votes that fell on the classes, and a row under half is left
+        out; without, each row is its own label with weight 1.
         """
         if self.votes is None:
-            return self._one_hot().astype(np.float32)
-        shares = self.votes[:, : len(LABEL_NAMES)] / np.maximum(self.votes.sum(1, keepdims=True), 1)
+            return self.own_labels()
+        shares = self.votes[:, : self.classes] / np.maximum(self.votes.sum(1, keepdims=True), 1)
         return np.where(shares.sum(1, keepdims=True) >= MIN_VOTE_SHARE, shares, 0).astype(np.float32)
 
+    def own_labels(self) -> np.ndarray:
+        """(N, C) float32 one-hot rows of the data set's own labels, all 0 where a row has none."""
+        return (self.label[:, None] == np.arange(self.classes)).astype(np.float32)
+
     def majority(self) -> np.ndarray:
-        """(N,) int64: the single most-voted of the ten tags where it is one of the seven classes, otherwise -1.
+        """(N,) int64: the single most-voted of all tags where it is one of the classes, otherwise -1.
 
         Without votes, the data set's own label.
         """
@@ -61,18 +71,15 @@ class Targets:
             return self.label
         first, second = np.sort(self.votes, axis=1)[:, :-3:-1].T
         winner = self.votes.argmax(1)
-        return np.where((first > second) & (winner < len(LABEL_NAMES)), winner, -1)
+        return np.where((first > second) & (winner < self.classes), winner, -1)
 
     def shares(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 7) float64 shares of the votes for the seven classes, renormalised, and (N,) bool: who has any."""
+        """(N, C) float64 shares of the votes for the classes, renormalised, and (N,) bool: who has any."""
         if self.votes is None:
-            return self._one_hot(), self.label >= 0
-        seven = self.votes[:, : len(LABEL_NAMES)]
-        total = seven.sum(1, keepdims=True)
-        return seven / np.maximum(total, 1), total[:, 0] > 0
-
-    def _one_hot(self) -> np.ndarray:
-        return (self.label[:, None] == np.arange(len(LABEL_NAMES))).astype(np.float64)
+            return self.own_labels().astype(np.float64), self.label >= 0
+        for_classes = self.votes[:, : self.classes]
+        total = for_classes.sum(1, keepdims=True)
+        return for_classes / np.maximum(total, 1), total[:, 0] > 0
 
 
 def data_name(data: str) -> str:
@@ -81,58 +88,123 @@ def data_name(data: str) -> str:
 
 
 def load_split(data: str, split: str, *, revision: str | None = None) -> datasets.Dataset:
-    """Load one split of a folder of Parquet files or of a Hub data set; images stay encoded until they are used.
+    """Load one split of a folder or of a Hub data set; images stay encoded until they are used.
 
     Args:
-        data: an existing folder, or a Hub repository "user/name".
+        data: a folder of Parquet files, a folder of class folders (with `train`, `validation` and `test` above them),
+            or a Hub repository "user/name".
         split: "train", "validation" or "test".
         revision: commit, tag or branch of a Hub data set.
 
     Raises:
         SystemExit: with what is wrong, if the split or a column is missing, or labels or votes do not fit.
     """
+    folder = Path(data)
     try:
-        if Path(data).is_dir():
-            loaded = datasets.load_dataset("parquet", data_dir=data, split=split)
-        else:
+        if not folder.is_dir():
             loaded = datasets.load_dataset(data, split=split, revision=revision)
+        else:
+            kind = "parquet" if next(folder.rglob("*.parquet"), None) else "imagefolder"
+            loaded = datasets.load_dataset(kind, data_dir=data, split=split)
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
-        raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}") from error
+        raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}{_advice(split)}") from error
+    if folder.is_dir() and kind == "imagefolder" and "label" not in loaded.column_names:
+        raise SystemExit(f"{data!r}: pictures must lie in two or more class folders, such as {split}/happy/1.jpg")
     if "image" not in loaded.column_names or not {"label", "votes"} & set(loaded.column_names):
         raise SystemExit(
             f"{data!r} has the columns {loaded.column_names}; it needs 'image' and at least one of 'label' and 'votes'"
         )
-    if "label" in loaded.column_names:
-        names = getattr(loaded.features["label"], "names", None)
-        if names is None or tuple(names) != LABEL_NAMES:
-            raise SystemExit(
-                f"{data!r}: 'label' must be a ClassLabel of {list(LABEL_NAMES)}, in that order; it is "
-                f"{names or loaded.features['label']}"
-            )
     loaded = loaded.cast_column("image", datasets.Image(decode=False))
-    targets = read_targets(loaded)
-    if not targets.shares()[1].any():
-        raise SystemExit(f"{data!r}: no row of the split {split!r} has a label or a vote for one of the seven classes")
+    if "label" in loaded.column_names:
+        loaded = _in_our_order(loaded, data)
+    if not read_targets(loaded).shares()[1].any():
+        raise SystemExit(f"{data!r}: no row of the split {split!r} has a label or a vote for one of its classes")
     return loaded
+
+
+def _advice(split: str) -> str:
+    if split != "validation":
+        return ""
+    return "\na data set needs a validation split: models, temperatures and thresholds are chosen on it, never on test"
+
+
+def _in_our_order(rows: datasets.Dataset, data: str) -> datasets.Dataset:
+    names = getattr(rows.features["label"], "names", None)
+    if names is None:
+        raise SystemExit(
+            f"{data!r}: 'label' must be a ClassLabel, which says what its numbers mean; it is {rows.features['label']}"
+        )
+    if len(names) < 2:
+        raise SystemExit(f"{data!r} has one class only, {names}; a classifier needs at least two")
+    if tuple(names) == LABEL_NAMES or set(names) != set(LABEL_NAMES):
+        return rows
+    return rows.align_labels_with_mapping({name: index for index, name in enumerate(LABEL_NAMES)}, "label")
+
+
+def label_names_of(rows: datasets.Dataset) -> tuple[str, ...]:
+    """The classes of a split in their order; our seven for a data set that has votes and no labels."""
+    return tuple(rows.features["label"].names) if "label" in rows.column_names else LABEL_NAMES
+
+
+def require_labels(rows: datasets.Dataset, label_names: tuple[str, ...], data: str) -> None:
+    """Check that a split has the classes that a network or another split has.
+
+    Raises:
+        SystemExit: with both.
+    """
+    if (names := label_names_of(rows)) != tuple(label_names):
+        raise SystemExit(f"{data!r} has the classes {list(names)}, but {list(label_names)} are expected")
 
 
 def read_targets(rows: datasets.Dataset) -> Targets:
     """Collect the labels and votes of a split.
 
     Raises:
-        SystemExit: if a row's votes are not ten counts.
+        SystemExit: if a row's votes are not as many counts as the others', or fewer than there are classes.
     """
+    names = label_names_of(rows)
     if "label" in rows.column_names:
         label = np.array([-1 if value is None else value for value in rows["label"]], np.int64)
     else:
         label = np.full(len(rows), -1, np.int64)
     if "votes" not in rows.column_names:
-        return Targets(label, None)
-    votes = [value or [0] * VOTE_TAGS for value in rows["votes"]]
+        return Targets(label, None, len(names))
+    tags = max((len(value) for value in rows["votes"] if value), default=len(names))
+    votes = [value or [0] * tags for value in rows["votes"]]
     for number, row in enumerate(votes):
-        if len(row) != VOTE_TAGS or min(row) < 0:
-            raise SystemExit(f"row {number}: 'votes' must be {VOTE_TAGS} counts in FER+ order, or null; it is {row}")
-    return Targets(label, np.array(votes, np.float64))
+        if len(row) != tags or tags < len(names) or min(row) < 0:
+            raise SystemExit(
+                f"row {number}: 'votes' must be {max(tags, len(names))} counts, of which the first {len(names)} are "
+                f"for {list(names)}, or null; it is {row}"
+            )
+    return Targets(label, np.array(votes, np.float64), len(names))
+
+
+def require_readable(rows: datasets.Dataset, split: str) -> None:
+    """Read every image once, so that a broken one is told now and not in the middle of training.
+
+    Raises:
+        SystemExit: naming the first broken ones.
+    """
+
+    def problem(number: int) -> str | None:
+        try:
+            decode(rows[number]["image"])
+        except PictureError as error:
+            return f"row {number}: {error}"
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(problem, range(len(rows)))
+        shown = tqdm(results, total=len(rows), unit="face", desc=f"checking {split}", leave=False)
+        problems = [text for text in shown if text is not None]
+    if problems:
+        more = f"\nand {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+        raise SystemExit(
+            f"{len(problems)} image(s) of the split {split!r} cannot be read; remove or replace them:\n"
+            + "\n".join(problems[:_TOLD])
+            + more
+        )
 
 
 def decode(image: dict | None) -> np.ndarray:
@@ -176,10 +248,19 @@ class FaceDataset:
         rows: as `load_split` gives them.
         preprocessing: how crops are cut and normalised, as the app does it.
         augmentation: what to vary, or None for the plain crop.
+        label_head: whether the data set's own labels follow the targets, as so many more columns of `labels`.
     """
 
-    def __init__(self, rows: datasets.Dataset, preprocessing: Preprocessing, augmentation: Augmentation | None):
-        targets = read_targets(rows).soft()
+    def __init__(
+        self,
+        rows: datasets.Dataset,
+        preprocessing: Preprocessing,
+        augmentation: Augmentation | None,
+        *,
+        label_head: bool = False,
+    ):
+        read = read_targets(rows)
+        targets = np.concatenate([read.soft(), read.own_labels()], axis=1) if label_head else read.soft()
         self._kept = np.flatnonzero(targets.sum(1) > 0)
         self._targets = targets[self._kept]
         self._rows = rows

@@ -1,125 +1,148 @@
 """Bundle -> metrics.json: the very network and preprocessing of the app, on the protocols of the test split.
 
-This is the only code that reads a test split. `metrics.json`:
+This is the only code that reads a test split. Beside every figure KEY stands its 95 % bootstrap interval
+`KEY_interval_95`, [low, high] or null where it is undefined; `n` counts the rows. `metrics.json`:
 
-    schema_version  1
-    bundle          {"model_sha256", "model_bytes"}
+    schema_version  2
+    bundle          {"model_sha256", "model_bytes", "parameters"}
     data            {"name", "revision", "split", "rows"}
-    protocols       name -> figures, each with its own `n`:
-        fer2013              against the data set's own label
-        ferplus-majority-7   rows whose single most-voted of the ten tags is one of the seven classes
-        ferplus-majority-7/CONDITION   its rows that conditions.csv marks (ran_test, occluded, pose_over_30, ...)
-        ferplus-majority-7/not_in_train   its rows whose pixels do not occur in the training split
+    main_protocol   the protocol on which conditions, robustness, groups and risk-coverage are measured: MAIN
+    protocols       name -> figures, each with its own `n`. Data with FER+ votes:
+        ferplus-majority-7   MAIN: rows whose single most-voted of the ten tags is one of the seven classes
         ferplus-votes        against the votes for the seven classes, renormalised; rows without votes left out
+        fer2013              against the data set's own label; by the second head of a network that has one
+        fer2013/first_head   the same by the first head, where there is a second
+                    All other data:
+        labels               MAIN: rows that have a label (or a single most-voted one)
+        votes                against the votes, if there are any
+                    Both:
+        MAIN/CONDITION       its rows that conditions.csv marks (ran_test, occluded, pose_over_30, pose_over_45)
+        MAIN/not_in_train    its rows whose pixels do not occur in the training split
+        MAIN/not_near_train  its rows that do not even nearly occur there (`train.duplicates`)
+        full-path            rows of MAIN through the detector (`train.full_path`): {"detector", "share_found", ...}; a
+                             missed face counts as wrong
+        full-path/detected   its rows whose face was found
+        full-path/answered   its rows of which the app did not say "not sure"
+    calibration     {"against": "votes" or "labels", "temperature", "before", "after"}: see `train.calibration`
+    risk_coverage   see `train.calibration`
+    robustness      see `train.robustness`; null if left out
+    groups          see `train.fairness`; null unless asked for
+    speed           {"n", "p50_ms", "p95_ms", "threads", "machine"}: one crop, preprocessing included
 
-What the figures are: `train/metrics/`.
+What the figures of a protocol are: `train/metrics/`.
 """
 
-import csv
-import hashlib
 import json
 from pathlib import Path
 
-import datasets
-import evaluate as hf_evaluate
 import numpy as np
 
 from face_expression.classifier import Classifier
-from face_expression.config import BundleError
-from face_expression.hub import open_bundle
-from train.data import data_name, decode, load_split, read_crops, read_targets, stack_inputs
+from face_expression.config import BundleError, InputSettings
+from face_expression.hub import Bundle, open_bundle
+from train.calibration import measure_calibration, measure_risk_coverage
+from train.data import data_name, load_split, read_crops, require_labels, require_readable, stack_inputs
+from train.duplicates import find_duplicates
+from train.fairness import compare_groups, read_groups
+from train.protocols import Metrics, Predictions, condition_subsets, measure_full_path, measure_protocols, read_truth
+from train.report import Evidence, write_report
+from train.robustness import measure_robustness
+from train.speed import count_parameters, measure_speed
 
 METRICS = Path(__file__).parent / "metrics"
+SCHEMA_VERSION = 2
+_CROPS_AT_ONCE = 1024
 
 
-def evaluate(*, bundle: Path, data: str, revision: str | None, split: str = "test") -> dict:
+def evaluate(
+    *,
+    bundle: Path,
+    data: str,
+    revision: str | None,
+    split: str = "test",
+    group_column: str | None = None,
+    robustness: bool = True,
+    report: Path | None = None,
+) -> dict:
     """Measure a bundle and write `metrics.json` into it.
+
+    Args:
+        bundle: folder of the bundle.
+        data: as in `load_split`.
+        revision: as in `load_split`.
+        split: which split.
+        group_column: column of the data set whose groups are compared, if any.
+        robustness: whether to measure robustness, which takes longest.
+        report: where to write the HTML report, if anywhere; it shows faces of the data set.
 
     Raises:
         SystemExit: if the bundle or the data cannot be used.
     """
+    if report is not None and report.is_dir():
+        raise SystemExit(f"{report} is a folder; name the HTML file to write")
+    opened, classifier = _open(bundle)
+    config, preprocessing = opened.config, opened.config.preprocessing
+    rows, train_rows = (load_split(data, name, revision=revision) for name in (split, "train"))
+    require_labels(rows, config.label_names, data)
+    truth = read_truth(rows, config.label_names)
+    judged = np.flatnonzero(truth.label >= 0)
+    if not len(judged):
+        raise SystemExit(f"{data!r}: no row of the split {split!r} has a label that most people chose")
+    groups = None if group_column is None else read_groups(rows, group_column)
+    for name, checked in ((split, rows), ("train", train_rows)):
+        require_readable(checked, name)
+    crops = read_crops(rows, preprocessing)
+    exact, near = find_duplicates(rows, train_rows)
+    predictions = predict(classifier, crops, preprocessing.input)
+    subsets = condition_subsets(data, rows) | {"not_in_train": ~exact, "not_near_train": ~near}
+    metrics = Metrics(METRICS, config.label_names)
+    label, probabilities = truth.label[judged], predictions.probabilities[judged]
+    figures = {
+        "schema_version": SCHEMA_VERSION,
+        "bundle": _describe(opened),
+        "data": {"name": data_name(data), "revision": revision, "split": split, "rows": len(rows)},
+        "main_protocol": truth.main,
+        "protocols": measure_protocols(predictions, truth, subsets, metrics)
+        | measure_full_path(bundle, rows.select(judged), label, metrics),
+        "calibration": measure_calibration(predictions.logits, config.temperature, truth, metrics),
+        "risk_coverage": measure_risk_coverage(probabilities, label, config.abstain_below),
+        "robustness": None,
+        "groups": None,
+        "speed": measure_speed(opened.model, config, crops),
+    }
+    if robustness:
+        figures["robustness"] = measure_robustness(classifier, config, [crops[index] for index in judged], label)
+    if groups is not None:
+        figures["groups"] = compare_groups(group_column, groups[judged], probabilities.argmax(1), label, metrics)
+    (bundle / "metrics.json").write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n")
+    if report is not None:
+        write_report(report, figures, config, Evidence(crops, predictions.probabilities, truth))
+    return figures
+
+
+def predict(classifier: Classifier, crops: list[np.ndarray], settings: InputSettings) -> Predictions:
+    """Run the network on crops, so many at a time that memory stays small."""
+    logits, probabilities, own_label_logits = [], [], []
+    for start in range(0, len(crops), _CROPS_AT_ONCE):
+        inputs = stack_inputs(crops[start : start + _CROPS_AT_ONCE], settings)
+        logits.append(classifier.run(inputs)[0])
+        probabilities.append(classifier.probabilities(inputs))
+        own_label_logits.append(classifier.own_label_logits(inputs))
+    second_head = None if own_label_logits[0] is None else np.concatenate(own_label_logits)
+    return Predictions(np.concatenate(logits), np.concatenate(probabilities), second_head)
+
+
+def _open(bundle: Path) -> tuple[Bundle, Classifier]:
     try:
         opened = open_bundle(bundle, "being evaluated")
-        classifier = Classifier(opened.model, opened.config)
+        return opened, Classifier(opened.model, opened.config)
     except BundleError as error:
         raise SystemExit(str(error)) from error
-    rows = load_split(data, split, revision=revision)
-    settings = opened.config.preprocessing
-    probabilities = classifier.probabilities(stack_inputs(read_crops(rows, settings), settings.input))
-    subsets = condition_subsets(data, rows)
-    subsets["not_in_train"] = ~pixels_occur_in(rows, load_split(data, "train", revision=revision))
-    metrics = {
-        "schema_version": 1,
-        "bundle": {"model_sha256": opened.config.model_sha256, "model_bytes": opened.model.stat().st_size},
-        "data": {
-            "name": data_name(data),
-            "revision": revision,
-            "split": split,
-            "rows": len(rows),
-        },
-        "protocols": measure_protocols(probabilities, rows, opened.config.label_names, subsets),
-    }
-    (bundle / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    return metrics
 
 
-def measure_protocols(
-    probabilities: np.ndarray,
-    rows: datasets.Dataset,
-    label_names: tuple[str, ...],
-    subsets: dict[str, np.ndarray],
-) -> dict[str, dict]:
-    """The figures of every protocol for which the data set has the columns.
-
-    Args:
-        probabilities: (N, 7), calibrated, one row for each of `rows`.
-        rows: the split.
-        label_names: names of the columns of `probabilities`.
-        subsets: name -> (N,) bool, the rows on which the majority is reported once more.
-    """
-    accuracy = hf_evaluate.load(str(METRICS / "expression_accuracy"))
-    agreement = hf_evaluate.load(str(METRICS / "vote_agreement"))
-    predicted = probabilities.argmax(1)
-    targets = read_targets(rows)
-    protocols = {}
-
-    def judge(name: str, truth: np.ndarray, chosen: np.ndarray) -> None:
-        if chosen.any():
-            protocols[name] = accuracy.compute(
-                predictions=predicted[chosen], references=truth[chosen], label_names=list(label_names)
-            )
-
-    judge("fer2013", targets.label, targets.label >= 0)
-    if targets.votes is not None:
-        majority = targets.majority()
-        judge("ferplus-majority-7", majority, majority >= 0)
-        for name, marked in subsets.items():
-            judge(f"ferplus-majority-7/{name}", majority, (majority >= 0) & marked)
-        shares, voted = targets.shares()
-        protocols["ferplus-votes"] = agreement.compute(predictions=probabilities[voted], references=shares[voted])
-    return protocols
-
-
-def condition_subsets(data: str, rows: datasets.Dataset) -> dict[str, np.ndarray]:
-    """The subsets that a `conditions.csv` beside the data marks by `fer2013_row`: name -> (N,) bool."""
-    path = Path(data) / "conditions.csv"
-    if not path.is_file() or "fer2013_row" not in rows.column_names:
-        return {}
-    with path.open(newline="") as file:
-        table = list(csv.DictReader(file))
-    numbers = [-1 if number is None else number for number in rows["fer2013_row"]]
+def _describe(bundle: Bundle) -> dict:
     return {
-        name: np.isin(numbers, [int(line["fer2013_row"]) for line in table if line[name] == "1"])
-        for name in ("ran_test", "occluded", "pose_over_30", "pose_over_45")
+        "model_sha256": bundle.config.model_sha256,
+        "model_bytes": bundle.model.stat().st_size,
+        "parameters": count_parameters(bundle.model),
     }
-
-
-def pixels_occur_in(rows: datasets.Dataset, others: datasets.Dataset) -> np.ndarray:
-    """(N,) bool: which of `rows` have exactly the pixels of some row of `others`."""
-    seen = {_pixels_sha256(image) for image in others["image"]}
-    return np.array([_pixels_sha256(image) in seen for image in rows["image"]])
-
-
-def _pixels_sha256(image: dict) -> bytes:
-    pixels = decode(image)
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()

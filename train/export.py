@@ -13,10 +13,11 @@ import datasets
 import numpy as np
 import onnx
 import torch
+from safetensors.torch import load_file
 from scipy.optimize import minimize_scalar
 from transformers import TimmWrapperForImageClassification
 
-from face_expression.classifier import OUTPUT_NAMES, Classifier, softmax
+from face_expression.classifier import OUTPUT_NAMES, OWN_LABEL_OUTPUT, Classifier, softmax
 from face_expression.config import (
     SCHEMA_VERSION,
     BundleConfig,
@@ -26,8 +27,10 @@ from face_expression.config import (
     read_preprocessing,
 )
 from face_expression.hub import sha256_of
-from train.data import load_split, read_crops, read_targets, stack_inputs
+from train.data import load_split, read_crops, read_targets, require_labels, stack_inputs
 from train.limits import fit_limits
+from train.quantize import quantize
+from train.starting_point import LABEL_HEAD_FILE
 
 PARITY_TOLERANCE = 1e-4
 MAX_BUNDLE_BYTES = 10_000_000
@@ -35,23 +38,53 @@ _PARITY_ROWS = 256
 
 
 class WithFeatures(torch.nn.Module):
-    """A timm network that gives its features (the layer before the last) beside its logits."""
+    """A timm network that gives its features (the layer before the last) beside its logits.
 
-    def __init__(self, network: torch.nn.Module):
+    Args:
+        network: a timm network.
+        own_label_head: the second head's linear layer, if there is one.
+    """
+
+    def __init__(self, network: torch.nn.Module, own_label_head: torch.nn.Linear | None = None):
         super().__init__()
         self.network = network
+        self.own_label_head = own_label_head
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, C, P, P) -> (N, labels) logits and (N, F) features."""
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What `forward` gives, in its order."""
+        return OUTPUT_NAMES if self.own_label_head is None else (*OUTPUT_NAMES, OWN_LABEL_OUTPUT)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(N, C, P, P) -> (N, labels) logits, (N, F) features and, of a second head, (N, labels) logits."""
         features = self.network.forward_head(self.network.forward_features(pixels), pre_logits=True)
-        return self.network.get_classifier()(features), features
+        logits = self.network.get_classifier()(features)
+        return (logits, features) if self.own_label_head is None else (logits, features, self.own_label_head(features))
 
 
-def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path) -> BundleConfig:
+def load_checkpoint(checkpoint: Path) -> WithFeatures:
+    """The network of a checkpoint as `finetune` writes it, with its second head if it has one."""
+    network = TimmWrapperForImageClassification.from_pretrained(checkpoint).timm_model
+    second = None
+    if (checkpoint / LABEL_HEAD_FILE).is_file():
+        weights = load_file(checkpoint / LABEL_HEAD_FILE)
+        second = torch.nn.Linear(*reversed(weights["weight"].shape))
+        second.load_state_dict(weights)
+    return WithFeatures(network, second).eval()
+
+
+def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, int8: bool = False) -> BundleConfig:
     """Write `model.onnx` and `config.json` into the folder `bundle`.
 
     The folder is only touched once everything is checked; an old `metrics.json` in it is removed, since it measured
     another network.
+
+    Args:
+        checkpoint: the folder that `finetune` printed.
+        data: as in `load_split`; its validation split is used.
+        revision: as in `load_split`.
+        bundle: the folder to write.
+        int8: write the network in int8 (`train.quantize`), after the float one was found to agree with PyTorch.
 
     Raises:
         SystemExit: if the checkpoint is missing, the network is too large, or ONNX and PyTorch differ.
@@ -62,26 +95,31 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path) -
         preprocessing = read_preprocessing(checkpoint / "preprocessing.json")
     except BundleError as error:
         raise SystemExit(str(error)) from error
-    wrapper = TimmWrapperForImageClassification.from_pretrained(checkpoint)
-    network = WithFeatures(wrapper.timm_model).eval()
+    network = load_checkpoint(checkpoint)
+    timm_config = json.loads((checkpoint / "config.json").read_text())
     rows = load_split(data, "validation", revision=revision)
+    require_labels(rows, tuple(timm_config["label_names"]), data)
     crops = read_crops(rows, preprocessing)
     inputs = stack_inputs(crops, preprocessing.input)
     draft = bundle.with_name(bundle.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    write_onnx(network, draft / "model.onnx", preprocessing)
+    model = draft / "model.onnx"
+    write_onnx(network, model, preprocessing)
     settings = {
         "schema_version": SCHEMA_VERSION,
         "preprocessing": preprocessing.model_dump(mode="json"),
         "temperature": 1.0,
         "abstain_below": 0.0,
-        "model_sha256": sha256_of(draft / "model.onnx"),
+        "model_sha256": sha256_of(model),
     }
-    timm_config = json.loads((checkpoint / "config.json").read_text())
     _write_config(draft, timm_config, settings)
-    classifier = Classifier(draft / "model.onnx", read_bundle_config(draft / "config.json"))
+    classifier = Classifier(model, read_bundle_config(draft / "config.json"))
     check_parity(network, classifier, inputs[:_PARITY_ROWS])
+    if int8:
+        quantize(model, inputs)
+        settings["model_sha256"] = sha256_of(model)
+        classifier = Classifier(model, read_bundle_config(draft / "config.json"))
     logits, _ = classifier.run(inputs)
     settings["temperature"] = round(fit_temperature(logits, rows), 4)
     majority = read_targets(rows).majority()
@@ -109,7 +147,7 @@ def write_onnx(network: WithFeatures, path: Path, preprocessing: Preprocessing) 
         network,
         (example,),
         input_names=["pixels"],
-        output_names=list(OUTPUT_NAMES),
+        output_names=list(network.output_names),
         dynamic_shapes={"pixels": {0: torch.export.Dim("faces")}},
         dynamo=True,
         verbose=False,

@@ -1,16 +1,30 @@
 """Data set -> checkpoint: transformers' Trainer around a timm network, on vote distributions.
 
+Where a data set has both votes and labels of its own, the network learns both: a second head beside the first gives
+what the data set's labeller would say. It is kept apart, so that the network is one that plain timm builds.
+
 The network that is kept is an exponential moving average (EMA) of the weights; validation during training judges it
 too. It lies beside every checkpoint, so that an interrupted run goes on with it.
 """
 
+import difflib
 import json
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
+import datasets
 import numpy as np
+import timm
 import timm.optim
 import torch
+from accelerate import PartialState
+from safetensors.torch import save_file
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.utils import ModelEmaV3
 from transformers import (
     TimmWrapperConfig,
@@ -22,9 +36,20 @@ from transformers import (
 )
 
 from face_expression.config import InputSettings, Preprocessing
-from face_expression.labels import LABEL_NAMES
+from train import custom_cnn  # noqa: F401 - makes `--model custom_cnn` known to timm
 from train.augment import Augmentation
-from train.data import FaceDataset, data_name, load_split
+from train.data import (
+    FaceDataset,
+    data_name,
+    label_names_of,
+    load_split,
+    read_targets,
+    require_labels,
+    require_readable,
+)
+from train.starting_point import LABEL_HEAD_FILE, StartingPoint
+
+logger = logging.getLogger(__name__)
 
 EMA_FOLDER = "ema"
 FINAL_FOLDER = "final"
@@ -32,22 +57,48 @@ SETTINGS_FILE = "run.json"
 _MOMENTUM = 0.9
 
 
-def build_network(architecture: str, model_args: dict, settings: InputSettings) -> TimmWrapperForImageClassification:
-    """Make an untrained network that plain `timm.create_model(architecture, **model_args)` builds too.
+def require_architecture(name: str) -> None:
+    """Check that timm knows an architecture.
 
     Raises:
-        SystemExit: if timm does not know the architecture or its arguments.
+        SystemExit: with those of similar names.
     """
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), 3)
+        raise SystemExit(f"timm has no model {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+
+
+def build_network(
+    architecture: str,
+    model_args: dict,
+    settings: InputSettings,
+    label_names: tuple[str, ...],
+    *,
+    pretrained: bool = False,
+) -> TimmWrapperForImageClassification:
+    """Make a network that plain `timm.create_model(architecture, **model_args)` builds too.
+
+    Args:
+        architecture: timm's name of it.
+        model_args: its arguments for timm.
+        settings: size and channels of its input.
+        label_names: what its outputs stand for.
+        pretrained: take timm's weights from the Hub; the last layer, and a first layer of other channels, are adapted.
+
+    Raises:
+        SystemExit: if timm does not know the architecture or its arguments, or its weights cannot be had.
+    """
+    require_architecture(architecture)
     size, channels = settings.size_px, settings.channels
     if model_args.get("in_chans", channels) != channels:
         raise SystemExit(f"the preprocessing gives {channels} channel(s); model_args asks for {model_args['in_chans']}")
     config = TimmWrapperConfig(
         architecture=architecture,
         model_args={**model_args, "in_chans": channels},
-        label_names=list(LABEL_NAMES),
-        num_labels=len(LABEL_NAMES),
-        id2label=dict(enumerate(LABEL_NAMES)),
-        label2id={name: index for index, name in enumerate(LABEL_NAMES)},
+        label_names=list(label_names),
+        num_labels=len(label_names),
+        id2label=dict(enumerate(label_names)),
+        label2id={name: index for index, name in enumerate(label_names)},
         pretrained_cfg={
             "input_size": [channels, size, size],
             "mean": list(settings.mean),
@@ -60,20 +111,112 @@ def build_network(architecture: str, model_args: dict, settings: InputSettings) 
         network = TimmWrapperForImageClassification(config)
     except Exception as error:  # each architecture of timm fails in its own way on arguments that do not fit
         raise SystemExit(f"timm cannot build {architecture!r} with {model_args}: {error!r}") from error
+    if pretrained:
+        _take_pretrained(network, architecture, {**model_args, "in_chans": channels})
     # torch 2.15 on a CPU corrupts its memory in the backward pass of channels_last 1x1 convolutions of few channels.
     narrow = any(isinstance(layer, torch.nn.Conv2d) and 1 < layer.in_channels < 16 for layer in network.modules())
     return network if narrow else network.to(memory_format=torch.channels_last)
 
 
-def soft_cross_entropy(outputs, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
-    """Cross-entropy to (N, 7) targets whose row sums are the rows' weights, averaged over the weights."""
-    log_probabilities = outputs.logits.float().log_softmax(1)
-    return -(labels * log_probabilities).sum() / labels.sum()
+def _take_pretrained(network: TimmWrapperForImageClassification, architecture: str, model_args: dict) -> None:
+    try:
+        source = timm.create_model(architecture, pretrained=True, num_classes=network.config.num_labels, **model_args)
+    except (
+        Exception
+    ) as error:  # no such weights, no connection, a broken file: timm and the Hub's client raise their own
+        raise SystemExit(f"cannot get timm's weights of {architecture!r} from the Hub: {error}") from error
+    network.timm_model.load_state_dict(source.state_dict())
 
 
-def validation_scores(prediction) -> dict[str, float]:
-    """Share of rows whose most probable class is the one most voted for, of the rows that have a target."""
-    return {"agreement": float(np.mean(prediction.predictions.argmax(1) == prediction.label_ids.argmax(1)))}
+def fit_input(
+    preprocessing: Preprocessing,
+    architecture: str | None,
+    *,
+    size_px: int | None = None,
+    channels: int | None = None,
+    crop_px: int | None = None,
+) -> Preprocessing:
+    """The preprocessing of a data set, fitted to a network.
+
+    Args:
+        preprocessing: what is used where nothing else is asked for.
+        architecture: take the input size for which timm made this one; None keeps that of `preprocessing`.
+        size_px: take this input size instead.
+        channels: 1 for grey, 3 for colour, which is normalised by ImageNet's mean and deviation as for timm's weights.
+        crop_px: cut faces at this size.
+
+    Raises:
+        SystemExit: if timm does not know the architecture, or the channels are neither 1 nor 3.
+    """
+    changes = {}
+    if channels not in (None, 1, 3):
+        raise SystemExit(f"--channels can be 1 (grey) or 3 (colour), not {channels}")
+    if channels is not None and channels != preprocessing.input.channels:
+        grey = {"mean": (0.5,), "std": (0.25,)}
+        changes |= {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD} if channels == 3 else grey
+        changes["channels"] = channels
+    if size_px is None and architecture is not None:
+        require_architecture(architecture)
+        size_px = timm.get_pretrained_cfg(architecture).input_size[-1]
+    if size_px is not None:
+        changes["size_px"] = size_px
+    crop = preprocessing.crop if crop_px is None else preprocessing.crop.model_copy(update={"size_px": crop_px})
+    return preprocessing.model_copy(update={"input": preprocessing.input.model_copy(update=changes), "crop": crop})
+
+
+def names_of_heads(label_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a network's outputs while it has both heads."""
+    return (*label_names, *(f"own label: {name}" for name in label_names))
+
+
+def soft_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy to (N, C) targets whose row sums are the rows' weights, averaged over the weights."""
+    return -(targets * logits.float().log_softmax(1)).sum() / targets.sum().clamp_min(1e-6)
+
+
+Imbalance = Literal["none", "class-weights", "logit-adjustment"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy of the first `classes` outputs, and of the second as many, weighted, where there are those.
+
+    `imbalance` says what is done for rare classes. "class-weights" weighs each class by the inverse of its share.
+    "logit-adjustment" adds the logarithm of the shares to the logits while training (Menon et al., "Long-Tail Learning
+    via Logit Adjustment", ICLR 2021). Both make rare classes likelier than the annotators do, so the bars no longer say
+    how many people would agree.
+    """
+
+    classes: int
+    label_weight: float
+    imbalance: Imbalance = "none"
+    shares: tuple[float, ...] = ()
+
+    def __call__(self, outputs, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
+        """The loss of one batch; `labels` is (N, classes) or (N, 2 x classes)."""
+        logits, targets = outputs.logits[:, : self.classes], labels[:, : self.classes]
+        if self.imbalance != "none":
+            shares = torch.tensor(self.shares, device=logits.device)
+            if self.imbalance == "class-weights":
+                targets = targets / (self.classes * shares)
+            else:
+                logits = logits + shares.log()
+        loss = soft_cross_entropy(logits, targets)
+        if labels.shape[1] > self.classes:
+            second = soft_cross_entropy(outputs.logits[:, self.classes :], labels[:, self.classes :])
+            loss = loss + self.label_weight * second
+        return loss
+
+    def scores(self, prediction) -> dict[str, float]:
+        """Of the rows that have a target: how often the most probable class is its largest; for each head."""
+        scores = {}
+        for name, first in (("agreement", 0), ("own_label_accuracy", self.classes)):
+            targets = prediction.label_ids[:, first : first + self.classes]
+            if targets.shape[1]:
+                chosen = targets.sum(1) > 0
+                logits = prediction.predictions[chosen, first : first + self.classes]
+                scores[name] = float(np.mean(logits.argmax(1) == targets[chosen].argmax(1)))
+        return scores
 
 
 class EmaTrainer(Trainer):
@@ -100,8 +243,36 @@ class EmaCallback(TrainerCallback):
 
     def on_save(self, args, state, control, **kwargs):
         """Write the average into the checkpoint that was just written."""
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         self._ema.module.save_pretrained(folder / EMA_FOLDER)
+
+
+class StopCallback(TrainerCallback):
+    """Ends training after the present step, with a checkpoint, once Ctrl-C was pressed; a second press ends at once."""
+
+    def __init__(self):
+        self.stopped = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch Ctrl-C inside."""
+
+        def stop(number, frame):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.stopped = True
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Ask the Trainer to save and to stop."""
+        if self.stopped:
+            control.should_save = control.should_training_stop = True
 
 
 def has_fast_bf16() -> bool:
@@ -122,7 +293,11 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     ema_decay: float
+    label_weight: float
     seed: int
+    imbalance: Imbalance = "none"
+    pretrained: bool = False
+    start: str | None = None
 
 
 def finetune(
@@ -132,38 +307,68 @@ def finetune(
     output: Path,
     preprocessing: Preprocessing,
     recipe: Recipe,
-    workers: int,
-    resume: bool,
+    start: StartingPoint | None = None,
+    workers: int = 1,
+    resume: bool = False,
+    limit: int | None = None,
 ) -> Path:
     """Train, and write the averaged network to `output/final`.
+
+    Args:
+        data: as in `load_split`.
+        revision: as in `load_split`.
+        output: the run's folder.
+        preprocessing: how crops are cut and normalised.
+        recipe: what is trained and how.
+        start: what the network begins with, or None for timm's weights or random ones.
+        workers: processes that prepare pictures.
+        resume: go on from the last checkpoint in `output`.
+        limit: train on so many rows, evenly spread over the split, or on all.
 
     Returns:
         The folder of the final checkpoint.
 
     Raises:
-        SystemExit: if the data cannot be used, or the run cannot begin or go on in `output`.
+        SystemExit: if the data cannot be used, the run cannot begin or go on in `output`, or (with status 130, after
+            saving) if Ctrl-C was pressed.
     """
-    settings = {"data": data_name(data), "revision": revision, **asdict(recipe)}
-    last_checkpoint = prepare_run(output, settings, resume=resume)
+    process = PartialState(cpu=not torch.cuda.is_available())
+    settings = {"data": data_name(data), "revision": revision, "limit": limit, **asdict(recipe)}
+    with process.main_process_first():
+        last_checkpoint = prepare_run(output, settings, resume=resume, write=process.is_main_process)
+        train_rows, validation_rows = (load_split(data, split, revision=revision) for split in ("train", "validation"))
+    label_names = check_data(data, train_rows, validation_rows, read_images=process.is_main_process)
+    if limit is not None:
+        train_rows = train_rows.select(np.unique(np.linspace(0, len(train_rows) - 1, limit).astype(int)))
     set_seed(recipe.seed)
-    train_set = FaceDataset(load_split(data, "train", revision=revision), preprocessing, Augmentation())
-    validation_set = FaceDataset(load_split(data, "validation", revision=revision), preprocessing, None)
+    label_head = recipe.label_weight > 0 and has_votes_and_labels(train_rows)
+    train_set = FaceDataset(train_rows, preprocessing, Augmentation(), label_head=label_head)
+    validation_set = FaceDataset(validation_rows, preprocessing, None, label_head=label_head)
     arguments = training_arguments(output, recipe, workers)
+    outputs = names_of_heads(label_names) if label_head else label_names
+    network = build_network(
+        recipe.architecture, recipe.model_args, preprocessing.input, outputs, pretrained=recipe.pretrained
+    )
+    if start is not None:
+        start.give_weights(network, label_names)
     # On its device before the average and the optimizer are made of it, so that they are there too.
-    network = build_network(recipe.architecture, recipe.model_args, preprocessing.input).to(arguments.device)
-    ema = ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=True)
+    network = network.to(arguments.device)
+    ema = ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=start is None)
     if last_checkpoint is not None:
         averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER)
         ema.module.load_state_dict(averaged.state_dict())
+    targets = read_targets(train_rows).soft().sum(0)
+    loss = Loss(len(label_names), recipe.label_weight, recipe.imbalance, tuple((targets / targets.sum()).tolist()))
+    stop = StopCallback()
     trainer = EmaTrainer(
         ema=ema,
         model=network,
         args=arguments,
         train_dataset=train_set,
         eval_dataset=validation_set,
-        compute_loss_func=soft_cross_entropy,
-        compute_metrics=validation_scores,
-        callbacks=[EmaCallback(ema)],
+        compute_loss_func=loss,
+        compute_metrics=loss.scores,
+        callbacks=[EmaCallback(ema), stop],
         optimizers=(
             timm.optim.create_optimizer_v2(
                 network, opt="sgd", lr=recipe.learning_rate, weight_decay=recipe.weight_decay, momentum=_MOMENTUM
@@ -171,13 +376,75 @@ def finetune(
             None,
         ),
     )
-    trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
+    with stop.listening():
+        trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
+    if stop.stopped:
+        print(f"stopped at step {trainer.state.global_step}; go on with the same command and --resume")
+        raise SystemExit(130)
     final = output / FINAL_FOLDER
-    ema.module.save_pretrained(final)
-    history = [entry for entry in trainer.state.log_history if "eval_agreement" in entry]
-    write_json(final / "training.json", {**settings, "train_rows": len(train_set), "history": history})
-    write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
+    if trainer.is_world_process_zero():
+        save_final(ema.module, final, recipe, preprocessing, label_names)
+        history = [entry for entry in trainer.state.log_history if "eval_agreement" in entry]
+        before = {} if start is None else {"begun_with": start.training}
+        told = {**settings, **before, "train_rows": len(train_set), "history": history}
+        write_json(final / "training.json", told)
+        write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
+    process.wait_for_everyone()
     return final
+
+
+def check_data(
+    data: str, train_rows: datasets.Dataset, validation_rows: datasets.Dataset, *, read_images: bool
+) -> tuple[str, ...]:
+    """Look for everything that would stop or spoil a training, before it begins.
+
+    Returns:
+        The classes.
+
+    Raises:
+        SystemExit: if the splits have different classes, only one class has faces, or an image cannot be read.
+    """
+    label_names = label_names_of(train_rows)
+    require_labels(validation_rows, label_names, data)
+    weight = read_targets(train_rows).soft().sum(0)
+    missing = [name for name, total in zip(label_names, weight, strict=True) if total == 0]
+    if len(missing) > len(label_names) - 2:
+        raise SystemExit(f"{data!r}: the split 'train' has faces of one class only, so there is nothing to tell apart")
+    if missing:
+        logger.warning("%s: no face of %s in the split 'train': never to be recognised", data, ", ".join(missing))
+    if read_images:
+        require_readable(train_rows, "train")
+        require_readable(validation_rows, "validation")
+    return label_names
+
+
+def has_votes_and_labels(rows: datasets.Dataset) -> bool:
+    """Whether a data set says both what annotators voted and what it calls a face itself."""
+    return {"votes", "label"} <= set(rows.column_names)
+
+
+def save_final(
+    network: TimmWrapperForImageClassification,
+    folder: Path,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    label_names: tuple[str, ...],
+) -> None:
+    """Write the averaged network; a second head goes into a file of its own."""
+    classes = len(label_names)
+    if network.config.num_labels == classes:
+        network.save_pretrained(folder)
+        return
+    alone = build_network(recipe.architecture, recipe.model_args, preprocessing.input, label_names)
+    weights = network.state_dict()
+    second = {}
+    for name, value in alone.state_dict().items():
+        if value.shape != weights[name].shape:
+            second[name.rsplit(".", 1)[1]] = weights[name][classes:].clone().cpu()
+            weights[name] = weights[name][:classes]
+    alone.load_state_dict(weights)
+    alone.save_pretrained(folder)
+    save_file(second, folder / LABEL_HEAD_FILE)
 
 
 def training_arguments(output: Path, recipe: Recipe, workers: int) -> TrainingArguments:
@@ -204,7 +471,7 @@ def training_arguments(output: Path, recipe: Recipe, workers: int) -> TrainingAr
     )
 
 
-def prepare_run(output: Path, settings: dict, *, resume: bool) -> Path | None:
+def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = True) -> Path | None:
     """Make the folder of a run and write its settings down, or find the checkpoint from which it goes on.
 
     Returns:
@@ -222,8 +489,9 @@ def prepare_run(output: Path, settings: dict, *, resume: bool) -> Path | None:
     if not resume:
         if checkpoints or (output / FINAL_FOLDER).exists():
             raise SystemExit(f"{output} holds an earlier run; go on with --resume, or choose another --output")
-        output.mkdir(parents=True, exist_ok=True)
-        write_json(begun, settings)
+        if write:
+            output.mkdir(parents=True, exist_ok=True)
+            write_json(begun, settings)
         return None
     if not checkpoints or not begun.is_file():
         raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")

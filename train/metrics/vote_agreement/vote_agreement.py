@@ -4,16 +4,17 @@ import datasets
 import evaluate
 import numpy as np
 
-_BINS = 15
+from train.metrics.bootstrap import bootstrap_means, centred_interval_95, interval_95
+from train.metrics.calibration_bins import gaps_by_bin
+
 _TINY = 1e-12
 
 
 class VoteAgreement(evaluate.Metric):
-    """Cross-entropy and KL divergence (in nats) to the annotators' distributions, and the vote-ECE.
+    """Cross-entropy and KL divergence (in nats) to the annotators' distributions, and the vote-ECE, with intervals.
 
-    Vote-ECE: for each class, rows are put into 15 equal bins of predicted probability; the mean absolute gap between
-    mean probability and mean share of votes, weighted by rows, is averaged over the classes. (Expected calibration
-    error of Naeini, Cooper and Hauskrecht, AAAI 2015, taken per class and to soft targets.)
+    Vote-ECE: for each class, rows are put into 15 equal bins of predicted probability; the absolute gap between mean
+    probability and mean share of votes, weighted by rows, is averaged over the classes.
     """
 
     def _info(self) -> evaluate.MetricInfo:
@@ -27,16 +28,18 @@ class VoteAgreement(evaluate.Metric):
 
     def _compute(self, predictions, references):
         predictions, references = np.asarray(predictions, np.float64), np.asarray(references, np.float64)
-        cross_entropy = -(references * np.log(np.maximum(predictions, _TINY))).sum(1).mean()
-        entropy = -(references * np.log(np.maximum(references, _TINY))).sum(1).mean()
-        bins = np.minimum((predictions * _BINS).astype(int), _BINS - 1)
-        gaps = []
-        for column in range(predictions.shape[1]):
-            difference = predictions[:, column] - references[:, column]
-            gaps.append(np.abs(np.bincount(bins[:, column], weights=difference, minlength=_BINS)).sum())
+        classes = predictions.shape[1]
+        cross_entropy = -(references * np.log(np.maximum(predictions, _TINY))).sum(1)
+        divergence = cross_entropy + (references * np.log(np.maximum(references, _TINY))).sum(1)
+        gaps = np.hstack([gaps_by_bin(predictions[:, column], references[:, column]) for column in range(classes)])
+        ece = float(np.abs(gaps.mean(0)).sum() / classes)
+        means = bootstrap_means(np.column_stack([cross_entropy, divergence, gaps]))
         return {
             "n": len(predictions),
-            "cross_entropy": float(cross_entropy),
-            "kl_divergence": float(cross_entropy - entropy),
-            "vote_ece": float(np.mean(gaps) / len(predictions)),
+            "cross_entropy": float(cross_entropy.mean()),
+            "cross_entropy_interval_95": interval_95(means[:, 0]),
+            "kl_divergence": float(divergence.mean()),
+            "kl_divergence_interval_95": interval_95(means[:, 1]),
+            "vote_ece": ece,
+            "vote_ece_interval_95": centred_interval_95(np.abs(means[:, 2:]).sum(1) / classes, ece),
         }

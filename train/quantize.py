@@ -1,0 +1,56 @@
+"""Float ONNX network -> int8: weights and activations on eight bits, their ranges measured on real crops.
+
+Nagel et al., "A White Paper on Neural Network Quantization", 2021; done by ONNX Runtime (QDQ format, one scale for each
+output channel of the weights).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+CALIBRATION_ROWS = 512
+_BATCH = 64
+
+
+class _Crops(CalibrationDataReader):
+    """Gives ONNX Runtime the model inputs of crops, some at a time."""
+
+    def __init__(self, inputs: np.ndarray):
+        self._batches = iter([inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH)])
+
+    def get_next(self) -> dict | None:
+        """The next batch, or None after the last."""
+        batch = next(self._batches, None)
+        return None if batch is None else {"pixels": batch}
+
+
+def quantize(model: Path, inputs: np.ndarray) -> None:
+    """Replace a float network by its int8 version, which has the same inputs and outputs.
+
+    Args:
+        model: the ONNX file.
+        inputs: (N, channels, P, P) float32 model inputs of the validation split, on which ranges are measured; of more
+            than CALIBRATION_ROWS an even choice is taken.
+    """
+    chosen = np.unique(np.linspace(0, len(inputs) - 1, min(len(inputs), CALIBRATION_ROWS)).astype(int))
+    quantized = model.with_suffix(".int8.onnx")
+    quantize_static(
+        model,
+        quantized,
+        _Crops(inputs[chosen]),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=False,
+        calibrate_method=CalibrationMethod.MinMax,
+        extra_options={"CalibMovingAverage": True},
+    )
+    network = onnx.load(quantized)
+    for part in (network, network.graph, *network.graph.node, *network.graph.value_info, *network.graph.initializer):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    onnx.save(network, model)
+    quantized.unlink()
