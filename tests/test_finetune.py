@@ -20,7 +20,7 @@ from face_expression.classifier import Classifier
 from face_expression.hub import open_bundle
 from tests.builders import REPOSITORY
 from train.__main__ import app
-from train.finetune import Loss
+from train.loss import Loss
 
 SMALL = ["--size", "32", "--workers", "0", "--batch-size", "8"]
 TINY = ["--model-args", '{"channels": [16, 16, 16, 16], "layers": [1, 1, 1, 1]}', *SMALL]

@@ -24,7 +24,7 @@ from tests.local_hub import OWNER, READER, WRITER, running_hub
 from train.__main__ import PREPROCESSING, app
 from train.card import fill_card
 from train.export import export
-from train.finetune import build_network
+from train.networks import build_network
 from train.publish import publish
 
 REPO = f"{OWNER}/faces"
@@ -167,6 +167,24 @@ def test_everything_is_published_in_one_commit(published, made, yunet_weights):
     for name, file in commits[-1].files.items():
         assert file.lfs_sha256 in (None, hashlib.sha256(file.content).hexdigest()), name
     assert not published.repositories[REPO].private
+
+
+def test_training_goes_on_from_what_was_published(published, made, tmp_path):
+    labels = np.arange(28) % 7
+    features = {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(LABEL_NAMES))}
+    pictures = list(np.random.default_rng(1).integers(0, 256, (28, 48, 48), np.uint8))
+    rows = datasets.Dataset.from_dict({"image": pictures, "label": labels.tolist()}, datasets.Features(features))
+    for split in ("train", "validation"):
+        rows.to_parquet(tmp_path / "data" / f"{split}.parquet")
+    still = ["--learning-rate", "0", "--weight-decay", "0", "--epochs", "1", "--batch-size", "7", "--workers", "0"]
+    places = ["--data", tmp_path / "data", "--output", tmp_path / "run", "--from", REPO]
+    home = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": published.endpoint}
+    result = run("-m", "train", "finetune", *places, *still, **home)
+    assert result.returncode == 0, result.stderr
+    before, after = (load_file(folder / "model.safetensors") for folder in (made[0], tmp_path / "run" / "final"))
+    for name in ("timm_model.conv1.weight", "timm_model.fc.weight"):
+        torch.testing.assert_close(after[name], before[name])
+    assert json.loads((tmp_path / "run" / "final" / "training.json").read_text())["start"] == REPO
 
 
 READ_BACK = """

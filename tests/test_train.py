@@ -166,6 +166,18 @@ def test_the_bundle_says_what_pytorch_says(bundle, run):
     assert logits.shape == (9, 7) and features.shape == (9, 16)
 
 
+def test_an_int8_bundle_is_smaller_and_says_nearly_the_same(data, run, bundle, tmp_path):
+    result = train("export", run[0] / "final", "--data", data, "--bundle", tmp_path / "int8", "--int8")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "int8" / "model.onnx").stat().st_size < 0.7 * (bundle / "model.onnx").stat().st_size
+    rng = np.random.default_rng(8)
+    crops = [band(number % 7, rng) for number in range(28)]
+    small, whole = (
+        load_pipeline(str(folder), detector="haar").classify(crops) for folder in (tmp_path / "int8", bundle)
+    )
+    assert 0 < abs(small - whole).mean() < 0.05
+
+
 def test_a_bundle_tells_nothing_of_the_machine_that_made_it(bundle):
     for folder in (bundle, EMBEDDED_BUNDLE):
         for file in folder.iterdir():

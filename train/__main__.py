@@ -86,8 +86,9 @@ def finetune(
 
     Ctrl-C saves; the same command with --resume goes on, also after a kill.
     """
-    from train.finetune import Recipe, fit_input
+    from train.finetune import Recipe
     from train.finetune import finetune as run
+    from train.networks import fit_input
     from train.starting_point import open_starting_point
 
     begun = None if start is None else open_starting_point(start)
@@ -236,7 +237,7 @@ def make_stream(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Make a video of faces whose labels change at known times, for evaluate --stream; it is not to be published."""
-    from train.stream import make_stream as run
+    from train.make_stream import make_stream as run
 
     truth = run(
         data=data,
@@ -291,7 +292,8 @@ def compare(
 ) -> None:
     """Train several networks on one budget, and write one table and one picture of what came of it."""
     from train.compare import compare as run
-    from train.finetune import Recipe, fit_input
+    from train.finetune import Recipe
+    from train.networks import fit_input
 
     rows = run(
         # What follows the flag's first value reaches us as arguments.

@@ -14,17 +14,17 @@ The folder of a comparison:
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
+from itertools import cycle
 from pathlib import Path
 
 import datasets
 import evaluate as hf_evaluate
 import numpy as np
-import timm
 import torch
 from matplotlib import color_sequences
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
@@ -42,7 +42,8 @@ from train.data import (
     stack_inputs,
 )
 from train.export import MAX_BUNDLE_BYTES, WithFeatures, export, load_checkpoint
-from train.finetune import EMA_FOLDER, FINAL_FOLDER, Recipe, build_network, finetune, write_json
+from train.finetune import EMA_FOLDER, FINAL_FOLDER, Recipe, finetune, write_json
+from train.networks import build_network, require_architecture
 from train.speed import machine_name
 
 ACCURACY = Path(__file__).parent / "metrics" / "expression_accuracy"
@@ -155,10 +156,7 @@ def check_models(models: list[str], settings: InputSettings, label_names: tuple[
     if repeated := sorted({model for model in models if models.count(model) > 1}):
         raise SystemExit(f"{', '.join(repeated)}: named more than once")
     for model in models:
-        if not timm.is_model(model):
-            close = get_close_matches(model, timm.list_models(), n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() tells the names"
-            raise SystemExit(f"{model!r} is neither custom_cnn nor an architecture of timm; {hint}")
+        require_architecture(model)
         network = build_network(model, {}, settings, label_names).timm_model
         size = 4 * count_parameters(network)
         if size > MAX_BUNDLE_BYTES:
@@ -349,48 +347,51 @@ def table(measured: list[Row], settings: dict, split: str) -> str:
 
 def draw(measured: list[Row], settings: dict, split: str) -> Figure:
     """Accuracy with its interval against the time for one crop; the area of a bubble is its number of parameters."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     largest = max(row.parameters for row in measured)
-    for row, color in zip(measured, color_sequences["okabe_ito"][1:] * len(measured), strict=False):
+    colors = dict(zip((row.model for row in measured), cycle(color_sequences["okabe_ito"][1:]), strict=False))
+    for row in measured:
         low, high = row.accuracy_interval_95
-        accuracy = 100 * row.accuracy
-        error = [[accuracy - 100 * low], [100 * high - accuracy]]
-        axes.errorbar(row.p50_ms, accuracy, yerr=error, color="black", linewidth=1, capsize=4, zorder=3)
-        axes.scatter(row.p50_ms, accuracy, s=900 * row.parameters / largest, color=color, alpha=BUBBLE_ALPHA, zorder=2)
+        error = [[100 * (row.accuracy - low)], [100 * (high - row.accuracy)]]
+        place, area = (row.p50_ms, 100 * row.accuracy), 900 * row.parameters / largest
+        axes.errorbar(*place, yerr=error, color="black", linewidth=1, capsize=4, zorder=4)
+        axes.scatter(*place, s=area, color=colors[row.model], alpha=BUBBLE_ALPHA, zorder=3)
     times = [row.p50_ms for row in measured]
     if max(times) > 5 * min(times):
-        axes.set_xscale("log")
-        axes.set_xlim(min(times) / 1.5, max(times) * 2.5)
+        axes.set_xscale("log", subs=[])
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlim(min(times) / 1.5, max(times) * 1.5)
     else:
-        axes.set_xlim(0, max(times) * 1.5)
+        axes.set_xlim(0, max(times) * 1.15)
     axes.margins(y=0.15)
     axes.grid(alpha=0.3)
     axes.set_xlabel(f"time for one crop of {settings['preprocessing']['input']['size_px']} px, one thread, p50 (ms)")
     axes.set_ylabel("accuracy (%), with 95 % interval")
     axes.set_title(f"{settings['data']}, {split} split, n = {measured[0].n}; area of a bubble: parameters", fontsize=11)
-    figure.draw_without_rendering()
-    write_labels(axes, measured)
+    write_labels(axes, measured, colors)
     return figure
 
 
-def write_labels(axes: Axes, measured: list[Row]) -> None:
-    """Write each model's name to the right of its bubble, moved up or down where names would lie on one another."""
-    points_per_pixel = 72 / axes.figure.dpi
+def write_labels(axes: Axes, measured: list[Row], colors: dict[str, tuple[float, ...]]) -> None:
+    """Write the models' names to the right of the picture, in the order of accuracy and apart from one another."""
+    axes.figure.draw_without_rendering()
+    apart = _LABEL_PT / 72 * axes.figure.dpi / axes.get_window_extent().height
+    low, high = axes.get_ylim()
     by_height = sorted(measured, key=lambda row: row.accuracy)
-    heights = [points_per_pixel * axes.transData.transform((row.p50_ms, 100 * row.accuracy))[1] for row in by_height]
+    heights = [(100 * row.accuracy - low) / (high - low) for row in by_height]
     moved = list(heights)
     for index in range(1, len(moved)):
-        moved[index] = max(moved[index], moved[index - 1] + _LABEL_PT)
+        moved[index] = max(moved[index], moved[index - 1] + apart)
     shift = float(np.mean(np.subtract(moved, heights)))
-    for row, height, place in zip(by_height, heights, moved, strict=True):
+    for row, height in zip(by_height, moved, strict=True):
         axes.annotate(
             f"{row.model}\n{row.parameters / 1e6:.2f} M parameters",
             (row.p50_ms, 100 * row.accuracy),
-            (24, place - shift - height),
-            textcoords="offset points",
+            (1.03, height - shift),
+            textcoords="axes fraction",
             va="center",
             fontsize=9,
-            arrowprops={"arrowstyle": "-", "color": "grey", "linewidth": 0.6},
-            zorder=4,
+            arrowprops={"arrowstyle": "-", "color": colors[row.model], "linewidth": 1, "zorder": 2},
         )

@@ -7,7 +7,6 @@ The network that is kept is an exponential moving average (EMA) of the weights; 
 too. It lies beside every checkpoint, so that an interrupted run goes on with it.
 """
 
-import difflib
 import json
 import logging
 import signal
@@ -15,19 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import datasets
 import numpy as np
-import timm
 import timm.optim
 import torch
 from accelerate import PartialState
 from safetensors.torch import save_file
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.utils import ModelEmaV3
 from transformers import (
-    TimmWrapperConfig,
     TimmWrapperForImageClassification,
     Trainer,
     TrainerCallback,
@@ -35,8 +30,7 @@ from transformers import (
     set_seed,
 )
 
-from face_expression.config import InputSettings, Preprocessing
-from train import custom_cnn  # noqa: F401 - makes `--model custom_cnn` known to timm
+from face_expression.config import Preprocessing
 from train.augment import Augmentation
 from train.data import (
     FaceDataset,
@@ -47,6 +41,8 @@ from train.data import (
     require_labels,
     require_readable,
 )
+from train.loss import Imbalance, Loss
+from train.networks import build_network, names_of_heads
 from train.starting_point import LABEL_HEAD_FILE, StartingPoint
 
 logger = logging.getLogger(__name__)
@@ -55,168 +51,6 @@ EMA_FOLDER = "ema"
 FINAL_FOLDER = "final"
 SETTINGS_FILE = "run.json"
 _MOMENTUM = 0.9
-
-
-def require_architecture(name: str) -> None:
-    """Check that timm knows an architecture.
-
-    Raises:
-        SystemExit: with those of similar names.
-    """
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), 3)
-        raise SystemExit(f"timm has no model {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
-
-
-def build_network(
-    architecture: str,
-    model_args: dict,
-    settings: InputSettings,
-    label_names: tuple[str, ...],
-    *,
-    pretrained: bool = False,
-) -> TimmWrapperForImageClassification:
-    """Make a network that plain `timm.create_model(architecture, **model_args)` builds too.
-
-    Args:
-        architecture: timm's name of it.
-        model_args: its arguments for timm.
-        settings: size and channels of its input.
-        label_names: what its outputs stand for.
-        pretrained: take timm's weights from the Hub; the last layer, and a first layer of other channels, are adapted.
-
-    Raises:
-        SystemExit: if timm does not know the architecture or its arguments, or its weights cannot be had.
-    """
-    require_architecture(architecture)
-    size, channels = settings.size_px, settings.channels
-    if model_args.get("in_chans", channels) != channels:
-        raise SystemExit(f"the preprocessing gives {channels} channel(s); model_args asks for {model_args['in_chans']}")
-    config = TimmWrapperConfig(
-        architecture=architecture,
-        model_args={**model_args, "in_chans": channels},
-        label_names=list(label_names),
-        num_labels=len(label_names),
-        id2label=dict(enumerate(label_names)),
-        label2id={name: index for index, name in enumerate(label_names)},
-        pretrained_cfg={
-            "input_size": [channels, size, size],
-            "mean": list(settings.mean),
-            "std": list(settings.std),
-            "interpolation": "bilinear",
-            "crop_pct": 1.0,
-        },
-    )
-    try:
-        network = TimmWrapperForImageClassification(config)
-    except Exception as error:  # each architecture of timm fails in its own way on arguments that do not fit
-        raise SystemExit(f"timm cannot build {architecture!r} with {model_args}: {error!r}") from error
-    if pretrained:
-        _take_pretrained(network, architecture, {**model_args, "in_chans": channels})
-    # torch 2.15 on a CPU corrupts its memory in the backward pass of channels_last 1x1 convolutions of few channels.
-    narrow = any(isinstance(layer, torch.nn.Conv2d) and 1 < layer.in_channels < 16 for layer in network.modules())
-    return network if narrow else network.to(memory_format=torch.channels_last)
-
-
-def _take_pretrained(network: TimmWrapperForImageClassification, architecture: str, model_args: dict) -> None:
-    try:
-        source = timm.create_model(architecture, pretrained=True, num_classes=network.config.num_labels, **model_args)
-    except (
-        Exception
-    ) as error:  # no such weights, no connection, a broken file: timm and the Hub's client raise their own
-        raise SystemExit(f"cannot get timm's weights of {architecture!r} from the Hub: {error}") from error
-    network.timm_model.load_state_dict(source.state_dict())
-
-
-def fit_input(
-    preprocessing: Preprocessing,
-    architecture: str | None,
-    *,
-    size_px: int | None = None,
-    channels: int | None = None,
-    crop_px: int | None = None,
-) -> Preprocessing:
-    """The preprocessing of a data set, fitted to a network.
-
-    Args:
-        preprocessing: what is used where nothing else is asked for.
-        architecture: take the input size for which timm made this one; None keeps that of `preprocessing`.
-        size_px: take this input size instead.
-        channels: 1 for grey, 3 for colour, which is normalised by ImageNet's mean and deviation as for timm's weights.
-        crop_px: cut faces at this size.
-
-    Raises:
-        SystemExit: if timm does not know the architecture, or the channels are neither 1 nor 3.
-    """
-    changes = {}
-    if channels not in (None, 1, 3):
-        raise SystemExit(f"--channels can be 1 (grey) or 3 (colour), not {channels}")
-    if channels is not None and channels != preprocessing.input.channels:
-        grey = {"mean": (0.5,), "std": (0.25,)}
-        changes |= {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD} if channels == 3 else grey
-        changes["channels"] = channels
-    if size_px is None and architecture is not None:
-        require_architecture(architecture)
-        size_px = timm.get_pretrained_cfg(architecture).input_size[-1]
-    if size_px is not None:
-        changes["size_px"] = size_px
-    crop = preprocessing.crop if crop_px is None else preprocessing.crop.model_copy(update={"size_px": crop_px})
-    return preprocessing.model_copy(update={"input": preprocessing.input.model_copy(update=changes), "crop": crop})
-
-
-def names_of_heads(label_names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of a network's outputs while it has both heads."""
-    return (*label_names, *(f"own label: {name}" for name in label_names))
-
-
-def soft_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy to (N, C) targets whose row sums are the rows' weights, averaged over the weights."""
-    return -(targets * logits.float().log_softmax(1)).sum() / targets.sum().clamp_min(1e-6)
-
-
-Imbalance = Literal["none", "class-weights", "logit-adjustment"]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Cross-entropy of the first `classes` outputs, and of the second as many, weighted, where there are those.
-
-    `imbalance` says what is done for rare classes. "class-weights" weighs each class by the inverse of its share.
-    "logit-adjustment" adds the logarithm of the shares to the logits while training (Menon et al., "Long-Tail Learning
-    via Logit Adjustment", ICLR 2021). Both make rare classes likelier than the annotators do, so the bars no longer say
-    how many people would agree.
-    """
-
-    classes: int
-    label_weight: float
-    imbalance: Imbalance = "none"
-    shares: tuple[float, ...] = ()
-
-    def __call__(self, outputs, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
-        """The loss of one batch; `labels` is (N, classes) or (N, 2 x classes)."""
-        logits, targets = outputs.logits[:, : self.classes], labels[:, : self.classes]
-        if self.imbalance != "none":
-            shares = torch.tensor(self.shares, device=logits.device)
-            if self.imbalance == "class-weights":
-                targets = targets / (self.classes * shares)
-            else:
-                logits = logits + shares.log()
-        loss = soft_cross_entropy(logits, targets)
-        if labels.shape[1] > self.classes:
-            second = soft_cross_entropy(outputs.logits[:, self.classes :], labels[:, self.classes :])
-            loss = loss + self.label_weight * second
-        return loss
-
-    def scores(self, prediction) -> dict[str, float]:
-        """Of the rows that have a target: how often the most probable class is its largest; for each head."""
-        scores = {}
-        for name, first in (("agreement", 0), ("own_label_accuracy", self.classes)):
-            targets = prediction.label_ids[:, first : first + self.classes]
-            if targets.shape[1]:
-                chosen = targets.sum(1) > 0
-                logits = prediction.predictions[chosen, first : first + self.classes]
-                scores[name] = float(np.mean(logits.argmax(1) == targets[chosen].argmax(1)))
-        return scores
 
 
 class EmaTrainer(Trainer):

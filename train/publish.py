@@ -25,8 +25,8 @@ from face_expression.classifier import Classifier
 from face_expression.config import BundleError, InputSettings, YuNetSettings
 from face_expression.hub import DETECTOR_VARIABLE, Bundle, find_yunet_weights, sha256_of
 from train.card import published_card, read_metrics
-from train.finetune import LABEL_HEAD_FILE
 from train.push import PAUSES_S, ModelRepository, Published, over_plain_http, told_in_a_sentence
+from train.starting_point import LABEL_HEAD_FILE
 
 REPORT_FILE = "report.html"
 _COMPARED_PICTURES = 16
