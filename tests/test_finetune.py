@@ -157,19 +157,28 @@ def test_votes_and_labels_are_learned_by_a_head_each(tmp_path):
 
 
 def test_ctrl_c_saves_and_the_run_goes_on(shades, tmp_path):
-    arguments = ["finetune", "--data", shades, "--output", tmp_path / "run", *TINY, "--epochs", "200"]
+    arguments = ["finetune", "--data", shades, "--output", tmp_path / "run", *TINY, "--epochs", "30"]
     command = [sys.executable, "-m", "train", *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("run/checkpoint-*/ema/model.safetensors")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 240
+        try:
+            while not list(tmp_path.glob("run/checkpoint-*/ema/model.safetensors")):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, error
     step = int(out.split("stopped at step ")[1].split(";")[0])
     assert "--resume" in out and (tmp_path / "run" / f"checkpoint-{step}" / "ema" / "model.safetensors").is_file()
     assert not (tmp_path / "run" / "final").exists()
+    resumed = train(*arguments, "--resume")
+    assert resumed.exit_code == 0, said(resumed)
+    history = json.loads((tmp_path / "run" / "final" / "training.json").read_text())["history"]
+    assert [round(entry["epoch"]) for entry in history] == list(range(1, 31))
 
 
 def test_two_processes_train_one_network(shades, tmp_path):

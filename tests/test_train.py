@@ -93,18 +93,19 @@ def run(data, tmp_path_factory):
     """A run that is killed after its first checkpoint and then resumed: (folder, output of the resumed part)."""
     folder = tmp_path_factory.mktemp("run") / "run"
     arguments = ["finetune", "--data", data, "--output", folder, *TINY]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "train", *map(str, arguments)],
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not list(folder.glob("checkpoint-*/ema/model.safetensors")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    ) as process:
+        deadline = time.monotonic() + 240
+        try:
+            while not list(folder.glob("checkpoint-*/ema/model.safetensors")):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            process.send_signal(signal.SIGKILL)
     assert not (folder / "final").exists()
     resumed = train(*arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr

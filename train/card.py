@@ -103,18 +103,25 @@ def model_facts(bundle: Bundle) -> str:
     built = json.loads((bundle.folder / "config.json").read_text(encoding="utf-8"))
     crop, pixels = bundle.config.preprocessing.crop, bundle.config.preprocessing.input
     colours = "grey" if pixels.channels == 1 else "RGB"
-    training = bundle.config.training
-    recipe = {key: training[key] for key in training if isinstance(training[key], int | float | str)}
-    data, rows = recipe.pop("data", None), recipe.pop("train_rows", None)
     lines = [
         f"- timm's `{built['architecture']}` with `{json.dumps(built['model_args'])}`; its input is {colours}, "
         f"{pixels.size_px} px, from a crop of {crop.size_px} px.",
         f"- Labels: {', '.join(bundle.config.label_names)}.",
     ]
-    if data is not None:
-        told = ", ".join(f"{key} {value}" for key, value in recipe.items() if key not in ("architecture", "start"))
-        lines.append(f"- Trained by `python -m train finetune` on {rows} rows of `{data}`: {told}.")
+    training, word = bundle.config.training, "Trained"
+    while training:
+        lines += _told_training(training, word)
+        training, word = training.get("begun_with"), "Before that, trained"
     return "\n".join(lines) + "\n"
+
+
+def _told_training(training: dict, word: str) -> list[str]:
+    if "data" not in training:
+        return []
+    left_out = ("data", "train_rows", "architecture", "start", "history", "begun_with", "model_args")
+    recipe = {key: value for key, value in training.items() if key not in left_out and value not in (None, False)}
+    told = ", ".join(f"{key} {value}" for key, value in recipe.items())
+    return [f"- {word} by `python -m train finetune` on {training['train_rows']} rows of `{training['data']}`: {told}."]
 
 
 def figures(metrics: dict, config: BundleConfig) -> str:

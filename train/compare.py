@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from face_expression.classifier import Classifier
 from face_expression.config import InputSettings, Preprocessing
-from face_expression.hub import Bundle, open_bundle
+from face_expression.hub import open_bundle
 from train.data import (
     data_name,
     label_names_of,
@@ -237,10 +237,11 @@ def measure_models(models: list[str], output: Path, rows: datasets.Dataset, prep
     judged = np.flatnonzero(majority >= 0)
     inputs = stack_inputs(read_crops(rows.select(judged), preprocessing), preprocessing.input)
     metric = hf_evaluate.load(str(ACCURACY))
+    classifiers = {model: Classifier(bundle.model, bundle.config, threads=1) for model, bundle in bundles.items()}
     predictions = {}
-    for model, bundle in tqdm(bundles.items(), unit="model", desc="measuring accuracy", leave=False):
-        predictions[model] = Classifier(bundle.model, bundle.config).run(inputs)[0].argmax(1)
-    times_ms = time_interleaved(bundles, inputs)
+    for model, classifier in tqdm(classifiers.items(), unit="model", desc="measuring accuracy", leave=False):
+        predictions[model] = classifier.run(inputs)[0].argmax(1)
+    times_ms = time_interleaved(classifiers, inputs)
     measured = []
     for model, bundle in bundles.items():
         figures = metric.compute(
@@ -271,14 +272,13 @@ def measure_models(models: list[str], output: Path, rows: datasets.Dataset, prep
     return measured
 
 
-def time_interleaved(bundles: dict[str, Bundle], inputs: np.ndarray) -> dict[str, list[float]]:
-    """Times in ms of one crop on one thread; in every round each model has its turn, in an order that changes."""
-    classifiers = {model: Classifier(bundle.model, bundle.config, threads=1) for model, bundle in bundles.items()}
-    times_ms: dict[str, list[float]] = {model: [] for model in bundles}
+def time_interleaved(classifiers: dict[str, Classifier], inputs: np.ndarray) -> dict[str, list[float]]:
+    """Times in ms of one crop; in every round each model has its turn, in an order that changes."""
+    times_ms: dict[str, list[float]] = {model: [] for model in classifiers}
     rng = np.random.default_rng(0)
     for number in tqdm(range(-TIMED_ROUNDS // 10, TIMED_ROUNDS), desc="measuring time", leave=False):
         crop = inputs[number % len(inputs)][None]
-        for model in rng.permutation(list(bundles)):
+        for model in rng.permutation(list(classifiers)):
             start = time.perf_counter()
             classifiers[model].run(crop)
             if number >= 0:
@@ -320,7 +320,7 @@ def table(measured: list[Row], settings: dict, split: str) -> str:
         told.append(f"--limit {settings['limit']}")
     lines = [
         f"Written by `python -m train compare --models {' '.join(row.model for row in measured)} "
-        f"--data {settings['data']} {' '.join(told)}`.",
+        f"--data {settings['data']} {' '.join(told)}`; all settings: `comparison.json`.",
         "",
         "| model | accuracy (95 %) | macro-F1 (95 %) | parameters | MACs | ONNX | p50 | training | faces seen |",
         "|---|---|---|---|---|---|---|---|---|",
