@@ -1,7 +1,8 @@
 """Float ONNX network -> int8: weights and activations on eight bits, their ranges measured on real crops.
 
-Nagel et al., "A White Paper on Neural Network Quantization", 2021; done by ONNX Runtime (QDQ format, one scale for each
-output channel of the weights).
+Weights use seven of their eight bits, so that processors without dot products of eight bits cannot overflow when they
+add products up. Nagel et al., "A White Paper on Neural Network Quantization", 2021; done by ONNX Runtime (QDQ format,
+one scale for each output channel of the weights).
 """
 
 from pathlib import Path
@@ -44,7 +45,7 @@ def quantize(model: Path, inputs: np.ndarray) -> None:
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
-        reduce_range=False,
+        reduce_range=True,
         calibrate_method=CalibrationMethod.MinMax,
         extra_options={"CalibMovingAverage": True},
     )
