@@ -1,7 +1,8 @@
 """Bundle -> metrics.json: the very network and preprocessing of the app, on the protocols of the test split.
 
-This is the only code that reads a test split. Beside every figure KEY stands its 95 % bootstrap interval
-`KEY_interval_95`, [low, high] or null where it is undefined; `n` counts the rows. `metrics.json`:
+Nothing else judges by a test split, except `compare --split test` for a last row; `make-stream` may show its faces.
+Beside every figure KEY stands its 95 % bootstrap interval `KEY_interval_95`, [low, high] or null where it is undefined;
+`n` counts the rows. `metrics.json`:
 
     schema_version  2
     bundle          {"model_sha256", "model_bytes", "parameters"}
