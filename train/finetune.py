@@ -108,6 +108,11 @@ class StopCallback(TrainerCallback):
         if self.stopped:
             control.should_save = control.should_training_stop = True
 
+    def on_epoch_end(self, args, state, control, **kwargs):
+        """Spare a stopped run the validation, and a second saving, of an epoch that is not done."""
+        if self.stopped and not state.epoch.is_integer():
+            control.should_evaluate = control.should_save = False
+
 
 def has_fast_bf16() -> bool:
     """Whether this machine multiplies bfloat16 natively: a GPU that does, or a CPU with AVX512-BF16."""
