@@ -13,12 +13,12 @@ import pytest
 import torch
 from huggingface_hub import HfApi, ModelCard
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub import DETECTOR_VARIABLE, sha256_of
 from tests.builders import REPOSITORY, happy_face, save
 from tests.local_hub import OWNER, READER, WRITER, running_hub
 from train.__main__ import PREPROCESSING, app
@@ -412,6 +412,35 @@ def test_a_checkpoint_that_is_not_the_bundles_is_not_sent(hub, made, tmp_path, c
     with pytest.raises(SystemExit, match=words):
         send(hub, made, checkpoint=checkpoint)
     assert hub.repositories == {}
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_bundle_with_another_network_inside_is_not_sent(hub, made, made_later, bundle, tmp_path, int8):
+    # It claims to come from this checkpoint, and all its checksums agree.
+    other = made_later[1]
+    if int8:
+        data = str(made_later[0].parent / "data")
+        other = tmp_path / "int8"
+        export(checkpoint=made_later[0], data=data, revision=None, bundle=other, int8=True)
+    shutil.copyfile(other / "model.onnx", bundle / "model.onnx")
+    config = json.loads((bundle / "config.json").read_text())
+    config["face_expression"]["model_sha256"] = sha256_of(bundle / "model.onnx")
+    (bundle / "config.json").write_text(json.dumps(config))
+    make_metrics(bundle)
+    with pytest.raises(SystemExit, match="their logits differ by"):
+        send(hub, made, bundle=bundle)
+    assert hub.repositories == {}
+
+
+def test_an_int8_bundle_is_published_with_the_float_weights(hub, made, tmp_path):
+    bundle = tmp_path / "int8"
+    export(checkpoint=made[0], data=str(made[0].parent / "data"), revision=None, bundle=bundle, int8=True)
+    make_metrics(bundle)
+    send(hub, made, bundle=bundle)
+    sent = contents(hub)
+    assert sent["model.onnx"] == (bundle / "model.onnx").read_bytes() != (made[1] / "model.onnx").read_bytes()
+    bias = load_file(made[0] / "model.safetensors")["timm_model.fc.bias"]
+    torch.testing.assert_close(load(sent["model.safetensors"])["fc.bias"], bias)
 
 
 def other_metrics(bundle):

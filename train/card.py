@@ -118,7 +118,16 @@ def model_facts(bundle: Bundle) -> str:
 def _told_training(training: dict, word: str) -> list[str]:
     if "data" not in training:
         return []
-    left_out = ("data", "train_rows", "architecture", "start", "history", "begun_with", "model_args")
+    left_out = {
+        "data",
+        "train_rows",
+        "architecture",
+        "start",
+        "history",
+        "begun_with",
+        "model_args",
+        "checkpoint_sha256",
+    }
     recipe = {key: value for key, value in training.items() if key not in left_out and value not in (None, False)}
     told = ", ".join(f"{key} {value}" for key, value in recipe.items())
     return [f"- {word} by `python -m train finetune` on {training['train_rows']} rows of `{training['data']}`: {told}."]

@@ -129,6 +129,7 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
     settings["preprocessing"]["quality"] |= fit_limits(classifier, judged_crops, majority[judged], preprocessing)
     settings["abstain_below"] = round(fit_abstention(softmax(logits / settings["temperature"]), majority), 4)
     training = json.loads((checkpoint / "training.json").read_text())
+    training["checkpoint_sha256"] = sha256_of(checkpoint / "model.safetensors")
     _write_config(draft, timm_config, settings | {"training": training})
     if (size := sum(file.stat().st_size for file in draft.iterdir())) > MAX_BUNDLE_BYTES:
         raise SystemExit(f"the bundle has {size} bytes; a bundle may have {MAX_BUNDLE_BYTES} at most")
