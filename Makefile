@@ -38,7 +38,7 @@ $(VENV)/.installed-app: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-data.txt requirements-ray.txt requirements-dev.txt | $(BIN)/python
 	@echo 'Installing what development needs into $(VENV): torch and more, several GB ...'
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed-app

@@ -1,0 +1,83 @@
+"""What was taken down and never comes back: an append-only file that `collect`, `filter` and `materialize` consult.
+
+One JSON object a line: `kind` (sha256, phash, url or host), `value`, `at`, `why`.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+DENYLIST_FILE = "denylist.jsonl"
+MAX_BITS = 6
+Kind = Literal["sha256", "phash", "url", "host"]
+
+
+@dataclass(frozen=True)
+class Denylist:
+    """What must not be fetched, kept or published."""
+
+    sha256: frozenset[str] = frozenset()
+    phash: frozenset[str] = frozenset()
+    url: frozenset[str] = frozenset()
+    host: frozenset[str] = frozenset()
+
+    def forbids_url(self, url: str) -> bool:
+        """Whether an address, its host, or a host above it was taken down."""
+        if url in self.url:
+            return True
+        labels = (urlsplit(url).hostname or "").rstrip(".").split(".")
+        return any(".".join(labels[start:]) in self.host for start in range(len(labels)))
+
+    def forbids_content(self, *sha256: str | None) -> bool:
+        """Whether a file with one of these hashes was taken down."""
+        return any(value in self.sha256 for value in sha256)
+
+    def forbids_phash(self, *phash: str | None) -> bool:
+        """Whether a picture that looks like this, or like its mirror image, was taken down.
+
+        Args:
+            phash: 16 hexadecimal digits each, or None.
+        """
+        values = [int(value, 16) for value in phash if value]
+        return any((value ^ int(known, 16)).bit_count() <= MAX_BITS for value in values for known in self.phash)
+
+
+def read_denylist(folder: Path) -> Denylist:
+    """Read a work folder's denylist; without the file, nothing is denied. A line that a kill cut off is left out.
+
+    Raises:
+        SystemExit: if another line than the last cannot be read.
+    """
+    path = folder / DENYLIST_FILE
+    known: dict[str, set[str]] = {kind: set() for kind in get_args(Kind)}
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            known[entry["kind"]].add(entry["value"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            if number < len(lines):
+                raise SystemExit(
+                    f"{path}, line {number}: {error!r}; a denylist that cannot be read protects nobody"
+                ) from error
+    return Denylist(**{kind: frozenset(values) for kind, values in known.items()})
+
+
+def deny(folder: Path, entries: list[tuple[Kind, str]], *, why: str) -> None:
+    """Add entries for ever; they are on the disk when this returns."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    path = folder / DENYLIST_FILE
+    path.touch()
+    with path.open("r+b") as file:
+        whole = file.read()
+        # What a kill cut off goes: its command did not end, and is given again.
+        file.truncate(whole.rfind(b"\n") + 1)
+        file.seek(0, os.SEEK_END)
+        for kind, value in entries:
+            file.write(json.dumps({"kind": kind, "value": value, "at": at, "why": why}).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

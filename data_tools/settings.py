@@ -1,0 +1,98 @@
+"""What every step can be told: one frozen model each, whose defaults are those of the commands."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from face_expression.labels import LABEL_NAMES
+
+Seconds = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+USER_AGENT_NAME = "LiveEmotionDetector"
+
+
+class Settings(BaseModel):
+    """What all settings have in common: they do not change, and a misspelt name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FetchSettings(Settings):
+    """How pictures are fetched.
+
+    `contact` is an address or a page where site owners reach whoever runs this; it goes into every request.
+    `allow_addresses` opens IP:PORT pairs that are private, for tests. `retry_after_cap_s`: a host that asks for more
+    patience than this is left alone until then.
+    """
+
+    contact: str | None = None
+    connections: Annotated[int, Field(ge=1, le=512)] = 64
+    connections_per_host: Annotated[int, Field(ge=1, le=16)] = 4
+    deadline_s: Seconds = 30.0
+    max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    backoff_s: Seconds = 1.0
+    retry_after_cap_s: Seconds = 60.0
+    max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    proxy: str | None = None
+    ca: Path | None = None
+    allow_addresses: tuple[str, ...] = ()
+
+
+class FilterSettings(Settings):
+    """Which pictures are kept.
+
+    `second_face_area`: a picture is of several people if another face has more than this share of the largest's area.
+    `duplicate_bits`: perceptual hashes that differ in at most so many of 64 bits are of one picture.
+    `context`: side of what is kept around a face, in sides of the crop that the model sees.
+    `placeholder_urls`: a picture that more addresses than this show is a stand-in for pictures that are gone.
+    `min_face_px`: in pixels of the picture as fetched.
+    """
+
+    detector: Literal["yunet", "haar"] | None = None
+    max_pixels: Annotated[int, Field(ge=1)] = 50_000_000
+    min_face_px: Annotated[float, Field(gt=0)] = 48.0
+    second_face_area: Share = 0.25
+    duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 6
+    context: Annotated[float, Field(ge=1)] = 1.8
+    max_image_px: Annotated[int, Field(ge=48)] = 384
+    placeholder_urls: Annotated[int, Field(ge=2)] = 20
+
+
+class SplitSettings(Settings):
+    """How rows are shared out: what is neither for validation nor for test is for training.
+
+    `cluster_bits`: faces whose perceptual hashes differ in at most so many of 64 bits go into one split.
+    """
+
+    validation: Share = 0.1
+    test: Share = 0.1
+    cluster_bits: Annotated[int, Field(ge=0, le=24)] = 10
+
+
+class PublishSettings(Settings):
+    """Where a data set goes, and how open it is there."""
+
+    repo: str | None = None
+    to: Path | None = None
+    name: str = "Faces and what their expressions look like"
+    public: bool = False
+    urls_only: bool = False
+    acknowledge_pixels: bool = False
+    shard_bytes: Annotated[int, Field(ge=1)] = 300_000_000
+
+
+class SourceSettings(Settings):
+    """Where pictures come from; several may be given, and are asked in this order.
+
+    `queries`: a YAML file, or None for the one that comes with this program.
+    """
+
+    web: bool = False
+    queries: Path | None = None
+    labels: tuple[str, ...] = LABEL_NAMES
+    per_label: Annotated[int, Field(ge=1)] = 500
+    license_image: str | None = None
+    lists: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
