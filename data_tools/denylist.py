@@ -5,6 +5,7 @@ One JSON object a line: `kind` (sha256, phash, url or host), `value`, `at`, `why
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +30,20 @@ class Denylist:
         """Whether an address, its host, or a host above it was taken down."""
         if url in self.url:
             return True
-        labels = (urlsplit(url).hostname or "").rstrip(".").split(".")
+        try:
+            labels = (urlsplit(url).hostname or "").rstrip(".").split(".")
+        except ValueError:
+            # Not an address, as `http://[`; nothing can be fetched from it.
+            return False
         return any(".".join(labels[start:]) in self.host for start in range(len(labels)))
+
+    def forbids(self, row: Mapping[str, object]) -> bool:
+        """Whether anything of a manifest's row was taken down: its addresses, its page, its files or its picture."""
+        return (
+            any(self.forbids_url(url) for url in (row["url"], row["final_url"], row["page_url"]) if url)
+            or self.forbids_content(row["content_sha256"], row["image_sha256"])
+            or self.forbids_phash(row["phash"], row["phash_mirrored"])
+        )
 
     def forbids_content(self, *sha256: str | None) -> bool:
         """Whether a file with one of these hashes was taken down."""

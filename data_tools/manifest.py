@@ -13,6 +13,7 @@ A work folder holds:
     denylist.jsonl         what was taken down and never comes back (`data_tools.denylist`)
 """
 
+import errno
 import itertools
 import json
 import os
@@ -71,6 +72,7 @@ class Reason(StrEnum):
     ROBOTS_UNREACHABLE = "robots_unreachable"
     # Not an image to be used.
     NOT_AN_IMAGE = "not_an_image"
+    FORMAT = "format"
     DAMAGED = "damaged"
     TOO_MANY_PIXELS = "too_many_pixels"
     ANIMATED = "animated"
@@ -85,6 +87,8 @@ class Reason(StrEnum):
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
     BLURRED = "blurred"
+    # Of a data set that is fetched again.
+    CHANGED = "changed"
     # Decided by people.
     REVIEWED_OUT = "reviewed_out"
     DENYLISTED = "denylisted"
@@ -149,6 +153,8 @@ SCHEMA = pa.schema(
         _column("detector", pa.string(), "detector that found the face: yunet or haar"),
         _column("detector_sha256", pa.string(), "sha256 of its weights; null with Haar"),
         _column("duplicate_of", pa.string(), "url of the row that was kept instead"),
+        _column("expected_sha256", pa.string(), "of a set that is fetched again: sha256 of what was fetched then"),
+        _column("expected_phash", pa.string(), "of a set that is fetched again: perceptual hash of the face then"),
         _column("split", pa.string(), "train, validation or test; once set, it never changes"),
         _column("tool_version", pa.string(), "version of this program that wrote the row last"),
     ],
@@ -265,11 +271,14 @@ class Manifest:
         """Write `manifest.parquet`; the one that was there is replaced at once or not at all."""
         path = self.folder / MANIFEST_FILE
         draft = path.with_suffix(".draft")
-        with pq.ParquetWriter(draft, SCHEMA) as writer:
-            rows = self.rows()
-            while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-                writer.write_table(pa.Table.from_pylist(some, SCHEMA))
-        draft.replace(path)
+        try:
+            with pq.ParquetWriter(draft, SCHEMA) as writer:
+                rows = self.rows()
+                while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+                    writer.write_table(pa.Table.from_pylist(some, SCHEMA))
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         return path
 
 
@@ -307,6 +316,13 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
             ledger.close()
     except sqlite3.DatabaseError as error:
         raise SystemExit(f"{folder / _LEDGER_FILE}: {error}; what was written before is safe") from error
+    except OSError as error:
+        if not is_of_disk(error):
+            raise
+        raise SystemExit(
+            f"{folder} cannot be written to: {error.strerror}. What was written before is safe: make room, and run the "
+            "same command again"
+        ) from error
     finally:
         lock.release()
 
@@ -350,6 +366,11 @@ def _from_ledger(value: object, kind: pa.DataType) -> object:
     if pa.types.is_timestamp(kind):
         return datetime.fromisoformat(value)
     return json.loads(value) if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind) else value
+
+
+def is_of_disk(error: OSError) -> bool:
+    """Whether an error is the disk's, so that every further row would meet it too."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def store(content: bytes, path: Path) -> None:

@@ -10,6 +10,8 @@ from face_expression.labels import LABEL_NAMES
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 USER_AGENT_NAME = "LiveEmotionDetector"
+FOLDER_SOURCE = "folder:"
+LOCAL_SCHEME = "local:"
 
 
 class Settings(BaseModel):
@@ -72,11 +74,15 @@ class SplitSettings(Settings):
 
 
 class PublishSettings(Settings):
-    """Where a data set goes, and how open it is there."""
+    """Where a data set goes, and how open it is there.
+
+    `contact` is an address or a page, told in the data set's card, where people ask for pictures to be taken down.
+    """
 
     repo: str | None = None
     to: Path | None = None
     name: str = "Faces and what their expressions look like"
+    contact: str | None = None
     public: bool = False
     urls_only: bool = False
     acknowledge_pixels: bool = False

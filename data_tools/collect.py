@@ -1,0 +1,154 @@
+"""Sources -> the manifest, and addresses -> raw files. Interrupted, the same call goes on; nothing is fetched twice."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data_tools.denylist import read_denylist
+from data_tools.engines import Engine, fetched_by_ray
+from data_tools.fetch import Fetcher, fetch_rows
+from data_tools.manifest import Manifest, Reason, Row, Status
+from data_tools.queries import Query
+from data_tools.raw_files import remove_drafts
+from data_tools.settings import FOLDER_SOURCE, FetchSettings
+from data_tools.sources import DuckDuckGo, Folder, Hit, Source, UrlList
+
+_ANYTHING = Query(text="", label="", group="")
+_MAX_PAGES = 20
+_ONCE_MORE = (Reason.TIMEOUT, Reason.CONNECTION_FAILED, Reason.SHORT_BODY, Reason.UNKNOWN_HOST, Reason.INTERNAL_ERROR)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched for on the web: queries in a fair order, until every label has enough addresses."""
+
+    source: DuckDuckGo
+    queries: Sequence[Query]
+    per_label: int
+    license_requested: str | None = None
+    pause_s: float = 1.5
+    wait: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+
+def search_web(manifest: Manifest, search: Search) -> None:
+    """Ask for pages of results until each label has enough addresses, or nothing new comes.
+
+    Raises:
+        SearchBlocked: if the source has stopped answering; what was found is in the manifest.
+    """
+    source, count = search.source, Counter()
+    for (label,), known in manifest.counts("query_label", where="source = ?", values=(source.name,)).items():
+        count[label] = known
+    labels = sorted({query.label for query in search.queries})
+    with tqdm(total=search.per_label * len(labels), unit="address", desc="searching") as shown:
+        shown.update(sum(min(count[label], search.per_label) for label in labels))
+        for query in search.queries:
+            for page in range(_MAX_PAGES):
+                if count[query.label] >= search.per_label:
+                    break
+                note = f"search {source.name} {search.license_requested or ''} {query.text!r} page {page}"
+                done = manifest.recall(note)
+                if done is None:
+                    hits = source.search(query, page)
+                    room = search.per_label - count[query.label]
+                    done = {
+                        "hits": len(hits),
+                        "new": _add(manifest, source, query, page, hits, search.license_requested),
+                    }
+                    manifest.remember(note, done)
+                    count[query.label] += done["new"]
+                    shown.update(min(done["new"], room))
+                    search.wait(search.pause_s)
+                if not done["new"]:
+                    break
+
+
+def read_source(manifest: Manifest, source: UrlList | Folder) -> int:
+    """Add everything that a list or a folder has; gives how many addresses were new."""
+    new, page = 0, 0
+    while hits := source.search(_ANYTHING, page):
+        new += _add(manifest, source, _ANYTHING, page, hits, None)
+        page += 1
+    return new
+
+
+def _add(
+    manifest: Manifest, source: Source, query: Query, page: int, hits: list[Hit], license_requested: str | None
+) -> int:
+    known = manifest.count("source = ? AND query = ?", (source.name, query.text)) if page else 0
+    return manifest.add(
+        {
+            "url": hit.url,
+            "page_url": hit.page_url,
+            "title": hit.title,
+            "source": source.name,
+            "query": hit.query or query.text or None,
+            "query_label": hit.label or query.label or None,
+            "query_group": hit.query_group or query.group or None,
+            "rank": known + rank,
+            "license_requested": license_requested,
+        }
+        for rank, hit in enumerate(hits)
+    )
+
+
+def fetch_found(
+    manifest: Manifest,
+    settings: FetchSettings,
+    *,
+    folders: dict[str, Path] | None = None,
+    engine: Engine = Engine.LOCAL,
+    again: bool = False,
+) -> None:
+    """Fetch every row that was found, and those deferred whose time has come.
+
+    Args:
+        manifest: of the work folder.
+        settings: how.
+        folders: the local folders by the names that stand for them in the manifest.
+        engine: who does the work.
+        again: also try what failed for reasons that may have passed.
+    """
+    remove_drafts(manifest.folder)
+    where, values = _due(folders or {}, again)
+    rows = manifest.rows(where, values)
+    with tqdm(total=manifest.count(where, values), unit="image", desc="fetching") as shown:
+
+        def note(changes: Row) -> None:
+            manifest.update([changes])
+            shown.update()
+
+        denylist = read_denylist(manifest.folder)
+        if engine is Engine.RAY:
+            for changes in fetched_by_ray(
+                rows, folder=manifest.folder, settings=settings, denylist=denylist, folders=folders or {}
+            ):
+                note(changes)
+            return
+
+        async def fetch_all() -> None:
+            async with Fetcher(settings, manifest.folder, denylist, folders or {}) as fetcher:
+                async for changes in fetch_rows(rows, fetcher):
+                    note(changes)
+
+        asyncio.run(fetch_all())
+
+
+def _due(folders: dict[str, Path], again: bool) -> tuple[str, list]:
+    """The condition, and its values, of the rows that are to be fetched now."""
+    now = datetime.now(UTC).isoformat()
+    wanted = f"(status = '{Status.FOUND}' OR (status = '{Status.DEFERRED}' AND retry_at <= ?)"
+    values: list = [now]
+    if again:
+        reasons = ", ".join(f"'{reason}'" for reason in _ONCE_MORE)
+        wanted += f" OR (status = '{Status.FAILED}' AND (rejection_reason IN ({reasons}) OR http_status >= 500))"
+    names = [FOLDER_SOURCE + name for name in folders]
+    places = ", ".join("?" for _ in names)
+    wanted += f") AND (source IS NULL OR source NOT LIKE '{FOLDER_SOURCE}%' OR source IN ({places}))"
+    return wanted, [*values, *names]

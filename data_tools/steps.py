@@ -1,0 +1,87 @@
+"""The steps as the command line and `run` call them: each does its work and gives a table of what came of it."""
+
+from collections.abc import Iterable
+
+from data_tools.collect import Search, fetch_found, read_source, search_web
+from data_tools.engines import Engine
+from data_tools.filter import filter_images
+from data_tools.manifest import Manifest
+from data_tools.queries import read_queries
+from data_tools.settings import FOLDER_SOURCE, FetchSettings, FilterSettings, SourceSettings
+from data_tools.sources import DuckDuckGo, Folder, SearchBlocked, UrlList
+
+
+def collect(
+    manifest: Manifest, sources: SourceSettings, settings: FetchSettings, *, engine: Engine, again: bool = False
+) -> str:
+    """Ask all sources, and fetch what they give.
+
+    Raises:
+        SystemExit: if there is no source, or it cannot be read.
+    """
+    folders = [Folder(path, sources.labels) for path in sources.folders]
+    names = {
+        folder.name.removeprefix(FOLDER_SOURCE): path for folder, path in zip(folders, sources.folders, strict=True)
+    }
+    if len(names) < len(folders):
+        raise SystemExit("two folders have the same name, which stands for them in the manifest; rename one")
+    if not (sources.web or sources.lists or folders or manifest.count()):
+        raise SystemExit("nothing to collect: name a source with --web, --list or --folder")
+    for source in [*(UrlList(path) for path in sources.lists), *folders]:
+        read_source(manifest, source)
+    told = ""
+    if sources.web:
+        try:
+            search_web(manifest, _search(sources, settings))
+        except SearchBlocked as error:
+            told = f"\n{error}; what was found is fetched. Run the same command again in some hours."
+    fetch_found(manifest, settings, folders=names, engine=engine, again=again)
+    return summary(manifest) + told
+
+
+def _search(sources: SourceSettings, settings: FetchSettings) -> Search:
+    return Search(
+        source=DuckDuckGo(license_image=sources.license_image, proxy=settings.proxy, ca=settings.ca),
+        queries=read_queries(sources.queries, sources.labels),
+        per_label=sources.per_label,
+        license_requested=sources.license_image,
+    )
+
+
+def filter_step(
+    manifest: Manifest, settings: FilterSettings, *, engine: Engine = Engine.LOCAL, workers: int | None = None
+) -> str:
+    """Look at everything that was fetched."""
+    filter_images(manifest, settings, engine=engine, workers=workers)
+    return summary(manifest)
+
+
+def summary(manifest: Manifest) -> str:
+    """How many rows there are of each status and reason, and of each label."""
+    rows = [
+        (status, reason or "", count)
+        for (status, reason), count in manifest.counts("status", "rejection_reason").items()
+    ]
+    labels = manifest.counts("query_label", "status")
+    by_label = {label for label, _ in labels}
+    kept = [
+        (
+            label or "(none)",
+            sum(count for (name, _), count in labels.items() if name == label),
+            labels.get((label, "kept"), 0),
+        )
+        for label in sorted(by_label, key=str)
+    ]
+    return f"{table(('status', 'reason', 'rows'), rows)}\n\n{table(('found for', 'rows', 'kept'), kept)}"
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple]) -> str:
+    """Rows under a head, in columns; numbers to the right."""
+    lines = [head, *rows]
+    widths = [max(len(str(line[column])) for line in lines) for column in range(len(head))]
+
+    def cell(value: object, width: int) -> str:
+        return f"{value:>{width},}" if isinstance(value, int) else f"{value!s:<{width}}"
+
+    shown = ["  ".join(cell(value, width + 2) for value, width in zip(line, widths, strict=True)) for line in lines]
+    return "\n".join(line.rstrip() for line in shown)
