@@ -6,7 +6,9 @@ Both give the same changes for the same rows; only their order differs.
 import asyncio
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -68,7 +70,14 @@ _judge: Judge | None = None
 
 def _begin(folder: Path, settings: FilterSettings, denylist: Denylist) -> None:
     global _judge  # the way a pool's initializer hands something to its process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _judge = Judge.make(folder, settings, denylist)
+
+
+def _end_with_parent() -> None:
+    """A pool's process waits for work for ever, also when the one that would give it was killed."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _work(row: Row) -> Row:

@@ -70,7 +70,7 @@ class SplitSettings(Settings):
 
     validation: Share = 0.1
     test: Share = 0.1
-    cluster_bits: Annotated[int, Field(ge=0, le=24)] = 10
+    cluster_bits: Annotated[int, Field(ge=0, le=24)] = 8
 
 
 class PublishSettings(Settings):
