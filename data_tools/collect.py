@@ -49,6 +49,7 @@ def search_web(manifest: Manifest, search: Search) -> None:
     with tqdm(total=search.per_label * len(labels), unit="address", desc="searching") as shown:
         shown.update(sum(min(count[label], search.per_label) for label in labels))
         for query in search.queries:
+            rank = 0
             for page in range(_MAX_PAGES):
                 if count[query.label] >= search.per_label:
                     break
@@ -57,31 +58,30 @@ def search_web(manifest: Manifest, search: Search) -> None:
                 if done is None:
                     hits = source.search(query, page)
                     room = search.per_label - count[query.label]
-                    done = {
-                        "hits": len(hits),
-                        "new": _add(manifest, source, query, page, hits, search.license_requested),
-                    }
+                    new = _add(manifest, source, query, hits, rank, search.license_requested)
+                    done = {"hits": len(hits), "new": new}
                     manifest.remember(note, done)
                     count[query.label] += done["new"]
                     shown.update(min(done["new"], room))
                     search.wait(search.pause_s)
                 if not done["new"]:
                     break
+                rank += done["hits"]
 
 
 def read_source(manifest: Manifest, source: UrlList | Folder) -> int:
     """Add everything that a list or a folder has; gives how many addresses were new."""
-    new, page = 0, 0
+    new, rank, page = 0, 0, 0
     while hits := source.search(_ANYTHING, page):
-        new += _add(manifest, source, _ANYTHING, page, hits, None)
+        new += _add(manifest, source, _ANYTHING, hits, rank, None)
+        rank += len(hits)
         page += 1
     return new
 
 
 def _add(
-    manifest: Manifest, source: Source, query: Query, page: int, hits: list[Hit], license_requested: str | None
+    manifest: Manifest, source: Source, query: Query, hits: list[Hit], first_rank: int, license_requested: str | None
 ) -> int:
-    known = manifest.count("source = ? AND query = ?", (source.name, query.text)) if page else 0
     return manifest.add(
         {
             "url": hit.url,
@@ -91,10 +91,10 @@ def _add(
             "query": hit.query or query.text or None,
             "query_label": hit.label or query.label or None,
             "query_group": hit.query_group or query.group or None,
-            "rank": known + rank,
+            "rank": rank,
             "license_requested": license_requested,
         }
-        for rank, hit in enumerate(hits)
+        for rank, hit in enumerate(hits, first_rank)
     )
 
 

@@ -116,7 +116,7 @@ def test_pictures_of_all_kinds_are_read_rightly(make_judge, file_format, content
     np.testing.assert_allclose(row["face_box"], plain["face_box"], atol=4)
     np.testing.assert_allclose(row["landmarks"], plain["landmarks"], atol=6)
     found, expected = (brightness(picture, plain_image.shape) for picture in (image, plain_image))
-    assert abs(found.mean() - expected.mean()) < 4 and np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
+    assert abs(found.mean() - expected.mean()) < 5 and np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
     with Image.open(files[0]) as kept:
         assert not kept.getexif() and "exif" not in kept.info and "icc_profile" not in kept.info
     assert b"SECRET" not in files[0].read_bytes()
