@@ -10,7 +10,7 @@ from PIL import Image
 
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
-from face_expression.preprocess import to_model_input
+from face_expression.preprocess import cut_crop, region_of_detection, to_model_input
 from tests.builders import REPOSITORY, happy_photo
 from tests.test_picture_file import rotated_phone_photo
 from train.augment import Augmentation, augment_crop, erase, light_from_side
@@ -76,6 +76,22 @@ def test_a_face_box_is_cut_with_the_apps_margin(tmp_path):
     assert abs(whole - np.asarray(Image.fromarray(photo).resize((48, 48), Image.BOX))).mean() < 8
     item = FaceDataset(rows, PREPROCESSING, None)[0]
     assert item["pixel_values"].shape == (1, 128, 128) and item["labels"].tolist() == [0, 0, 0, 1, 0, 0, 0]
+
+
+def test_a_collected_face_is_cut_as_the_app_cuts_it(pipeline):
+    frame = happy_photo()
+    face = pipeline.detector.detect(frame)[0]
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG")
+    row = {
+        "image": {"bytes": file.getvalue(), "path": None},
+        "face_box": list(face.box),
+        "landmarks": face.landmarks and [list(point) for point in face.landmarks],
+        "detector": pipeline.detector.name,
+    }
+    region = region_of_detection(face.box, face.landmarks, pipeline.detector.crop_rule, PREPROCESSING.crop)
+    assert abs(region.angle_deg) > 5 or face.landmarks is None
+    np.testing.assert_array_equal(crop_of_row(row, PREPROCESSING), cut_crop(frame, region, PREPROCESSING.crop))
 
 
 def test_images_are_read_as_the_app_reads_them(tmp_path):

@@ -2,8 +2,9 @@
 
 Columns: `image`; `label` (ClassLabel) or `votes` (counts; as many first ones as there are classes belong to the classes
 in their order, any others say "none of these") or both; `face_box` (xyxy in pixels of the image) where the image is not
-already a crop. A folder of class folders gives `image` and `label`. A data set whose names are our seven classes in
-another order is brought into ours; other names are used as they are.
+already a crop, with `landmarks` and `detector` as data_tools gives them. A folder of class folders gives `image` and
+`label`. A data set whose names are our seven classes in another order is brought into ours; other names are used as
+they are.
 
 FER+ has ten votes, the first seven being our classes: Barsoum et al., "Training Deep Networks for Facial Expression
 Recognition with Crowd-Sourced Label Distribution", ICMI 2016.
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from face_expression.config import CropRule, CropSettings, InputSettings, Preprocessing
+from face_expression.config import InputSettings, Preprocessing
 from face_expression.labels import LABEL_NAMES
 from face_expression.picture_file import PictureError, read_picture
 from face_expression.preprocess import (
@@ -218,17 +219,21 @@ def decode(image: dict | None) -> np.ndarray:
     return read_picture(io.BytesIO(image["bytes"]) if image["bytes"] else image["path"], keep_grey=True)
 
 
-def region_of_row(row: dict, image: np.ndarray, rule: CropRule, settings: CropSettings) -> CropRegion:
-    """The crop of one row: around its `face_box` if it has one, otherwise all of the image."""
+def region_of_row(row: dict, image: np.ndarray, preprocessing: Preprocessing) -> CropRegion:
+    """The crop of one row: around its `face_box` if it has one, otherwise all of the image.
+
+    `landmarks` level the eyes where a row has them, and `detector` says whose box it is: YuNet's, if it says nothing.
+    """
     if row.get("face_box") is None:
         return whole_image_region(image.shape[1], image.shape[0])
-    return region_of_detection(tuple(row["face_box"]), None, rule, settings)
+    rule = preprocessing.haar.crop if row.get("detector") == "haar" else preprocessing.yunet.crop
+    return region_of_detection(tuple(row["face_box"]), row.get("landmarks"), rule, preprocessing.crop)
 
 
 def crop_of_row(row: dict, preprocessing: Preprocessing) -> np.ndarray:
     """One row's crop as the app would cut it: uint8 (S, S) or RGB (S, S, 3)."""
     image = decode(row["image"])
-    return cut_crop(image, region_of_row(row, image, preprocessing.yunet.crop, preprocessing.crop), preprocessing.crop)
+    return cut_crop(image, region_of_row(row, image, preprocessing), preprocessing.crop)
 
 
 def read_crops(rows: datasets.Dataset, preprocessing: Preprocessing) -> list[np.ndarray]:
@@ -282,6 +287,6 @@ class FaceDataset:
         settings = self._preprocessing
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         image = decode(row["image"])
-        region = jitter_region(region_of_row(row, image, settings.yunet.crop, settings.crop), augmentation, rng)
+        region = jitter_region(region_of_row(row, image, settings), augmentation, rng)
         crop = augment_crop(cut_crop(image, region, settings.crop), augmentation, rng)
         return erase(to_model_input(crop, settings.input), augmentation, rng)
