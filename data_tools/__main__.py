@@ -7,7 +7,7 @@ import typer
 
 from data_tools.engines import Engine
 from data_tools.manifest import opened
-from data_tools.settings import FetchSettings, FilterSettings, SourceSettings
+from data_tools.settings import FetchSettings, FilterSettings, SourceSettings, read_run_settings
 from face_expression.console_log import log_to_stderr
 from face_expression.labels import LABEL_NAMES
 
@@ -103,6 +103,32 @@ def filter_command(
     settings = FilterSettings(min_face_px=min_face_px, detector=detector)
     with opened(work) as manifest:
         typer.echo(run(manifest, settings, engine=engine, workers=workers))
+
+
+@app.command()
+def report(
+    work: Work = DEFAULT_WORK,
+    output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
+) -> None:
+    """Draw a work folder as one HTML page: what was found and kept, why not, classes, groups, faces, hosts."""
+    from data_tools.report import write_report
+
+    with opened(work) as manifest:
+        typer.echo(
+            f"report: {write_report(manifest, output or work / 'report.html')} (it shows faces: keep it to yourself)"
+        )
+
+
+@app.command("run")
+def run_command(
+    settings: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file; data_tools/run.yaml is one to copy.")],
+) -> None:
+    """All steps from one file: collect, filter, split, publish, report."""
+    from huggingface_hub import HfApi
+
+    from data_tools.run import run
+
+    run(read_run_settings(settings), api=HfApi(), say=typer.echo)
 
 
 if __name__ == "__main__":

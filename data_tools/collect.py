@@ -32,7 +32,7 @@ class Search:
     queries: Sequence[Query]
     per_label: int
     license_requested: str | None = None
-    pause_s: float = 1.5
+    pause_s: float = 0.0
     wait: Callable[[float], None] = field(default=time.sleep, repr=False)
 
 

@@ -331,6 +331,8 @@ def _open_ledger(path: Path) -> sqlite3.Connection:
     ledger = sqlite3.connect(path)
     ledger.execute("PRAGMA journal_mode = WAL")
     ledger.execute("PRAGMA synchronous = NORMAL")
+    # What a takedown blanks is not to be found in the file's free space.
+    ledger.execute("PRAGMA secure_delete = ON")
     written_by = ledger.execute("PRAGMA user_version").fetchone()[0]
     if written_by > SCHEMA_VERSION:
         ledger.close()

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from face_expression.labels import LABEL_NAMES
 
@@ -92,7 +93,7 @@ class PublishSettings(Settings):
 class SourceSettings(Settings):
     """Where pictures come from; several may be given, and are asked in this order.
 
-    `queries`: a YAML file, or None for the one that comes with this program.
+    `queries`: a YAML file, or None for the one that comes with this program. `search_pause_s`: between two searches.
     """
 
     web: bool = False
@@ -100,5 +101,37 @@ class SourceSettings(Settings):
     labels: tuple[str, ...] = LABEL_NAMES
     per_label: Annotated[int, Field(ge=1)] = 500
     license_image: str | None = None
+    search_pause_s: Seconds = 1.5
     lists: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
+
+
+class RunSettings(Settings):
+    """What `run` reads from its YAML file; what is left out has the defaults of the steps.
+
+    `publish`: nothing is published without it. `report`: default: `report.html` in the work folder.
+    """
+
+    work: Path = Path("collected")
+    engine: Literal["local", "ray"] = "local"
+    sources: SourceSettings
+    fetch: FetchSettings = FetchSettings()
+    filter: FilterSettings = FilterSettings()
+    split: SplitSettings = SplitSettings()
+    publish: PublishSettings | None = None
+    report: Path | None = None
+
+
+def read_run_settings(path: Path) -> RunSettings:
+    """Read the YAML file of a run.
+
+    Raises:
+        SystemExit: if it is missing, no YAML, or has a setting that does not exist or cannot be.
+    """
+    try:
+        return RunSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors()]
+        raise SystemExit(f"{path}: " + "; ".join(told)) from error
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SystemExit(f"{path} cannot be read: {error}") from error

@@ -45,6 +45,7 @@ def _search(sources: SourceSettings, settings: FetchSettings) -> Search:
         queries=read_queries(sources.queries, sources.labels),
         per_label=sources.per_label,
         license_requested=sources.license_image,
+        pause_s=sources.search_pause_s,
     )
 
 

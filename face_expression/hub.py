@@ -1,4 +1,4 @@
-"""The only core file that touches the network: bundles and detector weights, Hub -> cache -> what is embedded.
+"""Bundles and detector weights, Hub -> cache -> what is embedded; only this core file and push.py touch the network.
 
 No question to the Hub waits longer than `DEADLINE_S`; no network or weights are used before their sha256 is checked.
 """

@@ -63,15 +63,21 @@ class Commit:
 
 @dataclass
 class Repository:
-    """A repository that was written to; the oldest commit is first."""
+    """A repository that was written to; the oldest commit is first.
+
+    `large_files` are the sha256 of those ever committed, until they are deleted for good.
+    """
 
     private: bool = False
+    gated: str | bool = False
     commits: list[Commit] = field(default_factory=list)
+    large_files: set[str] = field(default_factory=set)
 
     def add(self, title: str, files: dict[str, StoredFile]) -> Commit:
         """Append a commit after which the repository holds `files`."""
         identity = [len(self.commits), title, sorted((path, file.blob_id) for path, file in files.items())]
         self.commits.append(Commit(hashlib.sha1(json.dumps(identity).encode()).hexdigest(), title, files))
+        self.large_files |= {file.lfs_sha256 for file in files.values() if file.lfs_sha256}
         return self.commits[-1]
 
     def at(self, revision: str) -> Commit | None:
@@ -89,9 +95,11 @@ class LocalHub(ThreadingHTTPServer):
     belongs to `OWNER`; the token `READER` is of the same user and may not.
 
     `fault` happens `faults_left` times: None, "unavailable" (503 to everything), "hang" (no answer), "corrupt" (bytes
-    of the right number but with one bit flipped, for downloads of `model.onnx`), "corrupt upload" (large files are
-    stored so), "cut upload" (the connection ends within a large file), "commit unavailable" (503 to a commit), "cut
-    commit" (the commit is made, but the connection ends without an answer), "overtaken" (another commit comes first).
+    of the right number but with one bit flipped, for downloads of `model.onnx` and of Parquet files), "corrupt upload"
+    (large files are stored so), "cut upload" (the connection ends within a large file), "commit unavailable" (503 to a
+    commit), "cut commit" (the commit is made, but the connection ends without an answer), "overtaken" (another commit
+    comes first), "squash unavailable" (503 to squashing the history), "deletion unavailable" (503 to deleting large
+    files for good).
     `requests` collects the paths asked for.
     """
 
@@ -215,15 +223,54 @@ class _Handler(BaseHTTPRequestHandler):
     def _info(self, kind: str, repo_id: str, revision: str):
         commit = self._commit_at(kind, repo_id, revision)
         repository = self._find(kind, repo_id)
-        private = isinstance(repository, Repository) and repository.private
+        settings = {name: getattr(repository, name, False) for name in ("private", "gated")}
         siblings = [{"rfilename": path} for path in commit.files]
-        self._send_json({"id": repo_id, "sha": commit.oid, "private": private, "siblings": siblings, "tags": []})
+        self._send_json({"id": repo_id, "sha": commit.oid, **settings, "siblings": siblings, "tags": []})
+
+    def _settings(self, kind: str, repo_id: str):
+        repository, asked = self._writable(kind, repo_id), self._read_json()
+        repository.gated = asked.get("gated", repository.gated)
+        repository.private = asked.get("visibility", "private" if repository.private else "public") == "private"
+        self._send_json({})
 
     def _auth_check(self, kind: str, repo_id: str, write: str):
         self._find(kind, repo_id)
         if write:
             self._require_right_to_write(repo_id.split("/")[0])
         self._send_json({})
+
+    # History
+
+    def _commits(self, kind: str, repo_id: str, revision: str):
+        date = "2026-01-01T00:00:00.000Z"
+        commits = reversed(self._find(kind, repo_id).commits)
+        self._send_json(
+            [{"id": one.oid, "title": one.title, "message": "", "authors": [], "date": date} for one in commits]
+        )
+
+    def _squash(self, kind: str, repo_id: str, revision: str):
+        asked, repository = self._read_json(), self._writable(kind, repo_id)
+        if self.server.goes_wrong("squash unavailable"):
+            return self._send(503, b"try again later")
+        files = repository.at(revision).files
+        repository.commits.clear()
+        repository.add(asked["message"], files)
+        return self._send_json({})
+
+    def _list_large_files(self, kind: str, repo_id: str):
+        large = {"filename": "a file", "pushedAt": "2026-01-01T00:00:00.000Z", "ref": None, "size": 1}
+        self._send_json(
+            [large | {"oid": oid, "fileOid": oid[::-1]} for oid in sorted(self._writable(kind, repo_id).large_files)]
+        )
+
+    def _delete_large_files(self, kind: str, repo_id: str):
+        repository, asked = self._writable(kind, repo_id), self._read_json()["deletions"]["sha"]
+        if self.server.goes_wrong("deletion unavailable"):
+            return self._send(503, b"try again later")
+        for file_oid in asked:
+            repository.large_files.remove(file_oid[::-1])
+            del self.server.large_files[file_oid[::-1]]
+        return self._send_json({})
 
     # Reading
 
@@ -253,7 +300,7 @@ class _Handler(BaseHTTPRequestHandler):
         if file is None:
             raise _Refused(404, "Entry not found", "EntryNotFound", commit.oid)
         body = file.content
-        if path == "model.onnx" and self.command == "GET" and self.server.goes_wrong("corrupt"):
+        if path.endswith(("model.onnx", ".parquet")) and self.command == "GET" and self.server.goes_wrong("corrupt"):
             body = _with_one_bit_flipped(body)
         self._send(200, body, {"ETag": f'"{file.lfs_sha256 or file.blob_id}"', "X-Repo-Commit": commit.oid})
 
@@ -391,6 +438,11 @@ _ROUTES = (
     ("POST", r"/api/repos/create", _Handler._create),
     ("POST", r"/api/validate-yaml", _Handler._validate_yaml),
     ("GET", _API + r"(?:/revision/(?P<revision>[^/]+))?", _Handler._info),
+    ("PUT", _API + r"/settings", _Handler._settings),
+    ("GET", _API + r"/commits/(?P<revision>[^/]+)", _Handler._commits),
+    ("POST", _API + r"/super-squash/(?P<revision>[^/]+)", _Handler._squash),
+    ("GET", _API + r"/lfs-files", _Handler._list_large_files),
+    ("POST", _API + r"/lfs-files/batch", _Handler._delete_large_files),
     ("GET", _API + r"/auth-check(?P<write>/write)?", _Handler._auth_check),
     ("GET", _API + r"/tree/(?P<revision>[^/]+)(?:/(?P<folder>.+))?", _Handler._tree),
     ("POST", _API + r"/paths-info/(?P<revision>[^/]+)", _Handler._paths_info),

@@ -1,6 +1,10 @@
-"""DuckDuckGo's image search as a proxy sees it: over TLS, with pages of results, silences and refusals."""
+"""DuckDuckGo's image search as a proxy sees it: over TLS, with pages of results, silences and refusals.
+
+The same proxy brings to a local web whatever else is asked for over plain HTTP, so that pictures may have any host.
+"""
 
 import json
+import socket
 import socketserver
 import ssl
 import threading
@@ -17,7 +21,8 @@ class LocalSearch(ThreadingHTTPServer):
     """A proxy behind which stands duckduckgo.com, with a certificate of an authority of our own.
 
     `pages` maps a query to its pages of results; a result is DuckDuckGo's JSON of a picture. `refusals` are how many
-    requests for results get the status 403 (-1: all from now on). `asked` has the parameters of every one.
+    requests for results get the status 403 (-1: all from now on). `asked` has the parameters of every one. `web_port`
+    is where the local web listens that all other hosts stand for.
     """
 
     daemon_threads = True
@@ -31,6 +36,7 @@ class LocalSearch(ThreadingHTTPServer):
         authority.issue_cert("duckduckgo.com").configure_cert(self.tls)
         self.pages: dict[str, list[list[dict]]] = {}
         self.refusals = 0
+        self.web_port = 0
         self.asked: list[dict[str, str]] = []
 
     @property
@@ -53,6 +59,8 @@ class _Proxy(socketserver.BaseRequestHandler):
             if not (part := self.request.recv(4096)):
                 return
             head += part
+        if head.startswith(b"GET http://"):
+            return self._relay(head)
         assert head.startswith(b"CONNECT duckduckgo.com:443 "), head
         self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
@@ -60,6 +68,14 @@ class _Proxy(socketserver.BaseRequestHandler):
                 _Search(secure, self.client_address, self.server)
         except (ssl.SSLError, ConnectionError):
             return
+
+    def _relay(self, head: bytes) -> None:
+        method, address, rest = head.split(b" ", 2)
+        path = b"/" + address.split(b"/", 3)[3]
+        with socket.create_connection(("127.0.0.1", self.server.web_port), timeout=30) as web:
+            web.sendall(b" ".join((method, path, rest)).replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            while part := web.recv(65_536):
+                self.request.sendall(part)
 
 
 class _Search(BaseHTTPRequestHandler):

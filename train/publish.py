@@ -17,15 +17,20 @@ import numpy as np
 import timm
 import torch
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
 from safetensors.torch import load_file, save_file
 
 from face_expression.classifier import Classifier
 from face_expression.config import BundleError, InputSettings, YuNetSettings
 from face_expression.hub import DETECTOR_VARIABLE, Bundle, find_yunet_weights, sha256_of
+from face_expression.push import (
+    PAUSES_S,
+    Published,
+    Repository,
+    check_repo_id,
+    over_plain_http,
+    told_in_a_sentence,
+)
 from train.card import published_card, read_metrics
-from train.push import PAUSES_S, ModelRepository, Published, over_plain_http, told_in_a_sentence
 from train.quantize import is_quantized
 from train.starting_point import LABEL_HEAD_FILE
 
@@ -62,18 +67,17 @@ def publish(
         SystemExit: if something is missing or does not belong together, or the Hub does not take it; nothing is
             half-written then.
     """
-    try:
-        validate_repo_id(repo_id)
-    except HFValidationError as error:
-        raise SystemExit(f"--repo {repo_id}: {error}") from error
-    if "/" not in repo_id:
-        raise SystemExit(f"--repo {repo_id}: say whose it is, as USER/NAME")
-    repository = ModelRepository(repo_id, api, pauses_s)
+    check_repo_id(repo_id)
+    repository = Repository(repo_id, api, pauses_s=pauses_s)
     with TemporaryDirectory() as folder, told_in_a_sentence(repository), over_plain_http():
         repository.check_login()
         files = assemble(Path(folder), repo_id=repo_id, bundle=bundle, checkpoint=checkpoint, card=card)
-        outdated = {REPORT_FILE, LABEL_HEAD_FILE} - {file.name for file in files}
-        return repository.push(files, message="Publish a measured bundle", private=private, outdated=tuple(outdated))
+        return repository.push(
+            {file.name: file for file in files},
+            repository.ready(private=private),
+            message="Publish a measured bundle",
+            is_outdated=lambda path: path in (REPORT_FILE, LABEL_HEAD_FILE),
+        )
 
 
 def assemble(folder: Path, *, repo_id: str, bundle: Path, checkpoint: Path, card: Path) -> list[Path]:

@@ -1,0 +1,35 @@
+"""All steps from one file of settings; what one has done already, it does not do again."""
+
+from collections.abc import Callable
+
+from huggingface_hub import HfApi
+
+from data_tools.engines import Engine
+from data_tools.manifest import opened
+from data_tools.publish import publish
+from data_tools.report import write_report
+from data_tools.settings import RunSettings
+from data_tools.split import split
+from data_tools.steps import collect, filter_step
+
+
+def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print) -> None:
+    """Collect, filter, apply what reviewers decided, split, publish if that is asked for, and draw the report.
+
+    Args:
+        settings: of all steps.
+        api: the Hub, and who we are there; asked only if something is published there.
+        say: is given each step's summary.
+
+    Raises:
+        SystemExit: as the steps do.
+    """
+    engine = Engine(settings.engine)
+    with opened(settings.work, create=True) as manifest:
+        say("collect\n\n" + collect(manifest, settings.sources, settings.fetch, engine=engine))
+        say("\nfilter\n\n" + filter_step(manifest, settings.filter, engine=engine))
+        say(f"\nsplit\n\n{split(manifest, settings.split)}")
+        if settings.publish is not None:
+            say(f"\npublished: {publish(manifest, settings.publish, api=api).place}")
+        report = write_report(manifest, settings.report or settings.work / "report.html")
+        say(f"report: {report} (it shows faces: keep it to yourself)")

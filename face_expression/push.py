@@ -1,0 +1,304 @@
+"""Files -> a repository on the Hub: one commit, tried again while the Hub is busy, read back afterwards.
+
+Every attempt looks first whether an earlier one arrived although its answer was lost, so that nothing is committed
+twice. If the Hub has other bytes than were sent, the earlier state is put back.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, TypeVar
+
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    DatasetInfo,
+    HfApi,
+    ModelInfo,
+    RepoFile,
+    constants,
+)
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import get_session, validate_repo_id
+
+from face_expression.hub import sha256_of
+
+log = logging.getLogger(__name__)
+Done = TypeVar("Done")
+RepositoryInfo = ModelInfo | DatasetInfo
+
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+_ANSWER_S = 120.0
+_CONFLICT = 412
+
+
+@dataclass(frozen=True)
+class Published:
+    """Addresses of the repository and of the commit."""
+
+    repository: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository that we write to.
+
+    `repo_id` is "user/name"; `api` is the Hub, and who we are there; `pauses_s` says how long to wait before each
+    further attempt while the Hub is busy or the connection breaks. Files of more than `read_back_bytes` are not
+    downloaded to be checked: there the Hub's own word on their sha256 is taken.
+    """
+
+    repo_id: str
+    api: HfApi
+    repo_type: Literal["model", "dataset"] = "model"
+    pauses_s: tuple[float, ...] = PAUSES_S
+    read_back_bytes: int = 100_000_000
+
+    @property
+    def url(self) -> str:
+        """Its page on the Hub."""
+        return "/".join([self.api.endpoint, *(["datasets"] if self.repo_type == "dataset" else []), self.repo_id])
+
+    def check_login(self) -> None:
+        """Ask the Hub who we are; its client raises if it does not know."""
+        self.patiently(self.api.whoami)
+
+    def ready(self, *, private: bool, gated: bool = False) -> RepositoryInfo:
+        """Find the repository, or make it if it does not exist.
+
+        Args:
+            private: make a new repository private.
+            gated: have a person decide who may download, unless the repository asks for something already.
+
+        Returns:
+            What is there, for `push`.
+
+        Raises:
+            SystemExit: if the repository is public but should be private.
+        """
+        found = self.patiently(lambda: self._find_or_make(private=private))
+        if private and not found.private:
+            raise SystemExit(
+                f"{self.url} exists and is public; make it private in its settings, or choose another name"
+            )
+        if gated and not found.gated:
+            self.patiently(
+                lambda: self.api.update_repo_settings(self.repo_id, gated="manual", repo_type=self.repo_type)
+            )
+        return found
+
+    def push(
+        self, files: dict[str, Path], before: RepositoryInfo, *, message: str, is_outdated: Callable[[str], bool]
+    ) -> Published:
+        """Send files in one commit, and check what is there.
+
+        Args:
+            files: what to send, by the path in the repository.
+            before: as `ready` found the repository.
+            message: of the commit.
+            is_outdated: says of a path whether it is deleted in the same commit; what is sent never is.
+
+        Raises:
+            SystemExit: if the repository gives other bytes than were sent.
+        """
+        commit = self.patiently(lambda: self._commit_once(files, before, message, is_outdated))
+        # Asked twice, as a download may be damaged on its way too.
+        damaged = self._differing(files, commit) and self._differing(files, commit)
+        if damaged and commit == before.sha:
+            raise SystemExit(
+                f"{self.url} has the right files, but gives other bytes for {', '.join(damaged)}; delete them"
+            )
+        if damaged:
+            self.patiently(lambda: self._put_back(files, before, commit))
+            raise SystemExit(
+                f"{self.url} gives other bytes than were sent for {', '.join(damaged)}; what was there before has been "
+                "put back. Run the same command again; if this goes on, choose another name"
+            )
+        return Published(repository=self.url, commit=f"{self.url}/commit/{commit}")
+
+    def info(self) -> RepositoryInfo:
+        """What the Hub tells about the newest state."""
+        return self.api.repo_info(self.repo_id, repo_type=self.repo_type)
+
+    def patiently(self, act: Callable[[], Done]) -> Done:
+        """Do something on the Hub, again after each pause while the Hub is busy or the connection breaks."""
+        for pause_s in self.pauses_s:
+            try:
+                return act()
+            except Exception as error:  # the client wraps some of its errors in RuntimeError
+                if not _may_pass(error):
+                    raise
+                log.warning("the Hub is busy or out of reach (%s); trying again in %g s", _in_one_line(error), pause_s)
+            time.sleep(pause_s)
+        return act()
+
+    def _find_or_make(self, *, private: bool) -> RepositoryInfo:
+        try:
+            return self.info()
+        except RepositoryNotFoundError:
+            self.api.create_repo(self.repo_id, private=private, exist_ok=True, repo_type=self.repo_type)
+            return self.info()
+
+    def _commit_once(
+        self, files: dict[str, Path], before: RepositoryInfo, message: str, is_outdated: Callable[[str], bool]
+    ) -> str:
+        if arrived := self._arrived(files, before):
+            return arrived
+        outdated = [path for path in _paths(before) if path not in files and is_outdated(path)]
+        operations = [CommitOperationAdd(path_in_repo=path, path_or_fileobj=file) for path, file in files.items()]
+        operations += [CommitOperationDelete(path_in_repo=path) for path in outdated]
+        try:
+            commit = self.api.create_commit(
+                self.repo_id, operations, commit_message=message, parent_commit=before.sha, repo_type=self.repo_type
+            )
+        except HfHubHTTPError as error:
+            if error.response.status_code == _CONFLICT and (arrived := self._arrived(files, before)):
+                return arrived
+            raise
+        return commit.oid
+
+    def _arrived(self, files: dict[str, Path], before: RepositoryInfo) -> str | None:
+        """The newest commit, if it is a newer one than `before` and holds the files."""
+        head = self.info().sha
+        return head if head != before.sha and not self._differing(files, head) else None
+
+    def _differing(self, files: dict[str, Path], commit: str) -> list[str]:
+        """Paths of the files that the Hub has not, or has with other bytes than were sent."""
+
+        def ask() -> list[RepoFile]:
+            return self.api.get_paths_info(self.repo_id, list(files), revision=commit, repo_type=self.repo_type)
+
+        there = {found.path: found for found in self.patiently(ask)}
+        return [
+            path
+            for path, file in files.items()
+            if path not in there or self._sha256_there(there[path], commit) != sha256_of(file)
+        ]
+
+    def _sha256_there(self, file: RepoFile, commit: str) -> str:
+        if file.lfs is not None and file.size > self.read_back_bytes:
+            return file.lfs.sha256
+        with TemporaryDirectory() as folder:
+
+            def download() -> str:
+                return self.api.hf_hub_download(
+                    self.repo_id,
+                    file.path,
+                    revision=commit,
+                    local_dir=folder,
+                    force_download=True,
+                    repo_type=self.repo_type,
+                )
+
+            return sha256_of(Path(self.patiently(download)))
+
+    def _put_back(self, files: dict[str, Path], before: RepositoryInfo, commit: str) -> None:
+        earlier = _paths(before)
+        operations = [
+            CommitOperationCopy(src_path_in_repo=path, path_in_repo=path, src_revision=before.sha) for path in earlier
+        ]
+        operations += [CommitOperationDelete(path_in_repo=path) for path in files if path not in earlier]
+        self.api.create_commit(
+            self.repo_id,
+            operations,
+            commit_message="Put back what was there before",
+            parent_commit=commit,
+            repo_type=self.repo_type,
+        )
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Check that a name is one of a repository with its owner.
+
+    Raises:
+        SystemExit: with what is wrong.
+    """
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise SystemExit(f"--repo {repo_id}: {error}") from error
+    if "/" not in repo_id:
+        raise SystemExit(f"--repo {repo_id}: say whose it is, as USER/NAME")
+
+
+@contextmanager
+def over_plain_http() -> Iterator[None]:
+    """No xet, whose uploads do not fall back to anything else, and no waiting for ever for an answer."""
+    with_xet, timeout = constants.HF_HUB_DISABLE_XET, get_session().timeout
+    constants.HF_HUB_DISABLE_XET, get_session().timeout = True, _ANSWER_S
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET, get_session().timeout = with_xet, timeout
+
+
+@contextmanager
+def told_in_a_sentence(repository: Repository) -> Iterator[None]:
+    """Turn what the Hub's client raises into SystemExit with what to do."""
+    try:
+        yield
+    except LocalTokenNotFoundError as error:
+        raise SystemExit(
+            "not logged in to the Hub: run `hf auth login`, or set HF_TOKEN to a token with the right to write"
+        ) from error
+    except OfflineModeIsEnabled as error:
+        raise SystemExit("HF_HUB_OFFLINE is set; unset it to publish") from error
+    except Exception as error:  # what does not come from the Hub is raised as it is
+        if _status(error) is None and not _may_pass(error):
+            raise
+        raise SystemExit(_explanation(error, repository)) from error
+
+
+def _explanation(error: Exception, repository: Repository) -> str:
+    repo_id, endpoint = repository.repo_id, repository.api.endpoint
+    reasons = {
+        401: "the Hub does not know this token: run `hf auth login` again, or set HF_TOKEN to a valid token",
+        403: f"this token has no right to write to {repo_id}: use one that has, or a repository of your own",
+        _CONFLICT: f"{repo_id} was changed by somebody else at the same time; run the same command again",
+    }
+    if _may_pass(error):
+        return (
+            f"{endpoint} is busy or out of reach ({_in_one_line(error)}). Nothing is half-written in {repo_id}; run "
+            "the same command again later"
+        )
+    return reasons.get(_status(error), _in_one_line(error))
+
+
+def _paths(info: RepositoryInfo) -> list[str]:
+    return [sibling.rfilename for sibling in info.siblings or []]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status that an error, or what caused it, stands for."""
+    responses = (getattr(cause, "response", None) for cause in _causes(error))
+    return next((response.status_code for response in responses if response is not None), None)
+
+
+def _may_pass(error: BaseException) -> bool:
+    status = _status(error)
+    if status is None:
+        return any(isinstance(cause, HTTPError) for cause in _causes(error))
+    return status in (408, 429) or status >= 500
+
+
+def _in_one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
