@@ -7,7 +7,14 @@ import typer
 
 from data_tools.engines import Engine
 from data_tools.manifest import opened
-from data_tools.settings import FetchSettings, FilterSettings, SourceSettings, read_run_settings
+from data_tools.settings import (
+    FetchSettings,
+    FilterSettings,
+    PublishSettings,
+    SourceSettings,
+    SplitSettings,
+    read_run_settings,
+)
 from face_expression.console_log import log_to_stderr
 from face_expression.labels import LABEL_NAMES
 
@@ -24,8 +31,14 @@ Allowed = Annotated[
     list[str] | None,
     typer.Option("--allow-address", metavar="IP:PORT", help="A private address that may be fetched from, for tests."),
 ]
+Contact = Annotated[
+    str | None, typer.Option(help="Where site owners reach you; it is sent with every request. Give one.")
+]
+Proxy = Annotated[str | None, typer.Option(help="Proxy for searching and fetching.")]
+Certificates = Annotated[Path | None, typer.Option(help="PEM file of certificates to trust.")]
 DEFAULT_WORK = Path("collected")
 _FETCH, _FILTER, _SOURCES = FetchSettings(), FilterSettings(), SourceSettings()
+_SPLIT, _PUBLISH = SplitSettings(), PublishSettings()
 
 
 @app.callback()
@@ -52,11 +65,9 @@ def collect(
         list[Path] | None, typer.Option("--list", help="CSV, JSONL or Parquet with the column url, and label or not.")
     ] = None,
     folder: Annotated[list[Path] | None, typer.Option(help="Folder of pictures; class folders give labels.")] = None,
-    contact: Annotated[
-        str | None, typer.Option(help="Where site owners reach you; it is sent with every request. Give one.")
-    ] = None,
-    proxy: Annotated[str | None, typer.Option(help="Proxy for searching and fetching.")] = None,
-    ca: Annotated[Path | None, typer.Option(help="PEM file of certificates to trust.")] = None,
+    contact: Contact = None,
+    proxy: Proxy = None,
+    ca: Certificates = None,
     connections: Annotated[int, typer.Option(min=1, max=512, help="Requests at once, in all.")] = _FETCH.connections,
     again: Annotated[
         bool, typer.Option("--again", help="Also try what failed for reasons that may have passed.")
@@ -103,6 +114,136 @@ def filter_command(
     settings = FilterSettings(min_face_px=min_face_px, detector=detector)
     with opened(work) as manifest:
         typer.echo(run(manifest, settings, engine=engine, workers=workers))
+
+
+@app.command()
+def review(
+    work: Work = DEFAULT_WORK,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the doubtful as a table to fill in, and serve no page.")
+    ] = None,
+    apply: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Note the decisions of a table that was filled in.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the page; default: a free one from 7860 on.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show only so many, the most doubtful.")] = None,
+) -> None:
+    """Look at the faces whose label is doubtful: keep, relabel or reject. The next `split` applies it."""
+    from data_tools.review import review as run
+
+    run(work, table=csv, filled=apply, port=port, limit=limit)
+
+
+@app.command()
+def split(
+    work: Work = DEFAULT_WORK,
+    validation: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.validation,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.test,
+) -> None:
+    """Apply what reviewers decided, and share rows out: what belongs together stays so, and nothing ever moves."""
+    from data_tools.split import split as run
+
+    with opened(work) as manifest:
+        typer.echo(run(manifest, SplitSettings(validation=validation, test=test)))
+
+
+@app.command()
+def publish(
+    work: Work = DEFAULT_WORK,
+    repo: Annotated[str | None, typer.Option(help="Hub data set USER/NAME; made if it does not exist.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder instead of the Hub; replaced as a whole.")] = None,
+    name: Annotated[str, typer.Option(help="The data set's name, as people read it.")] = _PUBLISH.name,
+    contact: Annotated[str | None, typer.Option(help="Where people ask for takedowns; told in the card.")] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Make a new repository public; default: private, asking who wants it.")
+    ] = False,
+    acknowledge_pixels: Annotated[
+        bool, typer.Option("--acknowledge-pixels", help="With --public: I have the right to show these faces.")
+    ] = False,
+    urls_only: Annotated[
+        bool, typer.Option("--urls-only", help="Addresses, hashes and labels; `materialize` fetches the pictures.")
+    ] = False,
+    shard_mb: Annotated[int, typer.Option(min=1, help="Size of a Parquet file.")] = _PUBLISH.shard_bytes // 1_000_000,
+) -> None:
+    """Write the kept rows as a data set with a card, to the Hub in one commit or to a folder."""
+    from huggingface_hub import HfApi
+
+    from data_tools.publish import publish as run
+    from data_tools.steps import told_publication
+
+    settings = PublishSettings(
+        repo=repo,
+        to=to,
+        name=name,
+        contact=contact,
+        public=public,
+        urls_only=urls_only,
+        acknowledge_pixels=acknowledge_pixels,
+        shard_bytes=shard_mb * 1_000_000,
+    )
+    with opened(work) as manifest:
+        typer.echo(told_publication(run(manifest, settings, api=HfApi())))
+
+
+@app.command()
+def materialize(
+    data: Annotated[str, typer.Argument(help="What `publish --urls-only` made: a folder, or USER/NAME on the Hub.")],
+    work: Annotated[Path, typer.Option(help="New work folder.")],
+    revision: Annotated[str | None, typer.Option(help="Commit, tag or branch of a Hub data set.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Also write the data set with its pictures to this folder.")] = None,
+    contact: Contact = None,
+    proxy: Proxy = None,
+    ca: Certificates = None,
+    allow_address: Allowed = None,
+) -> None:
+    """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
+    from data_tools.steps import materialize as run
+
+    settings = FetchSettings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
+    with opened(work, create=True) as manifest:
+        typer.echo(run(manifest, data, settings, revision=revision, to=to))
+
+
+@app.command()
+def remove(
+    work: Work = DEFAULT_WORK,
+    sha256: Annotated[list[str] | None, typer.Option(help="Of a fetched or kept file; repeatable.")] = None,
+    phash: Annotated[list[str] | None, typer.Option(help="Perceptual hash, 16 digits; repeatable.")] = None,
+    url: Annotated[list[str] | None, typer.Option(help="Of a picture or of its page; repeatable.")] = None,
+    host: Annotated[list[str] | None, typer.Option(help="With all hosts under it; repeatable.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="CSV with the columns kind and value, or JSON Lines with these keys.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="Noted on the denylist for ever; no names.")] = "asked",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    gone: Annotated[
+        list[str] | None, typer.Option(help="A repository or folder that was deleted, and need not be cleaned.")
+    ] = None,
+) -> None:
+    """Take pictures down, here and wherever they were published, for ever. Without a request: finish what was begun.
+
+    The work folder is published again as it is now, and the Hub's history of the data set is squashed.
+    """
+    from huggingface_hub import HfApi
+
+    from data_tools.clean_published import clean_published
+    from data_tools.remove import remove as run
+    from data_tools.steps import told_removal
+    from data_tools.takedown_requests import checked, read_requests
+
+    given = {"sha256": sha256, "phash": phash, "url": url, "host": host}
+    try:
+        requests = [one for kind, values in given.items() for value in values or () for one in checked(kind, value)]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    requests += read_requests(file) if file else []
+    with opened(work) as manifest:
+        typer.echo(told_removal(run(manifest, requests, why=why, dry_run=dry_run), dry_run=dry_run))
+        if not dry_run:
+            for place in clean_published(manifest, api=HfApi(), gone=tuple(gone or ())):
+                typer.echo(f"clean: {place}")
 
 
 @app.command()

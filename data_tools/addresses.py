@@ -6,6 +6,7 @@ them, and refuses the ones that would lead into a private network.
 
 import ipaddress
 import socket
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from yarl import URL
@@ -70,6 +71,17 @@ def is_public(address: str) -> bool:
         parsed = parsed.ipv4_mapped
     indirect = any(parsed.version == network.version and parsed in network for network in _INDIRECT)
     return parsed.is_global and not parsed.is_multicast and not indirect
+
+
+def literal_addresses(host: str) -> list[str]:
+    """The IP address that a host is without a name server: one written out in any spelling, or this machine's name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ["127.0.0.1"]
+    with suppress(OSError):
+        return [socket.inet_ntoa(socket.inet_aton(host))]
+    with suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
+    return []
 
 
 class Guard:

@@ -102,8 +102,19 @@ def _front_matter(contents: Contents, settings: PublishSettings) -> DatasetCardD
         size_categories=[next((size for limit, size in _SIZES if contents.rows.total() < limit), _LARGEST)],
         tags=["facial-expression-recognition", "faces", "web-collected"],
         **({"configs": [{"config_name": "default", "data_files": files}]} if files else {}),
+        **({"dataset_info": _sizes(contents)} if files else {}),
         **gate,
     )
+
+
+def _sizes(contents: Contents) -> dict[str, object]:
+    """What the Hub shows; `datasets` also knows by it that a folder of the same name holds something else now."""
+    total = contents.file_bytes.total()
+    splits = [
+        {"name": split, "num_bytes": contents.file_bytes[split], "num_examples": contents.rows_in(split)}
+        for split in contents.splits
+    ]
+    return {"splits": splits, "download_size": total, "dataset_size": total}
 
 
 def _told(counts: Counter[str]) -> list[str]:

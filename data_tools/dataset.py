@@ -61,8 +61,8 @@ _ROWS_AT_ONCE = 100
 class Contents:
     """What a data set holds, counted while it is written.
 
-    `rows`: by (split, label). `left_out`: rows that are ready but not in it, by why. The other counters are of all
-    rows; `group_words` by (kind, word).
+    `rows`: by (split, label). `file_bytes`: by split. `left_out`: rows that are ready but not in it, by why. The other
+    counters are of all rows; `group_words` by (kind, word).
     """
 
     columns: tuple[str, ...]
@@ -75,6 +75,7 @@ class Contents:
     detectors: Counter[str] = field(default_factory=Counter)
     group_words: Counter[tuple[str, str]] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    file_bytes: Counter[str] = field(default_factory=Counter)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -112,6 +113,7 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
         total = manifest.count(f"{_USABLE} = ?", (split,))
         shown = tqdm(written, total=total, unit="face", desc=f"writing {split}", leave=False)
         _write_shards(shown, folder / "data", split, features.arrow_schema, shard_bytes)
+        contents.file_bytes[split] = sum(file.stat().st_size for file in (folder / "data").glob(f"{split}-*"))
     for path in replaced:
         path.unlink()
     return contents

@@ -46,9 +46,20 @@ class Decision:
 
 
 def label_names(manifest: Manifest) -> tuple[str, ...]:
-    """The labels there may be: this project's if no other occurs among the rows, else those that occur, sorted."""
+    """The labels that occur among all rows: in this project's order if they are all its own, else sorted.
+
+    Where none occurs, this project's.
+    """
     found = {name for column in ("query_label", "label") for (name,) in manifest.counts(column)} - {None}
-    return LABEL_NAMES if found <= set(LABEL_NAMES) else tuple(sorted(found))
+    if not found:
+        return LABEL_NAMES
+    return tuple(sorted(found, key=LABEL_NAMES.index if found <= set(LABEL_NAMES) else None))
+
+
+def possible_labels(manifest: Manifest) -> tuple[str, ...]:
+    """The labels that a face may be given: all of this project's if no other occurs, else those that occur."""
+    found = label_names(manifest)
+    return LABEL_NAMES if set(found) <= set(LABEL_NAMES) else found
 
 
 def require_possible(decision: Decision, query_label: str | None, names: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
-from data_tools.addresses import NOT_PUBLIC, Guard, checked_url, host_of
+from data_tools.addresses import NOT_PUBLIC, Guard, checked_url, host_of, literal_addresses
 from data_tools.answers import body_of, seconds_to_wait
 from data_tools.denylist import Denylist
 from data_tools.manifest import TOOL_VERSION, Reason, Row, Status, is_of_disk
@@ -36,6 +36,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _NOT_ROBOTS = (Reason.BAD_URL, Reason.PRIVATE_ADDRESS, Reason.UNKNOWN_HOST)
 _MAX_CRAWL_DELAY_S = 30.0
 _ROBOTS_DEADLINE_S = 15.0
+_LOOKUP_S = 2.0
 _ROBOTS_LATER = timedelta(days=1)
 
 
@@ -69,8 +70,9 @@ class Fetcher:
         trust = ssl.create_default_context(cafile=settings.ca) if settings.ca else True
         contact = f"; +{settings.contact}" if settings.contact else ""
         self._session = aiohttp.ClientSession(
+            # A picture and a robots.txt for each row on its way, so that nobody's deadline passes in a queue.
             connector=aiohttp.TCPConnector(
-                limit=settings.connections, socket_factory=guard.make_socket, ssl=trust, ttl_dns_cache=300
+                limit=2 * settings.connections, socket_factory=guard.make_socket, ssl=trust, ttl_dns_cache=300
             ),
             headers={"User-Agent": f"{USER_AGENT_NAME}/{TOOL_VERSION} (collects pictures for research{contact})"},
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -255,11 +257,16 @@ class Fetcher:
             raise Stopped(failed, Reason.CONNECTION_FAILED, repr(error), passing=True) from error
 
     async def _check_behind_proxy(self, place: URL) -> None:
-        """A proxy makes the connections, so that all we can check is what the name means to us."""
+        """A proxy makes the connections, so that all we can check is what the name means to us, if it means anything.
+
+        A name server may not answer at all behind a proxy; that says nothing of the name.
+        """
+        loop = asyncio.get_running_loop()
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(place.host, place.port)
-        except OSError:
-            return
+            async with asyncio.timeout(_LOOKUP_S):
+                found = await loop.getaddrinfo(place.host, place.port)
+        except (OSError, TimeoutError):
+            found = [(None, None, None, None, (address, place.port)) for address in literal_addresses(place.host)]
         if not all(self._guard.permits(address[4][0], place.port) for address in found):
             raise Stopped(Status.FAILED, Reason.PRIVATE_ADDRESS, f"{NOT_PUBLIC}: {place.host}")
 

@@ -5,7 +5,7 @@ import logging
 from itertools import islice
 from pathlib import Path
 
-from data_tools.decisions import REVIEWABLE, Decision, decide, label_names, read_decisions, require_possible
+from data_tools.decisions import REVIEWABLE, Decision, decide, possible_labels, read_decisions, require_possible
 from data_tools.doubt import DoubtfulFace, find_doubtful
 from data_tools.manifest import Manifest, opened
 from data_tools.review_page import build_page, launch
@@ -91,7 +91,7 @@ def read_table(path: Path, manifest: Manifest) -> list[Decision]:
         SystemExit: naming the lines that cannot be used.
     """
     query_labels = {row["image_sha256"]: row["query_label"] for row in manifest.rows(REVIEWABLE)}
-    names = label_names(manifest)
+    names = possible_labels(manifest)
     decisions, problems = [], []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

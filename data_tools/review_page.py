@@ -14,7 +14,7 @@ from pathlib import Path
 import gradio as gr
 import jinja2
 
-from data_tools.decisions import Decision, decide, label_names, read_decisions, require_possible
+from data_tools.decisions import Decision, decide, possible_labels, read_decisions, require_possible
 from data_tools.doubt import DoubtfulFace
 from data_tools.manifest import Manifest
 
@@ -39,7 +39,7 @@ class _Desk:
 
     def __init__(self, manifest: Manifest, faces: Sequence[DoubtfulFace]):
         self.faces = faces
-        self.names = label_names(manifest)
+        self.names = possible_labels(manifest)
         self._folder = manifest.folder
         self._images = {face.image_sha256: manifest.image_file(face.image_sha256) for face in faces}
         self._query_labels = {face.image_sha256: face.query_label for face in faces}

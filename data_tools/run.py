@@ -10,7 +10,7 @@ from data_tools.publish import publish
 from data_tools.report import write_report
 from data_tools.settings import RunSettings
 from data_tools.split import split
-from data_tools.steps import collect, filter_step
+from data_tools.steps import collect, filter_step, told_publication
 
 
 def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print) -> None:
@@ -30,6 +30,6 @@ def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print
         say("\nfilter\n\n" + filter_step(manifest, settings.filter, engine=engine))
         say(f"\nsplit\n\n{split(manifest, settings.split)}")
         if settings.publish is not None:
-            say(f"\npublished: {publish(manifest, settings.publish, api=api).place}")
+            say("\npublish\n\n" + told_publication(publish(manifest, settings.publish, api=api)))
         report = write_report(manifest, settings.report or settings.work / "report.html")
-        say(f"report: {report} (it shows faces: keep it to yourself)")
+        say(f"\nreport: {report} (it shows faces: keep it to yourself)")

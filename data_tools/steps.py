@@ -1,13 +1,19 @@
 """The steps as the command line and `run` call them: each does its work and gives a table of what came of it."""
 
 from collections.abc import Iterable
+from pathlib import Path
+
+from huggingface_hub import HfApi
 
 from data_tools.collect import Search, fetch_found, read_source, search_web
 from data_tools.engines import Engine
 from data_tools.filter import filter_images
 from data_tools.manifest import Manifest
+from data_tools.materialize import reject_changed, rows_to_fetch
+from data_tools.publish import Publication, publish
 from data_tools.queries import read_queries
-from data_tools.settings import FOLDER_SOURCE, FetchSettings, FilterSettings, SourceSettings
+from data_tools.remove import Removal
+from data_tools.settings import FOLDER_SOURCE, FetchSettings, FilterSettings, PublishSettings, SourceSettings
 from data_tools.sources import DuckDuckGo, Folder, SearchBlocked, UrlList
 
 
@@ -55,6 +61,52 @@ def filter_step(
     """Look at everything that was fetched."""
     filter_images(manifest, settings, engine=engine, workers=workers)
     return summary(manifest)
+
+
+def materialize(
+    manifest: Manifest, data: str, settings: FetchSettings, *, revision: str | None = None, to: Path | None = None
+) -> str:
+    """Fetch and filter what a data set of addresses names, and reject what is another picture now.
+
+    Args:
+        manifest: of a work folder of its own.
+        data: as `rows_to_fetch` takes it.
+        settings: how to fetch.
+        revision: commit, tag or branch of a Hub data set.
+        to: folder to write the data set to, or None.
+    """
+    manifest.add(rows_to_fetch(data, revision=revision))
+    fetch_found(manifest, settings)
+    filter_images(manifest, FilterSettings())
+    told = [summary(manifest), str(reject_changed(manifest))]
+    if to is not None:
+        told.append(told_publication(publish(manifest, PublishSettings(to=to), api=HfApi())))
+    return "\n\n".join(told)
+
+
+def told_publication(publication: Publication) -> str:
+    """Where a data set is now, and what it holds."""
+    contents = publication.contents
+    rows = ", ".join(f"{contents.rows_in(split):,} {split}" for split in contents.splits)
+    told = [f"published: {publication.place}", f"rows: {rows}"]
+    told += [f"left out: {count:,} ({why})" for why, count in contents.left_out.items()]
+    if publication.commit is not None:
+        told.append(f"commit: {publication.commit}")
+        told.append(
+            f"The repository is {'private' if publication.private else 'public'}; its settings say who sees it."
+        )
+    return "\n".join(told)
+
+
+def told_removal(removal: Removal, *, dry_run: bool) -> str:
+    """Which rows went, or would."""
+    told = [f"{'would go' if dry_run else 'gone'}: {len(removal.urls):,} row(s)", *removal.urls]
+    told += [
+        f"no row answers to this, which is denied all the same: {kind} {value}" for kind, value in removal.without_match
+    ]
+    if dry_run:
+        told += [f"would be written again, its history squashed: {place}" for place in removal.places]
+    return "\n".join(told)
 
 
 def summary(manifest: Manifest) -> str:

@@ -31,7 +31,7 @@ _PASSED = {
         2: (Reason.NO_FACE, Reason.SEVERAL_FACES),
         3: (Reason.FACE_TOO_SMALL, Reason.TURNED_AWAY, Reason.TOO_DARK, Reason.TOO_BRIGHT, Reason.BLURRED),
         4: (Reason.NEAR_DUPLICATE,),
-        5: (Reason.REVIEWED_OUT, Reason.TAKEDOWN, Reason.BETWEEN_SPLITS),
+        5: (Reason.REVIEWED_OUT, Reason.CHANGED, Reason.TAKEDOWN, Reason.BETWEEN_SPLITS),
     }.items()
     for reason in reasons
 }

@@ -9,7 +9,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +26,7 @@ class LocalSearch(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 256
 
     def __init__(self, folder: Path):
         super().__init__(("127.0.0.1", 0), _Proxy)
@@ -74,8 +75,9 @@ class _Proxy(socketserver.BaseRequestHandler):
         path = b"/" + address.split(b"/", 3)[3]
         with socket.create_connection(("127.0.0.1", self.server.web_port), timeout=30) as web:
             web.sendall(b" ".join((method, path, rest)).replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
-            while part := web.recv(65_536):
-                self.request.sendall(part)
+            with suppress(ConnectionError):
+                while part := web.recv(65_536):
+                    self.request.sendall(part)
 
 
 class _Search(BaseHTTPRequestHandler):

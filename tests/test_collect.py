@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from data_tools.addresses import is_public
+from data_tools.addresses import is_public, literal_addresses
 from data_tools.collect import fetch_found, read_source
 from data_tools.denylist import deny
 from data_tools.engines import Engine
@@ -157,6 +157,22 @@ def test_each_bad_address_is_one_row_with_its_reason(tmp_path, site):
 )
 def test_which_addresses_are_public(address, public):
     assert is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [
+        ("example.org", []),
+        ("localhost", ["127.0.0.1"]),
+        ("a.localhost", ["127.0.0.1"]),
+        ("0x7f.1", ["127.0.0.1"]),
+        ("2130706433", ["127.0.0.1"]),
+        ("::1", ["::1"]),
+        ("1.2.3.4", ["1.2.3.4"]),
+    ],
+)
+def test_hosts_that_are_addresses_need_no_name_server(host, addresses):
+    assert literal_addresses(host) == addresses
 
 
 def test_what_may_pass_is_tried_again(tmp_path, site):

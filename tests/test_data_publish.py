@@ -481,3 +481,15 @@ def rows_of_tables(tokens):
         elif rows:
             rows[-1].append(token)
     return [row for row in rows if any(token.type == "td_open" for token in row)]
+
+
+def test_folders_of_one_name_are_not_taken_for_each_other(tmp_path):
+    def loaded(folder):
+        return sum(len(rows) for rows in datasets.load_dataset(str(folder)).values())
+
+    works = [make_work(tmp_path / f"work{rows}", rows=rows) for rows in (40, 41)]
+    here, there = tmp_path / "here" / "faces", tmp_path / "there" / "faces"
+    fewer, more = (sum(to_folder(*place).contents.rows.values()) for place in zip(works, (here, there), strict=True))
+    assert (loaded(here), loaded(there)) == (fewer, more) and fewer < more
+    to_folder(works[1], here)
+    assert loaded(here) == more

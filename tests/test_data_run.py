@@ -18,7 +18,7 @@ from face_expression.hub import DETECTOR_VARIABLE
 from tests.builders import REPOSITORY
 from tests.local_search import running_search
 from tests.local_web import running_web
-from tests.test_search import picture
+from tests.test_search import CANARY, picture
 from train.__main__ import PREPROCESSING
 from train.data import crop_of_row, load_split
 from train.finetune import check_data
@@ -44,6 +44,7 @@ def web_of_faces(ferplus, tmp_path):
     rows = datasets.load_dataset("parquet", data_dir=str(ferplus), split="validation")
     with running_web() as web, running_search(tmp_path) as search:
         search.web_port = web.port
+        search.pages[CANARY] = [[picture("canary")]]
         labels = np.array(rows["label"])
         web.files["/face.jpg"] = photo_of(np.asarray(rows[0]["image"]), 0)
         for label, name in enumerate(LABEL_NAMES):
@@ -122,7 +123,7 @@ def test_a_search_becomes_a_data_set_that_training_takes(web_of_faces, yunet_wei
     preprocessing = read_preprocessing(PREPROCESSING)
     crops = {row["url"]: crop_of_row(row, preprocessing) for row in train_rows}
     likeness = [np.corrcoef(crop.mean(axis=2).ravel(), original(url, web).ravel())[0, 1] for url, crop in crops.items()]
-    assert np.median(likeness) > 0.6
+    assert np.median(likeness) > 0.4
     # Again, nothing is asked for, and nothing changes.
     before = web.asked.total(), len(search.asked)
     again = run(settings, tmp_path, yunet_weights)
