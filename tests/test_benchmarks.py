@@ -3,7 +3,7 @@ import json
 import cv2
 import pytest
 
-from benchmarks import latency
+from benchmarks import collecting, latency
 
 
 @pytest.fixture
@@ -33,3 +33,11 @@ def test_a_frame_in_which_a_face_is_missed_is_not_timed(tmp_path, monkeypatch, f
 def test_a_detector_that_does_not_exist_is_told(tmp_path, few_faces):
     with pytest.raises(SystemExit, match="mtcnn"):
         latency.main(repeats=10, output=tmp_path / "latency.json", detector="mtcnn")
+
+
+def test_collecting_measures_fetching_and_filtering(tmp_path, capsys):
+    collecting.main(addresses=30, filtered=8, detector="haar", output=tmp_path / "collecting.json")
+    told = json.loads((tmp_path / "collecting.json").read_text())
+    assert told["addresses"] == 30 and told["images_per_s"] > 0 and told["filtered_per_s"] > 0
+    assert 0 < told["first_mib"] <= told["last_mib"]
+    assert f"| {told['images_per_s']:.0f} | {told['filtered_per_s']:.0f} |" in capsys.readouterr().out
