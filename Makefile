@@ -2,18 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup test style quality benchmark
+.PHONY: help app setup web test style quality benchmark
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-app: $(VENV)/.installed-app  ## Serve the app at http://127.0.0.1:7860 (HOST and PORT change it)
+app: $(VENV)/.installed-app web  ## Serve the app at http://127.0.0.1:7860 (HOST and PORT change it)
 	$(BIN)/python app.py
 
 setup: $(VENV)/.installed-dev  ## Make the development environment in .venv
 
-test: setup  ## Run all tests
+web: web/node_modules/.package-lock.json  ## Get what the browser code needs into web/node_modules (needs npm)
+
+test: setup web  ## Run all tests
 	$(BIN)/python -m pytest
 
 style: setup  ## Fix what can be fixed by itself
@@ -42,3 +45,7 @@ $(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-dat
 	@echo 'Installing what development needs into $(VENV): torch and more, several GB ...'
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed-app
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@if ! command -v npm >/dev/null; then echo 'No npm here: $(NO_WEB). On Debian and Ubuntu: sudo apt install nodejs npm'; \
+		else (cd web && npm ci && touch node_modules/.package-lock.json) || echo 'npm failed: $(NO_WEB)'; fi

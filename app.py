@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import json
+import logging
 import os
 import tempfile
 import time
@@ -12,8 +14,9 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 from gradio.components.image import ImageData
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from face_expression import (
     Face,
@@ -28,7 +31,11 @@ from face_expression import (
     read_picture,
 )
 
+log = logging.getLogger(__name__)
+
 EXAMPLES = Path(__file__).parent / "examples"
+WEB = Path(__file__).parent / "web"
+ONNX_RUNTIME = WEB / "node_modules" / "onnxruntime-web" / "dist"
 CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
 LIVE_VISITORS = 8
 LIVE_LIMIT_S = 900
@@ -54,6 +61,7 @@ LIVE_HINT = (
     "Press the camera, allow it, then press **Record**. Light from the front works best. "
     f"A session lasts {LIVE_LIMIT_S // 60} minutes at most; then press Record again."
 )
+NO_DEVICE_VIEW = "The view that runs on the visitor's own device is not offered: %s."
 NO_FACE = "No face in view."
 FRAME_TOO_LARGE = f"The camera's picture is too large; at most {MAX_FRAME_PX} pixels a side are taken."
 CSS = """
@@ -103,6 +111,57 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
             if str(path) not in keep and time.time() - path.stat().st_mtime > age_s:
                 remove = path.rmdir if path.is_dir() else path.unlink
                 remove()
+
+
+def device_files(pipeline: Pipeline) -> dict[str, Path]:
+    """What a browser needs to do what the pipeline does, by the name under which it fetches it.
+
+    Raises:
+        FileNotFoundError: if something is missing; the message says what to do.
+    """
+    if pipeline.files.yunet is None:
+        raise FileNotFoundError("it needs YuNet's weights, and another detector is in use")
+    files = {
+        "ort.mjs": ONNX_RUNTIME / "ort.wasm.bundle.min.mjs",
+        "ort.wasm": ONNX_RUNTIME / "ort-wasm-simd-threaded.wasm",
+        "model.onnx": pipeline.files.bundle / "model.onnx",
+        "config.json": pipeline.files.bundle / "config.json",
+        "detector.onnx": pipeline.files.yunet,
+        "demo.jpg": EXAMPLES / "astronaut.jpg",
+    }
+    if missing := [path.name for path in files.values() if not path.is_file()]:
+        raise FileNotFoundError(f"{missing[0]} is missing; with npm installed, run `make web`")
+    return files
+
+
+def device_routes(files: dict[str, Path]) -> list[BaseRoute]:
+    """Serve the files of `device_files`, and the modules that use them, under /live."""
+
+    def file(request) -> Response:
+        path = files.get(request.path_params["name"])
+        kinds = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+        return (
+            FileResponse(path, media_type=kinds.get(path.suffix)) if path else Response("no such file", status_code=404)
+        )
+
+    return [Route("/live/files/{name}", file), Mount("/live", StaticFiles(directory=WEB / "live"))]
+
+
+def build_device_tab(files: dict[str, Path]) -> None:
+    """The view whose engine runs in the visitor's browser: the server gives files and sees no picture."""
+    names = {"ort": "ort.mjs", "wasm": "ort.wasm", "model": "model.onnx", "config": "config.json"}
+    names |= {"detector": "detector.onnx", "demo": "demo.jpg"}
+    places = {name: f"live/files/{file}" for name, file in names.items()}
+    if set(names.values()) != set(files):
+        raise ValueError(f"the page fetches {sorted(names.values())}, but there are {sorted(files)}")
+    gr.HTML(
+        "",
+        js_on_load=f"""import(new URL("live/page.js", document.baseURI)).then(
+            ({{ mount }}) => mount(element, {json.dumps(places)}),
+            (error) => {{ element.textContent = "This view cannot be loaded: " + error.message; }},
+        );""",
+        elem_id="live-device",
+    )
 
 
 def build_live_tab(pipeline: Pipeline) -> None:
@@ -197,19 +256,28 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
         """Drop what Gradio remembers of a visitor who leaves: the last values of all components, pictures included."""
         page.app.state_holder.session_data.pop(request.session_hash, None)
 
+    try:
+        files = device_files(pipeline)
+    except FileNotFoundError as error:
+        log.warning(NO_DEVICE_VIEW, error)
+        files = {}
     with gr.Blocks(
         title="Live Emotion Detector",
         analytics_enabled=False,
         delete_cache=(cleaning_interval_s, cleaning_interval_s),
     ) as page:
         gr.Markdown(TITLE)
-        with gr.Tab("Live"):
+        if files:
+            with gr.Tab("Live"):
+                build_device_tab(files)
+        with gr.Tab("Live (basic)" if files else "Live"):
             build_live_tab(pipeline)
         with gr.Tab("Photo"):
             build_photo_tab(pipeline, remember_s=cleaning_interval_s)
         gr.Markdown(NOTICE)
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
         page.unload(forget)
+    page.device_files = files
     return page
 
 
@@ -236,11 +304,14 @@ def launch(page: gr.Blocks, **options) -> None:
         run_history=False,
         max_file_size=MAX_UPLOAD,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css=CSS,
+        css=CSS + (WEB / "live" / "page.css").read_text(encoding="utf-8"),
         footer_links=["gradio", "settings"],
         app_kwargs={
             "lifespan": sweeping,
-            "routes": [Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS],
+            "routes": [
+                *(Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS),
+                *device_routes(page.device_files),
+            ],
         },
         **options,
     )

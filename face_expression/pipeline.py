@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -51,17 +52,28 @@ class Face:
         return not self.reasons
 
 
+@dataclass(frozen=True)
+class PipelineFiles:
+    """What a pipeline was loaded from: the bundle's folder, and YuNet's weights, None with another detector."""
+
+    bundle: Path
+    yunet: Path | None
+
+
 class Pipeline:
     """Frames in, labelled faces out; safe to share between threads, since all state is passed in and handed back.
 
-    `source` says in plain words which bundle and which detector are in use.
+    `source` says in plain words which bundle and which detector are in use; `files` are theirs.
     """
 
-    def __init__(self, config: BundleConfig, detector: Detector, classifier: Classifier, source: str):
+    def __init__(
+        self, config: BundleConfig, detector: Detector, classifier: Classifier, source: str, files: PipelineFiles
+    ):
         self.config = config
         self.detector = detector
         self.classifier = classifier
         self.source = source
+        self.files = files
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -184,10 +196,10 @@ def load_pipeline(model: str | None = None, *, detector: str | None = None, thre
     if detector not in (None, "yunet", "haar"):
         raise ValueError(f"detector must be 'yunet', 'haar' or None, got {detector!r}")
     bundle, classifier = _load_classifier(model, threads)
-    chosen = _load_detector(bundle.config, detector)
+    chosen, weights = _load_detector(bundle.config, detector)
     source = f"model {bundle.source}, face detector {chosen.name}"
     log.info("using %s", source)
-    return Pipeline(bundle.config, chosen, classifier, source)
+    return Pipeline(bundle.config, chosen, classifier, source, PipelineFiles(bundle.folder, weights))
 
 
 def _load_classifier(model: str | None, threads: int | None) -> tuple[Bundle, Classifier]:
@@ -203,11 +215,11 @@ def _load_classifier(model: str | None, threads: int | None) -> tuple[Bundle, Cl
     return embedded, Classifier(embedded.model, embedded.config, threads=threads)
 
 
-def _load_detector(config: BundleConfig, detector: str | None) -> Detector:
+def _load_detector(config: BundleConfig, detector: str | None) -> tuple[Detector, Path | None]:
     if detector != "haar":
         weights = find_yunet_weights(config.preprocessing.yunet)
         if weights is not None:
-            return YuNetDetector(weights, config.preprocessing.yunet)
+            return YuNetDetector(weights, config.preprocessing.yunet), weights
         if detector == "yunet":
             raise BundleError("YuNet's weights cannot be had; set FACE_EXPRESSION_DETECTOR to a local copy")
-    return HaarDetector(config.preprocessing.haar)
+    return HaarDetector(config.preprocessing.haar), None

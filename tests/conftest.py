@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 import app
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, find_yunet_weights
+from tests.browsing import PATIENCE_MS, WIDE
 from tests.builders import SHARED
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -81,3 +83,45 @@ def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
         app.launch(page, prevent_thread_lock=True, quiet=True)
         yield page.local_url, folder, page
         page.close()
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(playwright, browser_path, served_app):
+    """Opens the app in a browser of its own; `camera` is a video file that plays as the webcam."""
+    browsers = []
+
+    def open_in_new_browser(camera: Path | None = None, viewport=WIDE) -> Page:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        if camera is not None:
+            arguments += [
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-video-capture={camera}",
+            ]
+        browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
+        browsers.append(browser)
+        page = browser.new_page(viewport=viewport)
+        page.set_default_timeout(PATIENCE_MS)
+        page.foreign_requests = []
+        address = served_app[0]
+        page.on(
+            "request",
+            lambda request: (
+                page.foreign_requests.append(request.url)
+                if not request.url.startswith((address.rstrip("/"), "data:", "blob:"))
+                else None
+            ),
+        )
+        page.goto(address)
+        expect(page.get_by_role("heading", name="Live Emotion Detector")).to_be_visible(timeout=PATIENCE_MS)
+        return page
+
+    yield open_in_new_browser
+    for browser in browsers:
+        browser.close()

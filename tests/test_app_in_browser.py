@@ -14,11 +14,11 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from face_expression import encode_jpeg
+from tests.browsing import NARROW, PATIENCE_MS, picture_for_the_readme
 from tests.builders import (
-    REPOSITORY,
     calm_face,
     happy_face,
     happy_photo,
@@ -29,55 +29,12 @@ from tests.builders import (
 )
 from tests.test_picture_file import make_bad_files, rotated_phone_photo
 
-SCREENSHOTS = REPOSITORY / "docs"
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE_MS = 20_000
 FRAMES_A_FACE = 60
 
 
-@pytest.fixture(scope="module")
-def playwright():
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture
-def open_page(playwright, browser_path, served_app):
-    """Opens the app in a browser of its own; `camera` is a video file that plays as the webcam."""
-    browsers = []
-
-    def open_in_new_browser(camera: Path | None = None, viewport=WIDE) -> Page:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        if camera is not None:
-            arguments += [
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera}",
-            ]
-        browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
-        browsers.append(browser)
-        page = browser.new_page(viewport=viewport)
-        page.set_default_timeout(PATIENCE_MS)
-        page.foreign_requests = []
-        address = served_app[0]
-        page.on(
-            "request",
-            lambda request: (
-                page.foreign_requests.append(request.url)
-                if not request.url.startswith((address.rstrip("/"), "data:", "blob:"))
-                else None
-            ),
-        )
-        page.goto(address)
-        expect(page.get_by_role("heading", name="Live Emotion Detector")).to_be_visible(timeout=PATIENCE_MS)
-        return page
-
-    yield open_in_new_browser
-    for browser in browsers:
-        browser.close()
-
-
 def start_camera(page: Page) -> None:
+    if (basic := page.get_by_role("tab", name="Live (basic)")).count():
+        basic.click()
     page.get_by_text("Click to Access Webcam").click()
     page.locator("#live-camera button", has_text="Record").first.click()
 
@@ -103,15 +60,6 @@ def watch(page: Page, seconds: float) -> list[dict[str, int]]:
     return seen
 
 
-@contextmanager
-def picture_for_the_readme(page: Page, name: str, folder: Path):
-    """Take a screenshot after the block; into docs/ when UPDATE_SCREENSHOTS is set."""
-    yield
-    target = SCREENSHOTS if os.environ.get("UPDATE_SCREENSHOTS") else folder
-    page.screenshot(path=target / name)
-    assert (target / name).stat().st_size > 10_000
-
-
 def test_live_label_and_bars_follow_the_camera(open_page, tmp_path):
     camera = write_y4m(
         tmp_path / "camera.y4m", moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
@@ -120,8 +68,6 @@ def test_live_label_and_bars_follow_the_camera(open_page, tmp_path):
     expect(page.locator("#source")).to_contain_text("embedded in this program, face detector yunet")
     start_camera(page)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
-    with picture_for_the_readme(page, "live.png", tmp_path):
-        page.wait_for_timeout(700)
     assert page.locator("#live-view img").get_attribute("src").startswith("data:image/jpeg;base64,")
     expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
@@ -179,8 +125,6 @@ def test_the_page_fits_a_phone(open_page, tmp_path):
     page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)), viewport=NARROW)
     start_camera(page)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
-    with picture_for_the_readme(page, "phone.png", tmp_path):
-        page.wait_for_timeout(700)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 

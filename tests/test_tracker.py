@@ -1,10 +1,15 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from face_expression.tracker import TrackerSettings, TrackerState, update_tracks
 
 SETTINGS = TrackerSettings()
-LEFT, RIGHT = (0.0, 0.0, 100.0, 100.0), (300.0, 0.0, 400.0, 100.0)
+TABLE = json.loads(Path(__file__).with_name("tracker_cases.json").read_text(encoding="utf-8"))
+LEFT = (0.0, 0.0, 100.0, 100.0)
 FIRST, SECOND = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
 
@@ -12,32 +17,25 @@ def play(frames, settings=SETTINGS):
     """Run (time_s, boxes, rows) through the tracker; the tracks of each frame."""
     state, history = TrackerState(), []
     for time_s, boxes, rows in frames:
-        rows = np.array(rows, np.float32).reshape(len(boxes), 2)
-        tracks, state = update_tracks(state, boxes, rows, time_s, settings)
+        tracks, state = update_tracks(state, boxes, np.array(rows, np.float32), time_s, settings)
         history.append(tracks)
     return history
 
 
-def test_nobody():
-    assert play([(0, [], []), (1, [], [])]) == [[], []]
+def test_the_table_is_written_for_the_settings_in_use():
+    assert TABLE["settings"] == asdict(SETTINGS)
 
 
-def test_faces_keep_their_numbers_when_their_order_changes():
-    first, second = play([(0, [LEFT, RIGHT], [FIRST, SECOND]), (0.1, [RIGHT, LEFT], [SECOND, FIRST])])
-    assert [track.track_id for track in first] == [1, 2]
-    assert [track.track_id for track in second] == [2, 1]
-    np.testing.assert_allclose(second[0].probabilities, SECOND)
-
-
-def test_a_quick_head_is_kept_and_a_distant_face_is_new():
-    moved, far = (80.0, 0.0, 180.0, 100.0), (600.0, 0.0, 700.0, 100.0)
-    assert play([(0, [LEFT], [FIRST]), (0.1, [moved], [FIRST])])[1][0].track_id == 1
-    assert play([(0, [LEFT], [FIRST]), (0.1, [far], [FIRST])])[1][0].track_id == 2
-
-
-@pytest.mark.parametrize(("away_s", "expected"), [(0.9, 1), (1.1, 2)])
-def test_a_face_is_remembered_for_a_while(away_s, expected):
-    assert play([(0, [LEFT], [FIRST]), (away_s, [LEFT], [FIRST])])[1][0].track_id == expected
+@pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
+def test_what_javascript_must_do_as_well(case):
+    """`web/live/test/tracker.test.js` reads the same table."""
+    frames = case["frames"]
+    history = play([(frame["time_s"], frame["boxes"], frame["probabilities"]) for frame in frames])
+    for frame, tracks in zip(frames, history, strict=True):
+        assert [track.track_id for track in tracks] == frame["track_ids"]
+        assert [track.shown for track in tracks] == frame["shown"]
+        if "smoothed" in frame:
+            np.testing.assert_allclose([track.probabilities for track in tracks], frame["smoothed"], atol=1e-4)
 
 
 @pytest.mark.parametrize("frames_per_s", [5, 30, 120])
@@ -53,12 +51,6 @@ def test_the_shown_label_changes_only_with_a_lead():
     decided = [(0, [LEFT], [FIRST])] + [(0.1 * step, [LEFT], [SECOND]) for step in range(1, 11)]
     shown = [tracks[0].shown for tracks in play(decided)]
     assert shown[0] == 0 and shown[-1] == 1 and sorted(shown) == shown
-
-
-def test_a_clock_that_goes_back_stands_still():
-    back = play([(10, [LEFT], [FIRST]), (3, [LEFT], [SECOND]), (10.25, [LEFT], [SECOND])])
-    np.testing.assert_allclose(back[1][0].probabilities, FIRST)
-    assert back[2][0].probabilities[1] == pytest.approx(1 - np.exp(-1), abs=1e-4)
 
 
 @pytest.mark.parametrize("time_s", [float("nan"), float("inf")])

@@ -1,0 +1,22 @@
+"""What tests in a browser share: sizes, patience, and pictures for the README."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.builders import REPOSITORY
+
+SCREENSHOTS = REPOSITORY / "docs"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PATIENCE_MS = 20_000
+
+
+@contextmanager
+def picture_for_the_readme(page: Page, name: str, folder: Path):
+    """Take a screenshot after the block; into docs/ when UPDATE_SCREENSHOTS is set."""
+    yield
+    target = SCREENSHOTS if os.environ.get("UPDATE_SCREENSHOTS") else folder
+    page.screenshot(path=target / name)
+    assert (target / name).stat().st_size > 10_000

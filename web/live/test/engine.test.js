@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { softmax } from "../classifier.js";
+import { BundleError, readBundleConfig } from "../config.js";
+import { Engine } from "../engine.js";
+
+const CONFIG = {
+  labelNames: ["happy", "sad"],
+  abstainBelow: 0.6,
+  preprocessing: {
+    crop: { size_px: 8, border: "replicate", level_eyes: true, max_levelling_deg: 45, max_oversampling: 8 },
+    input: { size_px: 8, channels: 1, grey_weights: [0.3, 0.6, 0.1], mean: [0], std: [1] },
+    quality: { min_face_px: 20, min_sharpness: 0, min_highlight: 0, max_shadow: 255, max_turn: 1 },
+  },
+};
+const FRAME = { data: new Uint8ClampedArray(64 * 64 * 4).fill(90), width: 64, height: 64 };
+
+function faceAt(left, sidePx) {
+  const landmarks = [[left + 5, 10], [left + 15, 10], [left + 10, 15], [left + 5, 20], [left + 15, 20]];
+  return { box: [left, 0, left + sidePx, sidePx], score: 0.9, landmarks };
+}
+
+/** An engine that sees the faces given, and in each the probabilities given. */
+function engineThatSees(faces, rows) {
+  const detector = { cropRule: { scale: 1, shift_x: 0, shift_y: 0 }, detect: async () => faces };
+  const classifier = { probabilities: async (inputs) => inputs.map((_, index) => Float32Array.from(rows[index])) };
+  return new Engine(CONFIG, detector, classifier);
+}
+
+test("nobody in view is an empty list", async () => {
+  const engine = engineThatSees([], []);
+  assert.deepEqual(await engine.analyze(FRAME), []);
+  assert.deepEqual((await engine.track(FRAME, null, 0)).faces, []);
+  assert.deepEqual(engine.labelNames, ["happy", "sad"]);
+});
+
+test("each face has its label, its reasons and its crop", async () => {
+  const faces = [faceAt(0, 30), faceAt(30, 19)];
+  const [sure, unsure] = await engineThatSees(faces, [[0.75, 0.25], [0.5, 0.5]]).analyze(FRAME);
+  assert.deepEqual([sure.label, sure.confidence, sure.reliable, sure.reasons], ["happy", 0.75, true, []]);
+  assert.deepEqual([unsure.reliable, unsure.reasons], [false, ["too small", "no clear expression"]]);
+  assert.deepEqual([sure.box, sure.trackId, sure.crop.width, sure.crop.data[0]], [faces[0].box, null, 8, 90]);
+});
+
+test("a video's labels are smoothed, and its state is the caller's", async () => {
+  const before = await engineThatSees([faceAt(0, 30)], [[1, 0]]).track(FRAME, null, 0);
+  const after = await engineThatSees([faceAt(2, 30)], [[0, 1]]).track(FRAME, before.state, 0.05);
+  assert.deepEqual([before.faces[0].trackId, after.faces[0].trackId], [1, 1]);
+  assert.deepEqual([after.faces[0].label, after.faces[0].box[0]], ["happy", 2]);
+  assert.ok(Math.abs(after.faces[0].confidence - Math.exp(-0.2)) < 1e-6);
+});
+
+for (const [frame, told] of [
+  [null, "got null"],
+  [[[0]], "got 0"],
+  [{ data: new Float32Array(12), width: 2, height: 2 }, "got data of type Float32Array"],
+  [{ data: new Uint8Array(4), width: 2, height: 2 }, "got 4 bytes for 2 x 2 pixels"],
+  [{ data: new Uint8Array(0), width: 0, height: 2 }, "got 0 bytes for 0 x 2 pixels"],
+]) {
+  test(`a frame of another kind is told what it is: ${told}`, async () => {
+    await assert.rejects(engineThatSees([], []).analyze(frame), (error) => {
+      return error instanceof TypeError && error.message.includes(told) && error.message.includes("3 or 4 channels");
+    });
+  });
+}
+
+test("crops may be grey", async () => {
+  const engine = engineThatSees([], [[0.25, 0.75]]);
+  const [row] = await engine.classify([{ data: new Uint8Array(6), width: 3, height: 2 }]);
+  assert.deepEqual(Array.from(row), [0.25, 0.75]);
+  await assert.rejects(engine.classify([{ data: new Uint8Array(5), width: 3, height: 2 }]), TypeError);
+});
+
+test("class scores become probabilities, however large they are", () => {
+  assert.deepEqual(Array.from(softmax([3, 3])), [0.5, 0.5]);
+  assert.deepEqual(Array.from(softmax([1000, 0])), [1, 0]);
+});
+
+test("a configuration of another version or without a part is refused", () => {
+  const ours = { schema_version: 1, preprocessing: { yunet: {}, crop: {}, input: {}, quality: {} }, temperature: 2 };
+  assert.equal(readBundleConfig({ label_names: ["happy"], face_expression: ours }).temperature, 2);
+  for (const raw of [null, {}, { label_names: [] }, { face_expression: ours }]) {
+    assert.throws(() => readBundleConfig(raw), BundleError);
+  }
+  const later = { label_names: [], face_expression: { ...ours, schema_version: 2 } };
+  assert.throws(() => readBundleConfig(later), /schema version 2/);
+});

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { adviceOnCamera, headlineOf, sentenceOfTen, tenPeople } from "../words.js";
+
+const NAMES = ["angry", "happy", "neutral"];
+
+test("ten people are shared out by the probabilities", () => {
+  const cases = [
+    [[0, 1, 0], [0, 10, 0]],
+    [[0.61, 0.3, 0.09], [6, 3, 1]],
+    [[0.34, 0.33, 0.33], [4, 3, 3]],
+    [[1 / 3, 1 / 3, 1 / 3], [4, 3, 3]],
+    [[0.04, 0.92, 0.04], [1, 9, 0]],
+    [[0.999, 0.0005, 0.0005], [10, 0, 0]],
+  ];
+  for (const [probabilities, people] of cases) assert.deepEqual(tenPeople(probabilities), people);
+});
+
+test("the sentence names who would say what, the most first", () => {
+  assert.equal(sentenceOfTen([0, 1, 0], NAMES), "Of ten people, probably all would call this happy.");
+  assert.equal(
+    sentenceOfTen([0.1, 0.3, 0.6], NAMES),
+    "Of ten people, about six would call this neutral, three happy, one angry.",
+  );
+});
+
+test("the headline is never certain, and says why it is not sure", () => {
+  const face = { label: "happy", confidence: 0.999, reliable: true, reasons: [] };
+  assert.equal(headlineOf(face), "happy 99 %");
+  assert.equal(
+    headlineOf({ ...face, reliable: false, reasons: ["too dark", "blurred"] }),
+    "not sure: too dark, blurred",
+  );
+});
+
+test("whatever is wrong with the camera, there is something to do", () => {
+  for (const name of ["NotAllowedError", "NotFoundError", "NotReadableError", "OverconstrainedError", "TypeError"]) {
+    assert.match(adviceOnCamera({ name, message: "" }), /Allow|Connect|Close|Try another|Open/);
+  }
+  assert.equal(adviceOnCamera({ name: "AbortError", message: "gone" }), "The camera cannot be used: gone");
+});

@@ -1,0 +1,105 @@
+/**
+ * Who is who from frame to frame, and what is shown for each: state goes in, state comes out.
+ *
+ * Made like `face_expression/tracker.py`; `tests/tracker_cases.json` is what both must do.
+ */
+
+import { boxOverlap } from "./boxes.js";
+
+/** @typedef {import("./boxes.js").Box} Box */
+
+/** `TrackerSettings` of `face_expression/tracker.py`, which explains them. */
+export const TRACKER_SETTINGS = Object.freeze({
+  time_constant_s: 0.25,
+  label_margin: 0.08,
+  forget_after_s: 1.0,
+  min_iou: 0.15,
+  enlarge: 0.25,
+});
+
+/**
+ * One person in view.
+ *
+ * @typedef {object} Track
+ * @property {number} trackId from 1
+ * @property {Box} box where it was last seen
+ * @property {Float32Array} probabilities smoothed
+ * @property {number} shown index of the label shown
+ * @property {number} seenS when it was last seen
+ */
+
+/**
+ * Everything that is remembered between two frames of one viewer. Values: they are never changed, only replaced.
+ *
+ * @typedef {{tracks: Track[], nextId: number}} TrackerState
+ */
+
+/** @type {TrackerState} */
+export const NOTHING_SEEN = Object.freeze({ tracks: [], nextId: 1 });
+
+/**
+ * Take one frame's faces in.
+ *
+ * @param {TrackerState} state what the last call returned, or `NOTHING_SEEN`
+ * @param {Box[]} boxes one for each face
+ * @param {Float32Array[]} probabilities one row for each face, of this frame alone
+ * @param {number} timeS when the frame was taken, on any clock; a time before the last one counts as the same moment
+ * @param {typeof TRACKER_SETTINGS} settings
+ * @returns {{tracks: Track[], state: TrackerState}} the track of each box, in their order, and the state for next time
+ * @throws {RangeError} if `timeS` is not finite
+ */
+export function updateTracks(state, boxes, probabilities, timeS, settings) {
+  if (!Number.isFinite(timeS)) throw new RangeError(`timeS must be finite, got ${timeS}`);
+  const now = Math.max(timeS, ...state.tracks.map((track) => track.seenS));
+  const known = state.tracks.filter((track) => now - track.seenS <= settings.forget_after_s);
+  const matches = matchBoxes(known, boxes, settings);
+  let { nextId } = state;
+  const tracks = boxes.map((box, index) => {
+    const row = probabilities[index];
+    if (matches.has(index)) return follow(known[matches.get(index)], box, row, now, settings);
+    return { trackId: nextId++, box, probabilities: row, shown: indexOfLargest(row), seenS: now };
+  });
+  const matched = new Set(matches.values());
+  const unseen = known.filter((_, index) => !matched.has(index));
+  return { tracks, state: { tracks: [...tracks, ...unseen], nextId } };
+}
+
+/**
+ * @param {Float32Array} values at least one
+ * @returns {number} place of the first largest value
+ */
+export function indexOfLargest(values) {
+  return values.indexOf(Math.max(...values));
+}
+
+function follow(track, box, row, now, settings) {
+  const share = 1 - Math.exp(-(now - track.seenS) / settings.time_constant_s);
+  const probabilities = track.probabilities.map((value, index) => value + share * (row[index] - value));
+  const leader = indexOfLargest(probabilities);
+  const leads = probabilities[leader] - probabilities[track.shown] > settings.label_margin;
+  return { trackId: track.trackId, box, probabilities, shown: leads ? leader : track.shown, seenS: now };
+}
+
+/** Pair boxes (keys) with tracks (values), best overlap first, each used once. */
+function matchBoxes(tracks, boxes, settings) {
+  const grownTracks = tracks.map((track) => grown(track.box, settings.enlarge));
+  const pairs = boxes.flatMap((box, boxIndex) => {
+    const grownBox = grown(box, settings.enlarge);
+    return grownTracks.map((other, trackIndex) => ({ boxIndex, trackIndex, overlap: boxOverlap(grownBox, other) }));
+  });
+  pairs.sort((first, second) => second.overlap - first.overlap);
+  const matches = new Map();
+  const taken = new Set();
+  for (const { boxIndex, trackIndex, overlap } of pairs) {
+    if (overlap < settings.min_iou) break;
+    if (matches.has(boxIndex) || taken.has(trackIndex)) continue;
+    matches.set(boxIndex, trackIndex);
+    taken.add(trackIndex);
+  }
+  return matches;
+}
+
+function grown([x0, y0, x1, y1], share) {
+  const [growX, growY] = [(x1 - x0) * share, (y1 - y0) * share];
+  return [x0 - growX, y0 - growY, x1 + growX, y1 + growY];
+}

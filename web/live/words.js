@@ -1,0 +1,62 @@
+/** What the page says about a face, in sentences. */
+
+const NUMBERS = ["nobody", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/**
+ * Share out ten people by the probabilities; who is left over after whole people goes to the largest remainders.
+ *
+ * @param {ArrayLike<number>} probabilities summing to 1
+ * @returns {number[]} people for each class, summing to 10
+ */
+export function tenPeople(probabilities) {
+  const shares = Array.from(probabilities, (probability) => probability * 10);
+  const people = shares.map(Math.floor);
+  const byRemainder = shares.map((share, index) => [share - people[index], index]);
+  byRemainder.sort(([one, first], [other, second]) => other - one || first - second);
+  const left = 10 - people.reduce((total, count) => total + count, 0);
+  for (const [, index] of byRemainder.slice(0, left)) people[index] += 1;
+  return people;
+}
+
+/**
+ * @param {ArrayLike<number>} probabilities
+ * @param {string[]} labelNames
+ * @returns {string} such as "Of ten people, about six would call this happy, three neutral."
+ */
+export function sentenceOfTen(probabilities, labelNames) {
+  const named = tenPeople(probabilities)
+    .map((count, index) => [count, labelNames[index]])
+    .filter(([count]) => count > 0)
+    .sort(([one], [other]) => other - one);
+  const [[most, label], ...others] = named;
+  if (most === 10) return `Of ten people, probably all would call this ${label}.`;
+  const rest = others.map(([count, name]) => `, ${NUMBERS[count]} ${name}`).join("");
+  return `Of ten people, about ${NUMBERS[most]} would call this ${label}${rest}.`;
+}
+
+/**
+ * @param {import("./engine.js").Face} face
+ * @returns {string} such as "happy 87 %" or "not sure: too dark"
+ */
+export function headlineOf(face) {
+  // The program rounds, and nothing here is certain, so 99 % is the most it says.
+  const percent = Math.min(Math.round(face.confidence * 100), 99);
+  return face.reliable ? `${face.label} ${percent} %` : `not sure: ${face.reasons.join(", ")}`;
+}
+
+/**
+ * What to do when the camera cannot be had.
+ *
+ * @param {{name: string, message: string}} error from `getUserMedia`
+ * @returns {string}
+ */
+export function adviceOnCamera({ name, message }) {
+  const advice = {
+    NotAllowedError: "The camera was not allowed. Allow it in the browser's address bar, then try again.",
+    NotFoundError: "No camera was found. Connect one, then try again.",
+    NotReadableError: "The camera is in use by another program. Close that one, then try again.",
+    OverconstrainedError: "The camera cannot give such pictures. Try another camera.",
+    TypeError: "Browsers give the camera to this machine's own pages and over HTTPS only. Open the page that way.",
+  };
+  return advice[name] ?? `The camera cannot be used: ${message}`;
+}

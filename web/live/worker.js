@@ -1,0 +1,59 @@
+/**
+ * The engine in a worker of its own, so that the page never stutters.
+ *
+ * Messages in: {load: {ort, wasm, config, model, detector}} with addresses, {frame: ImageBitmap, timeS, scene}.
+ * Messages out: {progress: {loaded, total}} in bytes, {ready: {labelNames}}, {faces, tookMs, scene}, {problem}. A
+ * scene is a number; nobody in it is known from the one before.
+ */
+
+import { fetchWithProgress } from "./download.js";
+import { loadEngine } from "./engine.js";
+
+let engine = null;
+let state = null;
+let sceneOfState = null;
+let canvas = null;
+
+async function load(places) {
+  const tell = (progress) => postMessage({ progress });
+  const [wasm, model, detector, configBytes] = await fetchWithProgress(
+    [places.wasm, places.model, places.detector, places.config],
+    tell,
+  );
+  const ort = await import(places.ort);
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = wasm.buffer;
+  ort.env.logLevel = "error";
+  const config = JSON.parse(new TextDecoder().decode(configBytes));
+  engine = await loadEngine({ ort, config, model, detector });
+  // The first run of a network takes much longer than all others.
+  await engine.analyze({ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 });
+  await engine.classify([{ data: new Uint8ClampedArray(48 * 48), width: 48, height: 48 }]);
+  postMessage({ ready: { labelNames: engine.labelNames } });
+}
+
+function pixelsOf(bitmap) {
+  if (canvas?.width !== bitmap.width || canvas?.height !== bitmap.height) {
+    canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  }
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+async function look({ frame, timeS, scene }) {
+  const begun = performance.now();
+  const tracked = await engine.track(pixelsOf(frame), scene === sceneOfState ? state : null, timeS);
+  [state, sceneOfState] = [tracked.state, scene];
+  postMessage({ faces: tracked.faces, tookMs: performance.now() - begun, scene });
+}
+
+onmessage = async ({ data }) => {
+  try {
+    if (data.load) await load(data.load);
+    else await look(data);
+  } catch (error) {
+    postMessage({ problem: error.message });
+  }
+};
