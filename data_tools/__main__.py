@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from data_tools.engines import Engine
 from data_tools.manifest import opened
@@ -13,6 +14,7 @@ from data_tools.settings import (
     PublishSettings,
     SourceSettings,
     SplitSettings,
+    mistakes_of,
     read_run_settings,
 )
 from face_expression.console_log import log_to_stderr
@@ -91,11 +93,18 @@ def collect(
         lists=tuple(lists or ()),
         folders=tuple(folder or ()),
     )
-    settings = FetchSettings(
+    settings = _fetch_settings(
         contact=contact, proxy=proxy, ca=ca, connections=connections, allow_addresses=tuple(allow_address or ())
     )
     with opened(work, create=True) as manifest:
         typer.echo(run(manifest, sources, settings, engine=engine, again=again))
+
+
+def _fetch_settings(**given: object) -> FetchSettings:
+    try:
+        return FetchSettings(**given)
+    except ValidationError as error:
+        raise typer.BadParameter(mistakes_of(error)) from error
 
 
 @app.command("filter")
@@ -201,7 +210,7 @@ def materialize(
     """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
     from data_tools.steps import materialize as run
 
-    settings = FetchSettings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
+    settings = _fetch_settings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
     with opened(work, create=True) as manifest:
         typer.echo(run(manifest, data, settings, revision=revision, to=to))
 

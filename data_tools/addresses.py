@@ -14,11 +14,10 @@ from yarl import URL
 MAX_URL_LENGTH = 8000
 NOT_PUBLIC = "not a public address"
 _KEPT_IN_ADDRESSES = "/?&=+:@!$'()*,;~%"
+# All that is given out on the internet so far; what is outside is site-local, or stands for other addresses.
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
 # Ranges that lead to other addresses, or into this network, and that `is_global` calls global or leaves open.
-_INDIRECT = [
-    ipaddress.ip_network(network)
-    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "192.0.0.0/24")
-]
+_INDIRECT = [ipaddress.ip_network(network) for network in ("2002::/16", "2001::/32", "192.0.0.0/24")]
 
 
 def checked_url(url: str) -> URL:
@@ -69,12 +68,14 @@ def is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    indirect = any(parsed.version == network.version and parsed in network for network in _INDIRECT)
-    return parsed.is_global and not parsed.is_multicast and not indirect
+    if parsed.version == 6 and parsed not in _GIVEN_OUT:
+        return False
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in network for network in _INDIRECT)
 
 
 def literal_addresses(host: str) -> list[str]:
     """The IP address that a host is without a name server: one written out in any spelling, or this machine's name."""
+    host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return ["127.0.0.1"]
     with suppress(OSError):

@@ -21,7 +21,7 @@ async def body_of(response: aiohttp.ClientResponse, max_bytes: int, *, cut: bool
     Args:
         response: of a session that does not unpack by itself.
         max_bytes: what announces more is not read.
-        cut: read no more than `max_bytes` instead.
+        cut: end soon after `max_bytes` instead.
 
     Raises:
         Stopped: if the answer is too large, packed in an unknown way, or ends early.
@@ -33,13 +33,17 @@ async def body_of(response: aiohttp.ClientResponse, max_bytes: int, *, cut: bool
     if encoding not in _PLAIN + _PACKED:
         raise Stopped(Status.FAILED, Reason.CONTENT_ENCODING, f"packed as {encoding}", response.status)
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in _PACKED else None
-    given = 0
+    received = given = 0
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        received += len(chunk)
         for part in [chunk] if unpack is None else _unpacked(chunk, unpack):
             given += len(part)
-            if cut and given > max_bytes:
-                return
             yield part
+            if cut and given >= max_bytes:
+                return
+        # Much can be sent that unpacks to nothing.
+        if received > max_bytes:
+            raise Stopped(Status.FAILED, Reason.TOO_LARGE, f"more than {max_bytes} bytes", response.status)
     if unpack is not None and not unpack.eof:
         raise Stopped(Status.FAILED, Reason.SHORT_BODY, "the packed body ends early", response.status, passing=True)
 
@@ -57,10 +61,10 @@ def seconds_to_wait(retry_after: str | None) -> float | None:
     """What `Retry-After` says, which is a number of seconds or a date; None if it says nothing that can be read."""
     if retry_after is None:
         return None
-    if retry_after.strip().isdigit():
+    if retry_after.strip().isdecimal():
         return float(retry_after)
     try:
         at = parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
     return max((at - datetime.now(UTC)).total_seconds(), 0.0) if at.tzinfo else None

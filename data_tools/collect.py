@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from data_tools.denylist import read_denylist
 from data_tools.engines import Engine, fetched_by_ray
-from data_tools.fetch import Fetcher, fetch_rows
+from data_tools.fetch import MAY_PASS, Fetcher
+from data_tools.fetch_rows import fetch_rows
 from data_tools.manifest import Manifest, Reason, Row, Status
 from data_tools.queries import Query
 from data_tools.raw_files import remove_drafts
@@ -54,35 +55,39 @@ def search_web(manifest: Manifest, search: Search) -> None:
                 if count[query.label] >= search.per_label:
                     break
                 note = f"search {source.name} {search.license_requested or ''} {query.text!r} page {page}"
-                done = manifest.recall(note)
-                if done is None:
+                if manifest.recall(note) is None:
                     hits = source.search(query, page)
-                    room = search.per_label - count[query.label]
-                    new = _add(manifest, source, query, hits, rank, search.license_requested)
-                    done = {"hits": len(hits), "new": new}
-                    manifest.remember(note, done)
-                    count[query.label] += done["new"]
-                    shown.update(min(done["new"], room))
+                    new = _add(manifest, source, query, hits, rank, license=search.license_requested, note=note)
+                    shown.update(min(new, search.per_label - count[query.label]))
+                    count[query.label] += new
                     search.wait(search.pause_s)
+                done = manifest.recall(note)
                 if not done["new"]:
                     break
-                rank += done["hits"]
+                rank += done["rows"]
 
 
 def read_source(manifest: Manifest, source: UrlList | Folder) -> int:
     """Add everything that a list or a folder has; gives how many addresses were new."""
     new, rank, page = 0, 0, 0
     while hits := source.search(_ANYTHING, page):
-        new += _add(manifest, source, _ANYTHING, hits, rank, None)
+        new += _add(manifest, source, _ANYTHING, hits, rank)
         rank += len(hits)
         page += 1
     return new
 
 
 def _add(
-    manifest: Manifest, source: Source, query: Query, hits: list[Hit], first_rank: int, license_requested: str | None
+    manifest: Manifest,
+    source: Source,
+    query: Query,
+    hits: list[Hit],
+    first_rank: int,
+    *,
+    license: str | None = None,
+    note: str | None = None,
 ) -> int:
-    return manifest.add(
+    rows = (
         {
             "url": hit.url,
             "page_url": hit.page_url,
@@ -92,10 +97,11 @@ def _add(
             "query_label": hit.label or query.label or None,
             "query_group": hit.query_group or query.group or None,
             "rank": rank,
-            "license_requested": license_requested,
+            "license_requested": license,
         }
         for rank, hit in enumerate(hits, first_rank)
     )
+    return manifest.add(rows, note=note)
 
 
 def fetch_found(
@@ -147,7 +153,7 @@ def _due(folders: dict[str, Path], again: bool) -> tuple[str, list]:
     values: list = [now]
     if again:
         reasons = ", ".join(f"'{reason}'" for reason in _ONCE_MORE)
-        wanted += f" OR (status = '{Status.FAILED}' AND (rejection_reason IN ({reasons}) OR http_status >= 500))"
+        wanted += f" OR (status = '{Status.FAILED}' AND (rejection_reason IN ({reasons}) OR http_status IN {MAY_PASS}))"
     names = [FOLDER_SOURCE + name for name in folders]
     places = ", ".join("?" for _ in names)
     wanted += f") AND (source IS NULL OR source NOT LIKE '{FOLDER_SOURCE}%' OR source IN ({places}))"

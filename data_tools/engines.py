@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -17,9 +18,12 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+import cv2
+
 from data_tools.addresses import host_of
 from data_tools.denylist import Denylist
-from data_tools.fetch import Fetcher, fetch_rows
+from data_tools.fetch import Fetcher
+from data_tools.fetch_rows import fetch_rows
 from data_tools.judge import Judge
 from data_tools.manifest import Reason, Row, Status
 from data_tools.settings import FetchSettings, FilterSettings
@@ -70,7 +74,11 @@ _judge: Judge | None = None
 
 def _begin(folder: Path, settings: FilterSettings, denylist: Denylist) -> None:
     global _judge  # the way a pool's initializer hands something to its process
+    # Ctrl-C reaches every process of a terminal; the one that gives the work ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Each core has a process of its own already.
+    cv2.setNumThreads(1)
     _judge = Judge.make(folder, settings, denylist)
 
 

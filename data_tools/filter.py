@@ -5,13 +5,13 @@ were found, so that who came first stays, whatever order the work was done in.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from data_tools.denylist import read_denylist
 from data_tools.engines import Engine, judged
+from data_tools.judge import Judge
 from data_tools.manifest import Manifest, Reason, Row, Status
 from data_tools.settings import FilterSettings
 
@@ -32,18 +32,23 @@ def filter_images(
         workers: processes of this machine.
     """
     put_aside_same_content(manifest, settings)
-    total = manifest.count(_TO_LOOK_AT)
+    total, denylist = manifest.count(_TO_LOOK_AT), read_denylist(manifest.folder)
+    if total:
+        # What no process could begin with is told here, and not of every row.
+        Judge.make(manifest.folder, settings, denylist)
     results = judged(
         manifest.rows(_TO_LOOK_AT),
         folder=manifest.folder,
         settings=settings,
-        denylist=read_denylist(manifest.folder),
+        denylist=denylist,
         engine=engine,
         workers=workers,
     )
     for changes in tqdm(results, total=total, unit="image", desc="looking at images"):
         manifest.update([changes])
     put_aside_near_duplicates(manifest, settings)
+    for row in manifest.rows("rejection_reason = ? AND content_sha256 IS NOT NULL", (Reason.DENYLISTED,)):
+        manifest.raw_file(row["content_sha256"]).unlink(missing_ok=True)
 
 
 def put_aside_same_content(manifest: Manifest, settings: FilterSettings) -> None:
@@ -121,11 +126,7 @@ def _rejected(row: Row, reason: Reason, detail: str, *, duplicate_of: str | None
 
 
 def _remove_unused_images(manifest: Manifest) -> None:
-    """Delete the images that no row has any more."""
-    for path in _image_files(manifest.folder):
+    """Delete the images that no row has any more, and those that a kill left half written."""
+    for path in (manifest.folder / "images").glob("*/*"):
         if not manifest.count("image_sha256 = ?", (path.stem,)):
             path.unlink()
-
-
-def _image_files(folder: Path) -> Iterator[Path]:
-    return (path for path in (folder / "images").glob("*/*") if path.suffix in (".jpg", ".png"))

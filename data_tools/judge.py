@@ -5,6 +5,7 @@ never raises but for a full disk: what is wrong with a file is what the row says
 """
 
 import io
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,10 +18,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from data_tools.denylist import Denylist
 from data_tools.manifest import Reason, Row, Status, is_of_disk, store
 from data_tools.settings import FilterSettings
-from face_expression import PictureError, Pipeline, load_pipeline, read_picture
+from face_expression import BundleError, PictureError, Pipeline, load_pipeline, read_picture
 from face_expression.boxes import Box, box_area
 from face_expression.detector import Detection
 from face_expression.hub import find_yunet_weights, sha256_of
+from face_expression.picture_file import MAX_SIDE_PX
 from face_expression.preprocess import CropRegion, cut_crop, region_of_detection
 from face_expression.quality import (
     BLURRED,
@@ -35,6 +37,9 @@ from face_expression.quality import (
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 # One picture in several sizes, as telephones write it: a JPEG to everybody else.
 _SEVERAL_SIZES = "MPO"
+_BEGINNING = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|.{4}ftypavi[fs]", re.DOTALL)
+# A progressive JPEG has some ten; each is as much work as a whole picture.
+_MAX_SCANS = 500
 _FLAT = 4.0
 _JPEG_QUALITY = 95
 _REASONS = {
@@ -63,8 +68,15 @@ class Judge:
 
     @classmethod
     def make(cls, folder: Path, settings: FilterSettings, denylist: Denylist) -> "Judge":
-        """Load detector and limits, for one thread."""
-        pipeline = load_pipeline(detector=settings.detector, threads=1)
+        """Load detector and limits, for one thread.
+
+        Raises:
+            SystemExit: if the detector's weights cannot be had.
+        """
+        try:
+            pipeline = load_pipeline(detector=settings.detector, threads=1)
+        except BundleError as error:
+            raise SystemExit(str(error)) from error
         yunet = pipeline.config.preprocessing.yunet
         weights = find_yunet_weights(yunet) if pipeline.detector.name == "yunet" else None
         return cls(folder, settings, denylist, pipeline, None if weights is None else sha256_of(weights))
@@ -96,7 +108,7 @@ class Judge:
             known |= look_at_header(content, self.settings.max_pixels)
             frame = read_picture(io.BytesIO(content))
             known |= {"width": frame.shape[1], "height": frame.shape[0]}
-            if float(frame.std()) < _FLAT:
+            if cv2.meanStdDev(frame)[1].max() < _FLAT:
                 raise _Rejected(Reason.PLACEHOLDER, "all of one colour")
             detection = self._one_face(frame)
             known |= self._quality(frame, detection)
@@ -170,18 +182,21 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
     """
     try:
         with Image.open(io.BytesIO(content), formats=(*_FORMATS, "GIF")) as picture:
-            name, frames = picture.format, getattr(picture, "n_frames", 1)
+            name, animated = picture.format, getattr(picture, "is_animated", False)
             known: Row = {"format": name, "width": picture.width, "height": picture.height}
     except Image.DecompressionBombError as error:
         raise _Rejected(Reason.TOO_MANY_PIXELS, str(error)) from error
     except UnidentifiedImageError:
-        raise _Rejected(Reason.NOT_AN_IMAGE, f"none of {', '.join(_FORMATS)}; begins with {content[:16]!r}") from None
+        told = f"none of {', '.join(_FORMATS)}; begins with {content[:16]!r}"
+        raise _Rejected(Reason.DAMAGED if _BEGINNING.match(content) else Reason.NOT_AN_IMAGE, told) from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise _Rejected(Reason.DAMAGED, str(error)) from error
-    if known["width"] * known["height"] > max_pixels:
+    if known["width"] * known["height"] > max_pixels or max(known["width"], known["height"]) > MAX_SIDE_PX:
         raise _Rejected(Reason.TOO_MANY_PIXELS, f"{known['width']} x {known['height']} pixels", **known)
-    if frames > 1 and name != _SEVERAL_SIZES:
-        raise _Rejected(Reason.ANIMATED, f"{frames} frames", **known)
+    if animated and name != _SEVERAL_SIZES:
+        raise _Rejected(Reason.ANIMATED, "several frames", **known)
+    if name in ("JPEG", _SEVERAL_SIZES) and (scans := content.count(b"\xff\xda")) > _MAX_SCANS:
+        raise _Rejected(Reason.DAMAGED, f"drawn {scans} times over", **known)
     if name == "GIF":
         raise _Rejected(Reason.FORMAT, "a GIF has too few colours for a face", **known)
     return known | {"format": "JPEG" if name == _SEVERAL_SIZES else name}

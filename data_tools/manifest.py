@@ -172,18 +172,21 @@ class Manifest:
         self.folder = folder
         self._ledger = ledger
 
-    def add(self, rows: Iterable[Row]) -> int:
+    def add(self, rows: Iterable[Row], *, note: str | None = None) -> int:
         """Add rows of URLs; a URL that is known keeps its row, and only notes another label it was found for.
 
         Args:
             rows: with `url` and what is known of it; `status` and `found_at` are filled in.
+            note: key under which to remember, together with the rows or not at all, how many `rows` were given and
+                how many were `new`.
 
         Returns:
             How many were new.
         """
-        new = 0
+        new = given = 0
         with self._ledger:
             for row in rows:
+                given += 1
                 full = {"status": Status.FOUND, "found_at": datetime.now(UTC), "tool_version": TOOL_VERSION, **row}
                 names = ", ".join(full)
                 places = ", ".join("?" for _ in full)
@@ -192,10 +195,12 @@ class Manifest:
                 new += done.rowcount
                 if not done.rowcount:
                     self._note_other_label(row)
+            if note is not None:
+                self._remember(note, {"rows": given, "new": new})
         return new
 
     def _note_other_label(self, row: Row) -> None:
-        known = next(self.rows("url = ?", (row["url"],)))
+        known = next(self.rows("url = ?", (_to_ledger(row["url"]),)))
         others = known["other_query_labels"] or []
         label = row.get("query_label")
         if label is not None and label != known["query_label"] and label not in others:
@@ -210,7 +215,7 @@ class Manifest:
         for row in rows:
             changes = {"tool_version": TOOL_VERSION, **{name: row[name] for name in row if name != "url"}}
             names = ", ".join(f"{name} = ?" for name in changes)
-            values = [*(_to_ledger(value) for value in changes.values()), row["url"]]
+            values = [_to_ledger(value) for value in (*changes.values(), row["url"])]
             if self._ledger.execute(f"UPDATE rows SET {names} WHERE url = ?", values).rowcount != 1:
                 raise KeyError(f"the manifest has no row of {row['url']}")
 
@@ -244,7 +249,10 @@ class Manifest:
     def remember(self, key: str, value: object) -> None:
         """Note something beside the rows, such as a page of results that was read."""
         with self._ledger:
-            self._ledger.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, json.dumps(value)))
+            self._remember(key, value)
+
+    def _remember(self, key: str, value: object) -> None:
+        self._ledger.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, json.dumps(value)))
 
     def recall(self, key: str) -> object | None:
         """What was noted under a key, or None."""
@@ -298,12 +306,14 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
         raise SystemExit(
             f"{folder} holds no manifest; begin with `python -m data_tools collect`, or name another --work"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK_FILE, timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise SystemExit(f"another command is at work in {folder}; wait until it is done") from None
+    except OSError as error:
+        raise SystemExit(f"{folder} cannot be a work folder: {error.strerror}") from error
     try:
         ledger = _open_ledger(folder / _LEDGER_FILE)
         try:
@@ -320,8 +330,8 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
         if not is_of_disk(error):
             raise
         raise SystemExit(
-            f"{folder} cannot be written to: {error.strerror}. What was written before is safe: make room, and run the "
-            "same command again"
+            f"{folder} cannot be written to: {error.strerror}. What was written before is safe: make room, or give "
+            "leave to write, and run the same command again"
         ) from error
     finally:
         lock.release()
@@ -359,6 +369,9 @@ def _sql_type(field: pa.Field) -> str:
 def _to_ledger(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, str):
+        # A header or a title may hold half a character, which no file can.
+        return str(value).encode("utf-8", errors="replace").decode("utf-8")
     return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
@@ -372,7 +385,7 @@ def _from_ledger(value: object, kind: pa.DataType) -> object:
 
 def is_of_disk(error: OSError) -> bool:
     """Whether an error is the disk's, so that every further row would meet it too."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def store(content: bytes, path: Path) -> None:

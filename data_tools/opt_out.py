@@ -4,6 +4,7 @@ RFC 9309 (robots.txt); the header is Google's, its `noai` and `noimageai` Devian
 community group.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from data_tools.manifest import Reason
 from data_tools.settings import USER_AGENT_NAME
 
 ROBOTS_BYTES = 512_000
+_CRAWLER = re.compile(r"\s*user[-\s]*agent(?:\s*:|\s)(?P<name>[^#]*)", re.IGNORECASE)
 _REFUSALS = {"noai", "noimageai", "noml", "noindex", "noimageindex", "none"}
 # Rules whose value follows a colon, as a crawler's name would.
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
@@ -44,7 +46,16 @@ class Robots:
 
 def read_robots(content: bytes) -> Robots:
     """Read a robots.txt; what lies beyond `ROBOTS_BYTES` is left out, as RFC 9309 allows."""
-    return Robots(Protego.parse(content[:ROBOTS_BYTES].decode("utf-8", errors="replace")))
+    text = content[:ROBOTS_BYTES].decode("utf-8-sig", errors="replace")
+    return Robots(Protego.parse("\n".join(map(_for_us_or_others, text.splitlines()))))
+
+
+def _for_us_or_others(line: str) -> str:
+    """A line with one name for all crawlers that are not us: rules for thousands of them would fill the memory."""
+    named = _CRAWLER.match(line)
+    if named is None or USER_AGENT_NAME.lower().startswith(named["name"].strip().lower().replace("*", "")):
+        return line
+    return "User-agent: others"
 
 
 def refusal_in_headers(headers: Mapping[str, str]) -> Refusal | None:
@@ -68,7 +79,8 @@ def _rules_for_us(tag: str) -> list[str]:
     rules, for_us = [], True
     for part in tag.lower().split(","):
         name, colon, rest = part.strip().partition(":")
-        if colon and name.strip() not in _WITH_VALUE:
+        # A time has colons, too; a crawler's name has no spaces.
+        if colon and name.strip() not in _WITH_VALUE and " " not in name.strip():
             for_us = name.strip() in (USER_AGENT_NAME.lower(), "*")
             part = rest
         if for_us:

@@ -8,10 +8,7 @@ from data_tools.manifest import Reason, Status
 
 @dataclass(eq=False)
 class Stopped(Exception):
-    """Why a row's fetching ends without a picture.
-
-    `passing`: it may be otherwise at another attempt; `wait_s`: after so many seconds.
-    """
+    """Why a row's fetching ends without a picture; `passing`: it may be otherwise at another attempt."""
 
     status: Status
     reason: Reason
@@ -19,7 +16,6 @@ class Stopped(Exception):
     http_status: int | None = None
     retry_at: datetime | None = None
     passing: bool = False
-    wait_s: float | None = None
 
     def __str__(self) -> str:
         return self.detail

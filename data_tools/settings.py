@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator
+from yarl import URL
 
+from data_tools.addresses import Guard
 from face_expression.labels import LABEL_NAMES
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -39,8 +41,28 @@ class FetchSettings(Settings):
     retry_after_cap_s: Seconds = 60.0
     max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
     proxy: str | None = None
-    ca: Path | None = None
+    ca: FilePath | None = None
     allow_addresses: tuple[str, ...] = ()
+
+    @field_validator("contact")
+    @classmethod
+    def _fits_in_a_line(cls, contact: str | None) -> str | None:
+        if contact is not None and not contact.isprintable():
+            raise ValueError("a contact is one line of text")
+        return contact
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, proxy: str | None) -> str | None:
+        if proxy is not None and (URL(proxy).scheme not in ("http", "https") or not URL(proxy).host):
+            raise ValueError("a proxy is http://HOST:PORT")
+        return proxy
+
+    @field_validator("allow_addresses")
+    @classmethod
+    def _are_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        Guard(addresses)
+        return addresses
 
 
 class FilterSettings(Settings):
@@ -122,6 +144,11 @@ class RunSettings(Settings):
     report: Path | None = None
 
 
+def mistakes_of(error: ValidationError) -> str:
+    """What is wrong with settings, in one line."""
+    return "; ".join(f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors())
+
+
 def read_run_settings(path: Path) -> RunSettings:
     """Read the YAML file of a run.
 
@@ -131,7 +158,6 @@ def read_run_settings(path: Path) -> RunSettings:
     try:
         return RunSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors()]
-        raise SystemExit(f"{path}: " + "; ".join(told)) from error
+        raise SystemExit(f"{path}: {mistakes_of(error)}") from error
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SystemExit(f"{path} cannot be read: {error}") from error

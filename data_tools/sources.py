@@ -6,6 +6,7 @@ All give pages of hits through `search(query, page)`, page 0 being the first; an
 import csv
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _PAGE_HITS = 1000
 _PAUSES_S = (5.0, 20.0, 60.0)
 _CANARY = "portrait photo"
+_NOTHING_FOUND = "No results found."
 _LIST_COLUMNS = ("page_url", "title", "query", "query_group")
 
 
@@ -93,27 +95,24 @@ class DuckDuckGo:
         """See `Source`."""
         for pause_s in (*self._pauses_s, None):
             found = self._images(query.text, page)
-            # `ddgs` unquotes addresses as a whole, and puts "+" for spaces.
-            hits = [
-                Hit(requoted(image["image"]), requoted(image.get("url") or "") or None, image.get("title") or None)
-                for image in found
-                if image.get("image")
-            ]
-            if hits or self._images(_CANARY, 0):
-                return hits
+            answers = found or self._images(_CANARY, 0)
+            # What fails again and again although others are answered is an end, too.
+            if answers and (found is not None or pause_s is None):
+                return [_hit(image) for image in found or () if image.get("image")]
             if pause_s is not None:
-                log.warning("DuckDuckGo gives nothing at all; asking again in %g s", pause_s)
+                log.warning("DuckDuckGo gives nothing; asking again in %g s", pause_s)
                 self._wait(pause_s)
         raise SearchBlocked("DuckDuckGo gives nothing any more, which is how it says that it was asked too much")
 
-    def _images(self, text: str, page: int) -> list[dict]:
+    def _images(self, text: str, page: int) -> list[dict] | None:
+        """One page, empty if there is none, None if asking for it went wrong."""
         try:
             return self._engine.images(
                 text, backend="duckduckgo", type_image="photo", page=page + 1, max_results=None, **self._filters
             )
         except Exception as error:  # ddgs raises "no results", time-outs and its own mistakes alike
             log.info("searching %r, page %d: %r", text, page, error)
-            return []
+            return [] if str(error) == _NOTHING_FOUND else None
 
 
 class UrlList:
@@ -135,11 +134,17 @@ class UrlList:
             raise ValueError(f"page {self._page} of {self.name} is next, not {page}")
         self._page += 1
         hits = []
-        for row in islice(self._rows, _PAGE_HITS):
+        for row in self._some_rows():
             if row.get("url"):
                 known = {name: str(row[name]) for name in _LIST_COLUMNS if row.get(name)}
                 hits.append(Hit(str(row["url"]).strip(), label=_text_or_none(row.get("label")), **known))
         return hits
+
+    def _some_rows(self) -> list[dict]:
+        try:
+            return list(islice(self._rows, _PAGE_HITS))
+        except (ValueError, OSError, csv.Error) as error:
+            raise SystemExit(f"{self._path} cannot be read: {error}") from error
 
 
 class Folder:
@@ -167,8 +172,14 @@ class Folder:
         hits = []
         for file in islice(self._files, _PAGE_HITS):
             label = next((part for part in reversed(file.parts[:-1]) if part in self._label_names), None)
-            hits.append(Hit(f"{base}/{quote(file.as_posix())}", label=label))
+            hits.append(Hit(f"{base}/{quote(os.fsencode(file))}", label=label))
         return hits
+
+
+def _hit(image: dict) -> Hit:
+    # `ddgs` unquotes addresses as a whole, and puts "+" for spaces.
+    page_url = requoted(image.get("url") or "") or None
+    return Hit(requoted(image["image"]), page_url, image.get("title") or None)
 
 
 def _rows_of(path: Path) -> Iterator[dict]:

@@ -101,8 +101,9 @@ def told_publication(publication: Publication) -> str:
 def told_removal(removal: Removal, *, dry_run: bool) -> str:
     """Which rows went, or would."""
     told = [f"{'would go' if dry_run else 'gone'}: {len(removal.urls):,} row(s)", *removal.urls]
+    denied = "would be denied" if dry_run else "is denied"
     told += [
-        f"no row answers to this, which is denied all the same: {kind} {value}" for kind, value in removal.without_match
+        f"no row answers to this, which {denied} all the same: {kind} {value}" for kind, value in removal.without_match
     ]
     if dry_run:
         told += [f"would be written again, its history squashed: {place}" for place in removal.places]

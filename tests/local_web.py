@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +16,20 @@ HOSTS = 4
 class LocalWeb:
     """Serves files under several loopback addresses of one port; each address is a site with its own robots.txt.
 
-    `files` maps paths to bytes; `robots` maps a site's number to its robots.txt, a status, or None for 404. `asked`
-    counts the requests of each path. What the other paths do is told by their names.
+    `files` maps paths to bytes; `robots` maps a site's number to its robots.txt, a status, a list of statuses for one
+    request after the other, or None for 404; `robots_places` to where it redirects. `asked` counts the requests of each
+    path, and `times` has them one by one. What the other paths do is told by their names.
     """
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
-        self.robots: dict[int, str | int | None] = {}
+        self.robots: dict[int, str | int | list[int] | None] = {}
+        self.robots_places: dict[int, str] = {}
         self.asked: Counter[str] = Counter()
+        self.times: list[tuple[float, str]] = []
         self.agents: set[str] = set()
         self.gate: threading.Event | None = None
+        self.raw: dict[str, bytes] = {}
         self.port = 0
 
     def site(self, number: int = 0) -> str:
@@ -40,9 +45,13 @@ class LocalWeb:
         path = request.path
         number = int(request.host.split(":")[0].rsplit(".", 1)[1]) - 1 if request.host.startswith("127.0.0.") else 0
         self.asked[path if number == 0 else f"{number}{path}"] += 1
+        self.times.append((time.monotonic(), path))
         self.agents.add(request.headers.get("User-Agent", ""))
         if path == "/robots.txt":
+            if number in self.robots_places:
+                return web.Response(status=302, headers={"Location": self.robots_places[number]})
             robots = self.robots.get(number)
+            robots = robots.pop(0) if isinstance(robots, list) else robots
             return web.Response(status=robots or 404) if not isinstance(robots, str) else web.Response(text=robots)
         if self.gate is not None:
             await asyncio.to_thread(self.gate.wait, 60)
@@ -106,6 +115,29 @@ class LocalWeb:
                 await asyncio.sleep(0.1)
         except ConnectionError:
             return response
+
+    async def _raw(self, request):
+        """The bytes of `raw`, which need be no HTTP at all, and then no more."""
+        request.transport.write(self.raw[request.path])
+        request.transport.close()
+        return web.Response()
+
+    async def _packed_endless(self, request):
+        """A packed picture, and then what unpacks to nothing, without end."""
+        response = web.StreamResponse(headers={"Content-Encoding": "gzip"})
+        await response.prepare(request)
+        await response.write(gzip.compress(self.files["/face.jpg"]))
+        try:
+            while True:
+                await response.write(b"\0" * 65_536)
+        except ConnectionError:
+            return response
+
+    async def _slow_down(self, request):
+        """429 with a second of patience the first time, then the file `/face.jpg`."""
+        if self.asked[request.path] == 1:
+            return web.Response(status=429, headers={"Retry-After": "1"})
+        return web.Response(body=self.files["/face.jpg"])
 
     async def _announced(self, request):
         response = web.StreamResponse(headers={"Content-Length": str(10**12)})

@@ -3,18 +3,22 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from data_tools.__main__ import app
 from data_tools.addresses import is_public, literal_addresses
 from data_tools.collect import fetch_found, read_source
 from data_tools.denylist import deny
@@ -24,6 +28,7 @@ from data_tools.opt_out import refusal_in_headers
 from data_tools.settings import FetchSettings
 from data_tools.sources import Folder, UrlList
 from tests.builders import REPOSITORY, happy_photo
+from tests.local_search import running_search
 from tests.local_web import running_web
 
 
@@ -115,6 +120,7 @@ BAD = [
     ("{site}/announced", "too_large", None),
     ("{site}/drip", "timeout", None),
     ("{site}/bomb", "too_large", None),
+    ("{site}/packed-endless", "too_large", None),
     ("{site}/packed?as=br", "content_encoding", None),
     ("{site}/packed?as=deflate, gzip", "content_encoding", None),
 ]
@@ -153,6 +159,8 @@ def test_each_bad_address_is_one_row_with_its_reason(tmp_path, site):
         ("2001::1", False),
         ("fe80::1%eth0", False),
         ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("fec0::1", False),
     ],
 )
 def test_which_addresses_are_public(address, public):
@@ -165,6 +173,7 @@ def test_which_addresses_are_public(address, public):
         ("example.org", []),
         ("localhost", ["127.0.0.1"]),
         ("a.localhost", ["127.0.0.1"]),
+        ("localhost.", ["127.0.0.1"]),
         ("0x7f.1", ["127.0.0.1"]),
         ("2130706433", ["127.0.0.1"]),
         ("::1", ["::1"]),
@@ -173,6 +182,44 @@ def test_which_addresses_are_public(address, public):
 )
 def test_hosts_that_are_addresses_need_no_name_server(host, addresses):
     assert literal_addresses(host) == addresses
+
+
+OK, FOUND = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
+ODD = [
+    (b"\0\1\2 no HTTP at all", "connection_failed"),
+    (b"HTTP/1.1 65000 Odd\r\nContent-Length: 0\r\n\r\n", "connection_failed"),
+    (OK + b"X-Long: " + b"a" * 200_000 + b"\r\n\r\n", "connection_failed"),
+    (OK + b"Content-Length: -5\r\n\r\nhello", "connection_failed"),
+    (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", "short_body"),
+    (FOUND + b"\r\n", "http_status"),
+    (FOUND + b"Location: http://[::1\r\n\r\n", "bad_url"),
+    (FOUND + b"Location: /\xfcber\r\n\r\n", "http_status"),
+    ("HTTP/1.1 429 X\r\nContent-Length: 0\r\nRetry-After: ²\r\n\r\n".encode(), "http_status"),
+    (b"HTTP/1.1 429 X\r\nRetry-After: Mon, 99 Jan 99999999999 00:00:00 GMT\r\n\r\n", "http_status"),
+    (b"HTTP/1.1 103 Early\r\n\r\n" + OK + b"Content-Length: 5\r\n\r\nhello", None),
+    (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n", None),
+    (OK + b"Content-Type: image/\xff\xfe\r\nContent-Length: 5\r\n\r\nhello", None),
+    (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", None),
+]
+
+
+def test_each_odd_answer_is_one_row(tmp_path, site):
+    site.raw = {f"/raw/{number}": answer for number, (answer, _) in enumerate(ODD)}
+    urls = [site.site() + path for path in site.raw]
+    rows = fetched(tmp_path, urls, settings(site, attempts=1))
+    assert [outcome(rows[url])[1] for url in urls] == [reason for _, reason in ODD]
+
+
+def test_half_characters_of_any_source_are_taken(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg())
+    (tmp_path / "a.jsonl").write_text('{"url": "file:\\ud800", "title": "\\udfff"}\n' * 2)
+    with opened(tmp_path / "work", create=True) as manifest:
+        for source in (UrlList(tmp_path / "a.jsonl"), Folder(folder, ())):
+            assert read_source(manifest, source) == 1
+        fetch_found(manifest, FetchSettings(), folders={"pictures": folder})
+        assert [row["status"] for row in manifest.rows()] == ["failed", "fetched"]
 
 
 def test_what_may_pass_is_tried_again(tmp_path, site):
@@ -199,12 +246,22 @@ def test_a_host_that_asks_for_patience_is_left_alone_until_then(tmp_path, site):
     assert site.asked["1/status/429"] == 2 and outcome(rows[others[0]])[0] == "deferred"
 
 
+# Half a megabyte, in which thousands of rules are for thousands of crawlers each.
+THOUSANDS = "".join(f"User-agent: a{n}\n" for n in range(8000)) + "User-agent: *\n"
+THOUSANDS += "".join(f"Disallow: /{n}\n" for n in range(18_000)) + "Disallow: /face\n"
+
+
 @pytest.mark.parametrize(
     ("robots", "path", "expected"),
     [
         (None, "/face.jpg", ("fetched", None)),
         (403, "/face.jpg", ("fetched", None)),
         (500, "/face.jpg", ("deferred", "robots_unreachable")),
+        ([503, 404], "/face.jpg", ("fetched", None)),
+        ("\ufeffUser-agent: *\nDisallow: /", "/face.jpg", ("opted_out", "robots_txt")),
+        ("User-agent: a\nUser-Agent : LIVE*\nDisallow: /", "/face.jpg", ("opted_out", "robots_txt")),
+        ("User-agent: *\nDisallow: /b\nUser agent\tlivestock # us?\nDisallow: /", "/face.jpg", ("fetched", None)),
+        (THOUSANDS, "/face.jpg", ("opted_out", "robots_txt")),
         ("User-agent: *\nDisallow: /", "/face.jpg", ("opted_out", "robots_txt")),
         ("User-agent: *\nDisallow: /private", "/face.jpg", ("fetched", None)),
         (
@@ -228,12 +285,39 @@ def test_robots_txt_is_followed(tmp_path, site, robots, path, expected):
         assert row["opt_out"] and "robots.txt" in row["opt_out"]
 
 
+@pytest.mark.parametrize("place", ["http://127.0.0.9:1/robots.txt", "http://nowhere.invalid/", "file:///etc/passwd"])
+def test_a_robots_txt_that_leads_astray_says_nothing_of_the_picture(tmp_path, site, place):
+    site.robots_places[1] = place
+    url = site.site(1) + "/face.jpg"
+    row = fetched(tmp_path, [url], settings(site))[url]
+    assert outcome(row) == ("deferred", "robots_unreachable") and "1/face.jpg" not in site.asked
+
+
+def test_patience_between_requests_is_no_part_of_the_deadline(tmp_path, site):
+    site.robots[1] = "User-agent: *\nCrawl-delay: 0.4"
+    urls = [site.site(1) + f"/face.jpg?{number}" for number in range(6)]
+    rows = fetched(tmp_path, urls, settings(site, deadline_s=0.9))
+    assert {outcome(row) for row in rows.values()} == {("fetched", None)}
+    at = [when for when, path in site.times if path == "/face.jpg"]
+    assert all(later - earlier > 0.3 for earlier, later in pairwise(at))
+
+
+def test_a_host_that_asks_for_a_little_patience_gets_it_for_all_its_pictures(tmp_path, site):
+    urls = [site.site() + "/slow-down", *(site.site() + f"/face.jpg?{number}" for number in range(12))]
+    rows = fetched(tmp_path, urls, settings(site, connections_per_host=2))
+    assert {outcome(row) for row in rows.values()} == {("fetched", None)}
+    told = next(when for when, path in site.times if path == "/slow-down")
+    # What was on its way already is not held back.
+    assert sum(when - told > 0.8 for when, path in site.times if path == "/face.jpg") >= 8
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("X-Robots-Tag", "noai", "X-Robots-Tag: noai"),
         ("X-Robots-Tag", "max-snippet: 5, NoImageAI", "X-Robots-Tag: noimageai"),
         ("X-Robots-Tag", "unavailable_after: 25 Jun 2010 15:00:00 PST, noml", "X-Robots-Tag: noml"),
+        ("X-Robots-Tag", "unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai", "X-Robots-Tag: noai"),
         ("X-Robots-Tag", "LiveEmotionDetector: noindex", "X-Robots-Tag: noindex"),
         ("X-Robots-Tag", "otherbot: noindex, none", None),
         ("X-Robots-Tag", "otherbot: noindex, *: none", "X-Robots-Tag: none"),
@@ -254,15 +338,16 @@ def test_opt_out_headers_are_followed(tmp_path, site, name, value, words):
 
 
 def test_what_was_taken_down_is_not_fetched(tmp_path, site):
-    tmp_path.mkdir(exist_ok=True)
     other = site.site(1) + "/face.jpg?b"
     first = fetched(tmp_path, [site.site() + "/face.jpg"], settings(site))
     sha256 = first[site.site() + "/face.jpg"]["content_sha256"]
     deny(tmp_path, [("url", other), ("sha256", sha256)], why="asked for")
-    copy = site.site(2) + "/face.jpg"
-    rows = fetched(tmp_path, [other, copy], settings(site))
-    assert outcome(rows[other]) == outcome(rows[copy]) == ("rejected", "denylisted")
-    assert "1/face.jpg" not in site.asked
+    copy, way = site.site(2) + "/face.jpg", f"{site.site(2)}/to?place={other}"
+    for raw_file in tmp_path.glob("raw/??/*"):
+        raw_file.unlink()
+    rows = fetched(tmp_path, [other, copy, way], settings(site))
+    assert {outcome(rows[url]) for url in (other, copy, way)} == {("rejected", "denylisted")}
+    assert "1/face.jpg" not in site.asked and not list(tmp_path.glob("raw/??/*"))
 
 
 def test_an_address_is_one_row_whoever_found_it(tmp_path):
@@ -271,6 +356,19 @@ def test_an_address_is_one_row_whoever_found_it(tmp_path):
         assert manifest.add(rows) == 1 and manifest.add(rows) == 0
         (row,) = manifest.rows()
     assert row["query_label"] == "sad" and row["other_query_labels"] == ["happy"] and row["status"] == Status.FOUND
+
+
+def test_rows_are_added_with_the_note_of_them_or_not_at_all(tmp_path):
+    def cut_off():
+        yield {"url": "http://a/1"}
+        raise KeyboardInterrupt
+
+    with opened(tmp_path, create=True) as manifest:
+        with pytest.raises(KeyboardInterrupt):
+            manifest.add(cut_off(), note="page 1")
+        assert manifest.count() == 0 and manifest.recall("page 1") is None
+        manifest.add([{"url": "http://a/1"}, {"url": "http://a/1"}], note="page 1")
+        assert manifest.recall("page 1") == {"rows": 2, "new": 1}
 
 
 def write_list(path, rows):
@@ -305,11 +403,14 @@ def test_a_list_of_addresses_is_read(tmp_path, suffix):
         ("a.csv", "address\nhttp://a/\n", "needs a column 'url'"),
         ("a.jsonl", "{\n", "line 1: no JSON"),
         ("a.jsonl", "[1]\n", "needs an object with 'url'"),
+        ("a.csv", b"url\nhttp://a/\xff\n", "cannot be read"),
+        ("a.csv", "url\n" + "a" * 200_000, "cannot be read"),
+        ("a.parquet", "no Parquet", "cannot be read"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_told(tmp_path, name, content, words):
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with opened(tmp_path / "work", create=True) as manifest, pytest.raises(SystemExit, match=words):
         read_source(manifest, UrlList(tmp_path / name))
 
@@ -347,6 +448,13 @@ def test_ray_gives_the_same_rows(tmp_path, site):
     assert len(list((tmp_path / "there").glob("raw/??/*"))) == 12
 
 
+def test_a_failure_that_may_have_passed_is_tried_again_if_asked_for(tmp_path, site):
+    urls = [site.site(1) + path for path in ("/status/429", "/status/404", "/face.jpg")]
+    for again, asked in ((False, [1, 1, 1]), (False, [1, 1, 1]), (True, [2, 1, 1])):
+        fetched(tmp_path, urls, settings(site, attempts=1), again=again)
+        assert [site.asked["1" + url.removeprefix(site.site(1))] for url in urls] == asked
+
+
 COLLECT = [sys.executable, "-m", "data_tools", "collect"]
 
 
@@ -379,6 +487,39 @@ def test_a_killed_run_goes_on_without_fetching_twice(tmp_path, site, ending):
     assert len(again) <= 4 and not list((tmp_path / "work" / "raw" / "drafts").iterdir())
 
 
+def test_a_proxy_is_no_way_into_a_private_network(tmp_path, site):
+    with running_search(tmp_path) as search:
+        search.web_port = site.port
+        private = [search.proxy + "/face.jpg", site.site() + "/face.jpg", "http://localhost./face.jpg"]
+        public = "http://faces.example/face.jpg"
+        rows = fetched(tmp_path / "work", [*private, public], settings(site, proxy=search.proxy, allow_addresses=()))
+    assert {outcome(rows[url]) for url in private} == {("failed", "private_address")}
+    assert outcome(rows[public]) == ("fetched", None) and site.asked["/face.jpg"] == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("--ca", "nowhere.pem", "does not point to a file"),
+        ("--ca", "README.md", "no PEM file of certificates"),
+        ("--proxy", "localhost:3128", "http://HOST:PORT"),
+        ("--proxy", "socks5://localhost:3128", "http://HOST:PORT"),
+        ("--proxy", "http://localhost:99999", "out of range"),
+        ("--proxy", "http://nowhere.invalid:3128", "cannot be found"),
+        ("--allow-address", "localhost:80", "is not IP:PORT"),
+        ("--contact", "two\nlines", "one line of text"),
+        ("--work", "README.md", "cannot be a work folder"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told(tmp_path, monkeypatch, setting, value, words):
+    monkeypatch.chdir(REPOSITORY)
+    path = write_list(tmp_path / "a.csv", [{"url": "http://127.0.0.1:1/a"}])
+    command = ["collect", "--work", str(tmp_path / "work"), "--list", str(path), setting, value]
+    done = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    assert done.exit_code != 0 and isinstance(done.exception, SystemExit)
+    assert words in done.output + str(done.exception)
+
+
 def test_two_commands_do_not_work_in_one_folder(tmp_path):
     with opened(tmp_path, create=True):
         other = opened(tmp_path)
@@ -394,7 +535,7 @@ def test_a_full_disk_is_told_and_nothing_is_torn(tmp_path, site):
     # No file may grow beyond 500 kB, which the program meets as it meets a disk without room.
     limited = ["bash", "-c", 'ulimit -f 500; exec "$0" "$@"', *command]
     done = subprocess.run(limited, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and "make room, and run the same command again" in done.stderr, done.stderr
+    assert done.returncode == 1 and "and run the same command again" in done.stderr, done.stderr
     with opened(tmp_path / "work") as manifest:
         assert [row["status"] for row in manifest.rows()] == ["fetched", "found"]
     assert subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=60).returncode == 0

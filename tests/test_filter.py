@@ -1,6 +1,8 @@
 """Files become images of one face each, or rows that say why not."""
 
 import io
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageOps
 
-from data_tools.denylist import Denylist
+from data_tools.denylist import Denylist, deny
 from data_tools.engines import Engine
 from data_tools.filter import filter_images
 from data_tools.judge import Judge
@@ -64,6 +66,13 @@ def huge_png() -> bytes:
     small = encoded(np.zeros((1, 1), np.uint8), "PNG")
     header = b"IHDR" + (30000).to_bytes(4, "big") * 2 + b"\x08\x00\x00\x00\x00"
     return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
+
+
+def redrawn(times) -> bytes:
+    """A progressive JPEG whose last scan comes again and again; each is as much work as the whole picture."""
+    whole = encoded(np.zeros((100, 100), np.uint8), progressive=True)
+    last = whole.rfind(b"\xff\xda")
+    return whole[:-2] + whole[last:-2] * times + whole[-2:]
 
 
 SIXTEEN_BITS = Image.fromarray((np.asarray(Image.fromarray(HAPPY).convert("L"), np.uint16) * 257).astype(np.uint16))
@@ -154,6 +163,11 @@ BAD = [
     ("truncated PNG", encoded(HAPPY, "PNG")[:20_000], "damaged"),
     ("truncated WebP", encoded(HAPPY, "WEBP")[:9_000], "damaged"),
     ("30000 x 30000", huge_png(), "too_many_pixels"),
+    ("truncated AVIF", encoded(HAPPY, "AVIF")[:-3000], "damaged"),
+    ("PNG with a bad checksum", encoded(HAPPY, "PNG")[:40] + b"!" + encoded(HAPPY, "PNG")[41:], "damaged"),
+    ("65500 x 1", encoded(np.zeros((1, 65_500), np.uint8)), "too_many_pixels"),
+    ("JPEG drawn a thousand times", redrawn(1000), "damaged"),
+    ("blue", encoded(np.full((300, 300, 3), (10, 10, 240), np.uint8)), "placeholder"),
     ("one pixel", encoded(np.zeros((1, 1, 3), np.uint8)), "placeholder"),
     ("grey", encoded(np.full((300, 300, 3), 200, np.uint8)), "placeholder"),
     ("nobody", encoded(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)), "no_face"),
@@ -169,6 +183,14 @@ def test_each_bad_file_is_a_row_with_its_reason(make_judge, content, reason):
     row, image, _ = make_judge(content)
     assert (row["status"], row["rejection_reason"]) == ("rejected", reason), row
     assert row["detail"] and image is None
+
+
+def test_a_large_picture_of_one_colour_takes_no_more_memory_than_its_pixels(make_judge):
+    content = encoded(np.full((5000, 5000), 90, np.uint8), "PNG", compress_level=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    row, _, _ = make_judge(content)
+    assert row["rejection_reason"] == "placeholder"
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 400
 
 
 def test_somebody_far_behind_does_not_matter(make_judge):
@@ -249,6 +271,35 @@ def test_a_picture_that_stands_for_missing_ones_is_not_kept(tmp_path):
     assert "500 addresses" in rows[-1]["detail"]
 
 
+def test_a_detector_that_cannot_be_had_is_told_and_no_row_is_lost(tmp_path, monkeypatch):
+    folder = put(tmp_path, [encoded(HAPPY)])
+    monkeypatch.setenv(DETECTOR_VARIABLE, str(tmp_path / "nowhere.onnx"))
+    with opened(folder) as manifest, pytest.raises(SystemExit, match="no such file"):
+        filter_images(manifest, FilterSettings(detector="yunet"))
+    assert outcomes(filtered(folder)) == ["kept"]
+
+
+def test_what_a_kill_left_half_written_goes(tmp_path):
+    folder = put(tmp_path, [encoded(HAPPY)])
+    (folder / "images" / "ab").mkdir(parents=True)
+    (folder / "images" / "ab" / f"{'ab' * 32}.jpg.123.draft").write_bytes(b"half a face")
+    filtered(folder)
+    assert not list(folder.glob("images/*/*.draft"))
+
+
+def test_the_file_of_a_picture_that_was_taken_down_goes_too(tmp_path):
+    folder = put(tmp_path, [encoded(HAPPY), encoded(calm_photo())])
+    (row, _) = filtered(folder)
+    deny(folder, [("phash", row["phash"])], why="asked")
+    name = sha256(SMALLER).hexdigest()
+    with opened(folder) as manifest:
+        store(SMALLER, manifest.raw_file(name))
+        manifest.add([{"url": "http://c/", "status": "fetched", "content_sha256": name}])
+    assert outcomes(filtered(folder)) == ["kept", "kept", "denylisted"]
+    with opened(folder) as manifest:
+        assert not manifest.raw_file(name).exists() and manifest.raw_file(row["content_sha256"]).exists()
+
+
 def test_ray_gives_the_same_rows(tmp_path):
     here = filtered(put(tmp_path / "here", SEVERAL))
     there = filtered(put(tmp_path / "there", SEVERAL), engine=Engine.RAY)
@@ -284,14 +335,16 @@ def test_a_killed_run_goes_on(tmp_path, ending):
     turned = [Image.fromarray(HAPPY).rotate(angle / 4) for angle in range(40)]
     folder = put(tmp_path, [encoded(picture) for picture in turned])
     with subprocess.Popen(
-        [*FILTER, "--work", str(folder)], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
+        [*FILTER, "--work", str(folder)], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         deadline = time.monotonic() + 60
         while len(list(folder.glob("images/*/*.jpg"))) < 5:
             assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
             time.sleep(0.005)
-        process.send_signal(ending)
+        # A terminal sends Ctrl-C to the workers, too.
+        os.killpg(process.pid, ending) if ending == signal.SIGINT else process.send_signal(ending)
         _, error = process.communicate(timeout=60)
+    assert "Traceback" not in error
     assert process.returncode == (-ending if ending == signal.SIGKILL else 130), error
     rows = filtered(folder, FilterSettings(detector="haar"))
     assert {row["status"] for row in rows} <= {"kept", "rejected"} and outcomes(rows)[0] == "kept"

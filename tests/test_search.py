@@ -103,6 +103,20 @@ def test_a_passing_block_is_waited_for(engine, tmp_path):
     assert len(rows) == 1 and waits == [1.0, 2.0]
 
 
+def test_a_failure_is_no_end(engine, tmp_path):
+    engine.pages[SAD.text] = [[picture("a")]]
+    engine.broken = [SAD.text]
+    rows, waits = searched(tmp_path / "w", engine, [SAD], pauses_s=(1.0, 2.0))
+    assert len(rows) == 1 and waits == [1.0]
+
+
+def test_a_search_that_always_fails_ends_while_others_are_answered(engine, tmp_path):
+    engine.pages[HAPPY.text] = [[picture("a")]]
+    engine.broken = [SAD.text] * 3
+    rows, waits = searched(tmp_path / "w", engine, [SAD, HAPPY], pauses_s=(1.0, 2.0))
+    assert len(rows) == 1 and waits == [1.0, 2.0]
+
+
 def test_a_lasting_block_is_told_and_what_was_found_stays(engine, tmp_path):
     engine.pages[SAD.text] = [[picture("a")]]
     searched(tmp_path / "w", engine, [SAD])
