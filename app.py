@@ -302,6 +302,8 @@ def launch(page: gr.Blocks, **options) -> None:
 
     page.launch(
         run_history=False,
+        # Spaces would have Node render the page, which nobody has tried with the routes below.
+        ssr_mode=False,
         max_file_size=MAX_UPLOAD,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css=CSS + (WEB / "live" / "page.css").read_text(encoding="utf-8"),

@@ -33,6 +33,8 @@ FRAMES_A_FACE = 60
 
 
 def start_camera(page: Page) -> None:
+    # The tabs appear together, and are there once the last one is.
+    expect(page.get_by_role("tab", name="Photo")).to_be_visible(timeout=PATIENCE_MS)
     if (basic := page.get_by_role("tab", name="Live (basic)")).count():
         basic.click()
     page.get_by_text("Click to Access Webcam").click()
