@@ -261,12 +261,10 @@ def report(
     output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
 ) -> None:
     """Draw a work folder as one HTML page: what was found and kept, why not, classes, groups, faces, hosts."""
-    from data_tools.report import write_report
+    from data_tools.steps import draw_report
 
     with opened(work) as manifest:
-        typer.echo(
-            f"report: {write_report(manifest, output or work / 'report.html')} (it shows faces: keep it to yourself)"
-        )
+        typer.echo(draw_report(manifest, output))
 
 
 @app.command("run")

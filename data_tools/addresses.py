@@ -54,7 +54,7 @@ def requoted(url: str) -> str:
     return f"{scheme}{colon}{host}{slash}{quote(path, safe=_KEPT_IN_ADDRESSES)}"
 
 
-def host_of(url: str) -> str:
+def host_and_port_of(url: str) -> str:
     """The host and port of an address, "" where it has none: rows of one host are fetched by one worker."""
     try:
         parts = urlsplit(url)

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from data_tools.decisions import classes_for
 from data_tools.denylist import Denylist, read_denylist
 from data_tools.image_metadata import without_metadata
-from data_tools.manifest import SCHEMA, Manifest, Row, Status, store
+from data_tools.manifest import SCHEMA, SPLITS, Manifest, Row, Status, store
 from data_tools.queries import group_words
 from data_tools.settings import LOCAL_SCHEME
-from data_tools.tallies import SPLITS, UNKNOWN, host_of
-from face_expression.labels import LABEL_NAMES
+from data_tools.tallies import UNKNOWN, host_of
 
 SHARD = re.compile(rf"data/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 DESCRIPTIONS = {column.name: column.metadata[b"description"].decode() for column in SCHEMA} | {
@@ -101,7 +101,8 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
     Raises:
         SystemExit: if an image is missing or damaged.
     """
-    label_names = _label_names(manifest)
+    found = manifest.counts("COALESCE(label, query_label)", where=f"{_USABLE} IS NOT NULL")
+    label_names = classes_for({name for (name,) in found})
     features = _features(label_names, pixels=pixels)
     contents = Contents(tuple(features), label_names)
     denylist = read_denylist(manifest.folder)
@@ -117,11 +118,6 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
     for path in replaced:
         path.unlink()
     return contents
-
-
-def _label_names(manifest: Manifest) -> tuple[str, ...]:
-    found = {name for (name,) in manifest.counts("COALESCE(label, query_label)", where=f"{_USABLE} IS NOT NULL")}
-    return LABEL_NAMES if found <= set(LABEL_NAMES) else tuple(sorted(found))
 
 
 def _features(label_names: tuple[str, ...], *, pixels: bool) -> datasets.Features:

@@ -58,8 +58,12 @@ def label_names(manifest: Manifest) -> tuple[str, ...]:
 
 def possible_labels(manifest: Manifest) -> tuple[str, ...]:
     """The labels that a face may be given: all of this project's if no other occurs, else those that occur."""
-    found = label_names(manifest)
-    return LABEL_NAMES if set(found) <= set(LABEL_NAMES) else found
+    return classes_for(set(label_names(manifest)))
+
+
+def classes_for(found: set[str]) -> tuple[str, ...]:
+    """The classes where these labels occur: all of this project's, or those found if there are others."""
+    return LABEL_NAMES if found <= set(LABEL_NAMES) else tuple(sorted(found))
 
 
 def require_possible(decision: Decision, query_label: str | None, names: tuple[str, ...]) -> None:

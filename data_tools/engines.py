@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 
-from data_tools.addresses import host_of
+from data_tools.addresses import host_and_port_of
 from data_tools.denylist import Denylist
 from data_tools.fetch import Fetcher
 from data_tools.fetch_rows import fetch_rows
@@ -178,7 +178,7 @@ def fetched_by_ray(
 
     groups: dict[int, list[str]] = {}
     for row in rows:
-        number = int(sha256(host_of(row["url"]).encode()).hexdigest(), 16) % _FETCH_GROUPS
+        number = int(sha256(host_and_port_of(row["url"]).encode()).hexdigest(), 16) % _FETCH_GROUPS
         groups.setdefault(number, []).append(_packed(row))
     if not groups:
         return

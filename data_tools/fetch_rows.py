@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable
 
-from data_tools.addresses import host_of
+from data_tools.addresses import host_and_port_of
 from data_tools.fetch import Fetcher
 from data_tools.manifest import Row
 from data_tools.settings import FetchSettings
@@ -50,7 +50,7 @@ class _Queue:
         self.size = 0
 
     def add(self, row: Row) -> None:
-        host = host_of(row["url"])
+        host = host_and_port_of(row["url"])
         self._waiting[host].append(row)
         self.size += 1
         self._make_due(host)

@@ -47,6 +47,7 @@ def filter_images(
     for changes in tqdm(results, total=total, unit="image", desc="looking at images"):
         manifest.update([changes])
     put_aside_near_duplicates(manifest, settings)
+    _remove_unused_images(manifest)
     for row in manifest.rows("rejection_reason = ? AND content_sha256 IS NOT NULL", (Reason.DENYLISTED,)):
         manifest.raw_file(row["content_sha256"]).unlink(missing_ok=True)
 
@@ -58,7 +59,6 @@ def put_aside_same_content(manifest: Manifest, settings: FilterSettings) -> None
         rows = list(manifest.rows("content_sha256 = ?", (content_sha256,)))
         changes = _placeholder(rows, count) if count > settings.placeholder_urls else _copies(rows)
         manifest.update(changes)
-    _remove_unused_images(manifest)
 
 
 def _placeholder(rows: list[Row], count: int) -> Iterator[Row]:
@@ -87,7 +87,6 @@ def put_aside_near_duplicates(manifest: Manifest, settings: FilterSettings) -> N
         else:
             told = f"looks like {like}"
             manifest.update([_rejected(row, Reason.NEAR_DUPLICATE, told, duplicate_of=like)])
-    _remove_unused_images(manifest)
 
 
 class _Seen:

@@ -161,6 +161,7 @@ SCHEMA = pa.schema(
     metadata={"schema_version": str(SCHEMA_VERSION)},
 )
 COLUMNS = tuple(SCHEMA.names)
+SPLITS = ("train", "validation", "test")
 Row = dict[str, object]
 TOOL_VERSION = "0.1.0"
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import datasets
 
 from data_tools.denylist import MAX_BITS
-from data_tools.manifest import Manifest, Reason, Row, Status
-from data_tools.tallies import SPLITS
+from data_tools.manifest import SPLITS, Manifest, Reason, Row, Status
 
 _COLUMNS = ("url", "label", "reviewed", "query_label", "content_sha256", "phash")
 _TAKEN_OVER = ("page_url", "query", "query_label", "query_group", "license_requested")

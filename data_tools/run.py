@@ -7,10 +7,9 @@ from huggingface_hub import HfApi
 from data_tools.engines import Engine
 from data_tools.manifest import opened
 from data_tools.publish import publish
-from data_tools.report import write_report
 from data_tools.settings import RunSettings
 from data_tools.split import split
-from data_tools.steps import collect, filter_step, told_publication
+from data_tools.steps import collect, draw_report, filter_step, told_publication
 
 
 def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print) -> None:
@@ -31,5 +30,4 @@ def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print
         say(f"\nsplit\n\n{split(manifest, settings.split)}")
         if settings.publish is not None:
             say("\npublish\n\n" + told_publication(publish(manifest, settings.publish, api=api)))
-        report = write_report(manifest, settings.report or settings.work / "report.html")
-        say(f"\nreport: {report} (it shows faces: keep it to yourself)")
+        say("\n" + draw_report(manifest, settings.report))

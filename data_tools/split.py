@@ -14,10 +14,9 @@ import numpy as np
 
 from data_tools.decisions import apply_decisions, label_names
 from data_tools.groups import Traits, group, pairs_together
-from data_tools.manifest import Manifest, Reason, Row, Status
+from data_tools.manifest import SPLITS, Manifest, Reason, Row, Status
 from data_tools.settings import SplitSettings
 
-SPLITS = ("train", "validation", "test")
 _NOT_YET = -1
 _TRAIN, _VALIDATION, _TEST = range(3)
 # A row that was placed and is now out by a reviewer may come back; one that was taken down may not.

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from data_tools.manifest import Manifest, Reason, Row, Status
+from data_tools.manifest import SPLITS, Manifest, Reason, Row, Status
 from data_tools.queries import group_words
 from face_expression import LABEL_NAMES
 
 STAGES = ("found", "fetched", "a picture", "one face", "good", "unique", "kept")
-SPLITS = ("train", "validation", "test")
 UNKNOWN = "not known"
 _MOST_WORDS = 40
 _FOUND, _FETCHED, _GOOD, _KEPT = (STAGES.index(name) for name in ("found", "fetched", "good", "kept"))

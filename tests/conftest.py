@@ -13,6 +13,7 @@ from face_expression.config import read_bundle_config
 from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, find_yunet_weights
 from tests.browsing import PATIENCE_MS, WIDE
 from tests.builders import SHARED
+from tests.local_hub import running_hub
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -125,3 +126,17 @@ def open_page(playwright, browser_path, served_app):
     yield open_in_new_browser
     for browser in browsers:
         browser.close()
+
+
+@pytest.fixture
+def hub():
+    """An empty Hub."""
+    with running_hub({}) as server:
+        yield server
+
+
+@pytest.fixture
+def nobody_waits_and_nothing_is_cached(monkeypatch, tmp_path):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")

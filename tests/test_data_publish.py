@@ -23,7 +23,7 @@ from data_tools.settings import PublishSettings
 from face_expression.config import read_preprocessing
 from face_expression.labels import LABEL_NAMES
 from face_expression.push import Repository, over_plain_http
-from tests.local_hub import OWNER, READER, WRITER, StoredFile, running_hub
+from tests.local_hub import OWNER, READER, WRITER, StoredFile
 from tests.work_folders import FETCHED_AT, add_rows, jpeg, kept_row, make_work, rows_of
 from train.__main__ import PREPROCESSING
 from train.data import load_split, read_crops
@@ -31,6 +31,8 @@ from train.data import load_split, read_crops
 REPO = f"{OWNER}/expressions"
 KEY = f"datasets/{REPO}"
 SHARDS = {f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")}
+
+pytestmark = pytest.mark.usefixtures("nobody_waits_and_nothing_is_cached")
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +45,6 @@ def work(tmp_path_factory):
 def own_work(tmp_path):
     """A smaller one, to be changed."""
     return make_work(tmp_path / "work", rows=8)
-
-
-@pytest.fixture(autouse=True)
-def nobody_waits_and_nothing_is_cached(monkeypatch, tmp_path):
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-@pytest.fixture
-def hub():
-    with running_hub({}) as server:
-        yield server
 
 
 def to_folder(work, folder, **settings):

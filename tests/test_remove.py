@@ -16,30 +16,19 @@ from data_tools.publish import publish
 from data_tools.remove import Removal, places_to_clean, remove
 from data_tools.settings import PublishSettings
 from data_tools.takedown_requests import checked, read_requests
-from tests.local_hub import OWNER, WRITER, running_hub
+from tests.local_hub import OWNER, WRITER
 from tests.work_folders import add_rows, kept_row, make_work, rows_of
 
 REPO = f"{OWNER}/expressions"
 KEY = f"datasets/{REPO}"
 FIRST = "https://pictures1.example.com/1.jpg"
 
+pytestmark = pytest.mark.usefixtures("nobody_waits_and_nothing_is_cached")
+
 
 @pytest.fixture
 def work(tmp_path):
     return make_work(tmp_path / "work")
-
-
-@pytest.fixture(autouse=True)
-def nobody_waits_and_nothing_is_cached(monkeypatch, tmp_path):
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-@pytest.fixture
-def hub():
-    with running_hub({}) as server:
-        yield server
 
 
 def api_of(hub, token=WRITER):

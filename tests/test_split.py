@@ -8,9 +8,9 @@ from itertools import combinations
 import pytest
 
 from data_tools.decisions import Decision, decide
-from data_tools.manifest import opened
+from data_tools.manifest import SPLITS, opened
 from data_tools.settings import SplitSettings
-from data_tools.split import SPLITS, split
+from data_tools.split import split
 
 DEFAULTS = SplitSettings()
 
