@@ -74,6 +74,6 @@ for (const [secondEye, settings, angleDeg] of [
   test(`eyes are levelled by ${angleDeg} degrees`, () => {
     const rule = { scale: 1, shift_x: 0, shift_y: 0 };
     const region = regionOfDetection([0, 0, 100, 100], [[70, 80], secondEye], rule, settings);
-    assert.ok(Math.abs(region.angleDeg - angleDeg) < 1e-3);
+    assert.ok(Math.abs(region.angleDeg - angleDeg) <= 1 / 16);
   });
 }
