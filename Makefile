@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web test style quality benchmark
+.PHONY: help app setup web deploy test style quality benchmark
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +14,10 @@ app: $(VENV)/.installed-app web  ## Serve the app at http://127.0.0.1:7860 (HOST
 
 setup: $(VENV)/.installed-dev  ## Make the development environment in .venv
 
-web: web/node_modules/.package-lock.json  ## Get what the browser code needs into web/node_modules (needs npm)
+web: web/vendor/fflate.js  ## Get what the browser code needs into web/node_modules and web/vendor (needs npm)
+
+deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME MODEL=USER/NAME@REVISION, PRIVATE=1
+	$(BIN)/python -m space.deploy --space "$(SPACE)" --model "$(MODEL)" $(if $(PRIVATE),--private)
 
 test: setup web  ## Run all tests
 	$(BIN)/python -m pytest
@@ -46,6 +49,6 @@ $(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-dat
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed-app
 
-web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+web/vendor/fflate.js: web/package.json web/package-lock.json web/vendor.js
 	@if ! command -v npm >/dev/null; then echo 'No npm here: $(NO_WEB). On Debian and Ubuntu: sudo apt install nodejs npm'; \
-		else (cd web && npm ci && touch node_modules/.package-lock.json) || echo 'npm failed: $(NO_WEB)'; fi
+		else (cd web && npm ci && touch vendor/fflate.js) || echo 'npm failed: $(NO_WEB)'; fi

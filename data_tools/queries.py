@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from face_expression.yaml_file import read_yaml
 
 HOUSE_QUERIES = Path(__file__).parent / "queries.yaml"
 _BETWEEN_WORDS, _IS = "; ", "="
@@ -144,26 +145,13 @@ class _QueryFile(BaseModel):
         return [nothing, *(words for words in (person + region for person, region in pairs) if words != nothing)]
 
 
-class _NoKeyTwice(yaml.SafeLoader):
-    """YAML in which a key given twice is a mistake, not a silent loss of the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"the key “{twice[0]}” is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def _read(path: Path) -> _QueryFile:
     try:
-        # `_NoKeyTwice` is a SafeLoader: it makes nothing but plain values.
-        return _QueryFile.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=_NoKeyTwice))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise SystemExit(f"{path} is not YAML as it should be: {error}") from error
+        return _QueryFile.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ": ".join(str(part) for part in first["loc"] if part != "[key]")
         told = first["msg"].removeprefix("Value error, ")
         raise SystemExit(f"{path}: {place + ': ' if place else ''}{told}") from error
+    except ValueError as error:
+        raise SystemExit(str(error)) from error

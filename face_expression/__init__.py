@@ -4,9 +4,11 @@ from face_expression.annotate import annotate, face_summary
 from face_expression.config import BundleError
 from face_expression.console_log import log_to_stderr
 from face_expression.labels import LABEL_NAMES
-from face_expression.picture_file import PictureError, encode_jpeg, read_picture
+from face_expression.picture_file import PictureError, encode_jpeg, encode_png, read_picture
 from face_expression.pipeline import Face, Pipeline, load_pipeline
+from face_expression.suggestions import Suggestion, Suggestions, load_suggestions
 from face_expression.tracker import TrackerState
+from face_expression.viewers import RefusedError, Viewers
 
 __all__ = [
     "LABEL_NAMES",
@@ -14,11 +16,17 @@ __all__ = [
     "Face",
     "PictureError",
     "Pipeline",
+    "RefusedError",
+    "Suggestion",
+    "Suggestions",
     "TrackerState",
+    "Viewers",
     "annotate",
     "encode_jpeg",
+    "encode_png",
     "face_summary",
     "load_pipeline",
+    "load_suggestions",
     "log_to_stderr",
     "read_picture",
 ]

@@ -1,21 +1,24 @@
 """Bundles and detector weights, Hub -> cache -> what is embedded; only this core file and push.py touch the network.
 
-No question to the Hub waits longer than `DEADLINE_S`; no network or weights are used before their sha256 is checked.
+Nothing waits for the Hub longer than `DEADLINE_S`; no network or weights are used before their sha256 is checked.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
 import queue
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import huggingface_hub
 from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import logging as client_logging
 
 from face_expression.config import BundleConfig, BundleError, WeightFile, YuNetSettings, read_bundle_config
@@ -28,20 +31,30 @@ MODEL_VARIABLE = "FACE_EXPRESSION_MODEL"
 DETECTOR_VARIABLE = "FACE_EXPRESSION_DETECTOR"
 DEADLINE_S = 5.0
 RETRY_PAUSE_S = 0.5
-_BUNDLE_FILES = ["config.json", "model.onnx", "metrics.json"]
+BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json")
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class DamagedError(BundleError):
     """A file whose bytes are not the ones that were published."""
 
 
+class OutOfReachError(BundleError):
+    """The Hub could not be asked, or did not give what was asked for."""
+
+
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle on disk; `source` says in plain words where it came from."""
+    """A checked bundle on disk; `source` says in plain words where it came from.
+
+    `repo_id` and `commit` are those of the Hub, if it came from there.
+    """
 
     folder: Path
     config: BundleConfig
     source: str
+    repo_id: str | None = None
+    commit: str | None = None
 
     @property
     def model(self) -> Path:
@@ -63,48 +76,75 @@ def open_bundle(folder: Path, source: str) -> Bundle:
     return bundle
 
 
-def candidate_bundles(model: str) -> Iterator[Bundle]:
-    """Where a bundle may be had, best first: a folder, or the Hub and then the cached copy.
+def find_bundle(model: str, *, until: float | None = None) -> Bundle:
+    """Find a bundle in a folder, or on the Hub; where that cannot be asked, the copy in the cache is taken, and said.
 
-    A candidate that cannot be used is logged and left out.
+    A commit never changes, so one that is in the cache is taken without asking.
 
     Args:
         model: a folder, "user/repo" or "user/repo@revision".
+        until: how long to wait for the Hub, on `time.monotonic`'s clock; by default DEADLINE_S from now.
+
+    Raises:
+        BundleError: if the bundle is not to be had or cannot be used; the message says why.
     """
-    for source, find in _ways_to_find(model):
-        try:
-            yield find()
-        except BundleError as error:
-            log.warning("the model %s cannot be used: %s", source, error)
-
-
-def _ways_to_find(model: str) -> list[tuple[str, Callable[[], Bundle]]]:
     if Path(model).is_dir():
-        source = f"from the folder {model}"
-        return [(source, lambda: open_bundle(Path(model), source))]
+        return open_bundle(Path(model), f"from the folder {model}")
     repo_id, _, revision = model.partition("@")
-    from_hub, from_cache = f"{model} from the Hub", f"{model} from the cache"
 
-    def download(source: str, **options) -> Bundle:
-        folder = huggingface_hub.snapshot_download(
-            repo_id, revision=revision or None, allow_patterns=_BUNDLE_FILES, **options
-        )
-        return open_bundle(Path(folder), source)
-
-    def download_undamaged() -> Bundle:
+    def cached() -> Bundle:
         try:
-            return download(from_hub)
-        except DamagedError:
-            return download(from_hub, force_download=True)
+            folder = huggingface_hub.snapshot_download(
+                repo_id, revision=revision or None, allow_patterns=BUNDLE_FILES, local_files_only=True
+            )
+        except Exception as error:  # the Hub's client raises many kinds; each means "not there"
+            raise BundleError(f"it is not in the cache: {_in_one_line(error)}") from error
+        return _open_snapshot(Path(folder), f"{model} from the cache", repo_id)
 
-    return [
-        (from_hub, lambda: _within_deadline(download_undamaged)),
-        (from_cache, lambda: _within_deadline(lambda: download(from_cache, local_files_only=True))),
-    ]
+    if huggingface_hub.constants.HF_HUB_OFFLINE:
+        return cached()
+    if _COMMIT.fullmatch(revision):
+        with contextlib.suppress(BundleError):
+            return cached()
+    try:
+        return _within_deadline(lambda: _download(model, repo_id, revision or None), until)
+    except OutOfReachError as out_of_reach:
+        try:
+            found = cached()
+        except BundleError:
+            raise out_of_reach from None
+        log.warning("the model %s is not to be had from the Hub, and is taken from the cache: %s", model, out_of_reach)
+        return found
 
 
-def find_yunet_weights(settings: YuNetSettings) -> Path | None:
+def _download(model: str, repo_id: str, revision: str | None) -> Bundle:
+    # Raises where `snapshot_download` would quietly take what is in the cache.
+    huggingface_hub.model_info(repo_id, revision=revision)
+
+    def download(**options: bool) -> Bundle:
+        folder = huggingface_hub.snapshot_download(repo_id, revision=revision, allow_patterns=BUNDLE_FILES, **options)
+        return _open_snapshot(Path(folder), f"{model} from the Hub", repo_id)
+
+    try:
+        return download()
+    except DamagedError:
+        return download(force_download=True)
+
+
+def _open_snapshot(folder: Path, source: str, repo_id: str) -> Bundle:
+    # The cache names a snapshot's folder after its commit.
+    return replace(open_bundle(folder, source), repo_id=repo_id, commit=folder.name)
+
+
+def find_yunet_weights(
+    settings: YuNetSettings, *, bundle: Bundle | None = None, until: float | None = None
+) -> Path | None:
     """YuNet's weights: the file that FACE_EXPRESSION_DETECTOR names, a cached one, or one from the Hub.
+
+    Args:
+        settings: the known files, and where they are.
+        bundle: whose they are; where they lie in its repository, its commit is asked for them.
+        until: as in `find_bundle`.
 
     Returns:
         A file, or None if there is none to be had; why is logged.
@@ -117,26 +157,30 @@ def find_yunet_weights(settings: YuNetSettings) -> Path | None:
             raise BundleError(f"{DETECTOR_VARIABLE}={chosen}: no such file")
         return Path(chosen)
     for file in settings.files:
-        if _is_cached(settings.repo_id, file):
-            return Path(huggingface_hub.try_to_load_from_cache(settings.repo_id, file.name))
+        if cached := _cached(settings.repo_id, file):
+            return cached
     try:
-        return _within_deadline(lambda: _download_first(settings.repo_id, settings.files))
+        commit = bundle.commit if bundle is not None and bundle.repo_id == settings.repo_id else None
+        return _within_deadline(lambda: _download_first(settings.repo_id, settings.files, commit), until)
     except BundleError as error:
         log.warning("YuNet's weights cannot be had from %s: %s", settings.repo_id, error)
         return None
 
 
-def _is_cached(repo_id: str, file: WeightFile) -> bool:
-    cached = huggingface_hub.try_to_load_from_cache(repo_id, file.name)
-    return isinstance(cached, str) and sha256_of(Path(cached)) == file.sha256
+def _cached(repo_id: str, file: WeightFile) -> Path | None:
+    """A cached file with the right bytes, of whichever revision: a Space preloads a pinned one."""
+    folder = Path(huggingface_hub.constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type="model")
+    copies = sorted(folder.glob(f"snapshots/*/{file.name}"))
+    return next((copy for copy in copies if sha256_of(copy) == file.sha256), None)
 
 
-def _download_first(repo_id: str, files: tuple[WeightFile, ...]) -> Path:
+def _download_first(repo_id: str, files: tuple[WeightFile, ...], commit: str | None) -> Path:
     for file in files:
         try:
             # What is in the cache was looked at before and is missing or damaged.
-            damaged = isinstance(huggingface_hub.try_to_load_from_cache(repo_id, file.name), str)
-            path = Path(huggingface_hub.hf_hub_download(repo_id, file.name, force_download=damaged))
+            cached = huggingface_hub.try_to_load_from_cache(repo_id, file.name, revision=commit)
+            damaged = isinstance(cached, str)
+            path = Path(huggingface_hub.hf_hub_download(repo_id, file.name, revision=commit, force_download=damaged))
         except EntryNotFoundError:
             continue
         if sha256_of(path) == file.sha256:
@@ -150,14 +194,14 @@ def silence_client() -> None:
     client_logging.set_verbosity_error()
 
 
-def _within_deadline(find: Callable[[], Found]) -> Found:
-    """Run `find` in a thread for at most DEADLINE_S; whatever goes wrong becomes a BundleError.
+def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
+    """Run `find` in a thread, until then at most; what is no BundleError yet becomes an OutOfReachError.
 
     While the Hub says that it is busy, `find` is tried again. A download that takes longer than the deadline goes on in
     the background and is in the cache at the next start.
     """
     answers: queue.Queue = queue.Queue()
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + DEADLINE_S if until is None else until
 
     def work() -> None:
         while True:
@@ -167,14 +211,14 @@ def _within_deadline(find: Callable[[], Found]) -> Found:
                 return answers.put(error)
             except Exception as error:  # the Hub's client raises many kinds; each means "not to be had", and is told
                 if not _may_pass(error) or time.monotonic() + RETRY_PAUSE_S > deadline:
-                    return answers.put(BundleError(_in_one_line(error)))
+                    return answers.put(OutOfReachError(_in_one_line(error)))
             time.sleep(RETRY_PAUSE_S)
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        answer = answers.get(timeout=DEADLINE_S)
+        answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:
-        raise BundleError(f"no answer within {DEADLINE_S:g} s") from None
+        raise OutOfReachError(f"no answer within {DEADLINE_S:g} s") from None
     if isinstance(answer, BundleError):
         raise answer
     return answer

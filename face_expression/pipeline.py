@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from face_expression.classifier import Classifier
 from face_expression.config import BundleConfig, BundleError
 from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
 from face_expression.hub import (
+    DEADLINE_S,
     EMBEDDED_BUNDLE,
     MODEL_VARIABLE,
     Bundle,
-    candidate_bundles,
+    find_bundle,
     find_yunet_weights,
     open_bundle,
 )
@@ -34,7 +36,7 @@ class Face:
     `box` xyxy in pixels of the frame; `score` the detector's, in [0, 1]; `probabilities` (C,) float32, calibrated, in
     the order of the pipeline's `label_names`; `label` and `confidence` the expression shown and its probability;
     `reliable` is False when there are `reasons` to say "not sure"; `track_id` stays with a person in `track`, and is
-    None in `analyze`.
+    None in `analyze`; `crop` is what the model was shown, before its contrast is levelled: uint8 RGB (S, S, 3).
     """
 
     box: Box
@@ -45,6 +47,7 @@ class Face:
     confidence: float
     reasons: tuple[str, ...]
     track_id: int | None
+    crop: np.ndarray
 
     @property
     def reliable(self) -> bool:
@@ -89,10 +92,9 @@ class Pipeline:
         Raises:
             ValueError: if the frame is anything else; the message says what it got.
         """
-        detections, probabilities, reasons = self._judge(frame)
         return [
-            self._face(detection, row, int(row.argmax()), why, None)
-            for detection, row, why in zip(detections, probabilities, reasons, strict=True)
+            self._face(judged, judged.probabilities, int(judged.probabilities.argmax()), None)
+            for judged in self._judge(frame)
         ]
 
     def track(self, frame: np.ndarray, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
@@ -106,17 +108,17 @@ class Pipeline:
         Raises:
             ValueError: if the frame is not RGB uint8 (H, W, 3), or the time is not finite.
         """
-        detections, probabilities, reasons = self._judge(frame)
+        found = self._judge(frame)
         tracks, state = update_tracks(
             state or TrackerState(),
-            [detection.box for detection in detections],
-            probabilities,
+            [judged.detection.box for judged in found],
+            [judged.probabilities for judged in found],
             time_s,
             TrackerSettings(),
         )
         faces = [
-            self._face(detection, track.probabilities, track.shown, why, track.track_id)
-            for detection, track, why in zip(detections, tracks, reasons, strict=True)
+            self._face(judged, track.probabilities, track.shown, track.track_id)
+            for judged, track in zip(found, tracks, strict=True)
         ]
         return faces, state
 
@@ -145,25 +147,32 @@ class Pipeline:
             inputs.append(to_model_input(cut_crop(crop, region, settings.crop), settings.input))
         return self._stack(inputs)
 
-    def _judge(self, frame: np.ndarray) -> tuple[list[Detection], np.ndarray, list[tuple[str, ...]]]:
+    def _judge(self, frame: np.ndarray) -> list["_Judged"]:
         require_rgb(frame)
         settings = self.config.preprocessing
         detections = self.detector.detect(frame)
-        inputs, reasons = [], []
-        for detection in detections:
-            region = region_of_detection(detection.box, detection.landmarks, self.detector.crop_rule, settings.crop)
-            crop = cut_crop(frame, region, settings.crop)
-            inputs.append(to_model_input(crop, settings.input))
-            reasons.append(quality_reasons(measure_quality(detection, crop, settings.input), settings.quality))
-        return detections, self.classifier.probabilities(self._stack(inputs)), reasons
+        regions = [
+            region_of_detection(detection.box, detection.landmarks, self.detector.crop_rule, settings.crop)
+            for detection in detections
+        ]
+        crops = [cut_crop(frame, region, settings.crop) for region in regions]
+        rows = self.classifier.probabilities(self._stack([to_model_input(crop, settings.input) for crop in crops]))
+        return [
+            _Judged(
+                detection,
+                crop,
+                row,
+                quality_reasons(measure_quality(detection, crop, settings.input), settings.quality),
+            )
+            for detection, crop, row in zip(detections, crops, rows, strict=True)
+        ]
 
     def _stack(self, inputs: list[np.ndarray]) -> np.ndarray:
         size, channels = self.config.preprocessing.input.size_px, self.config.preprocessing.input.channels
         return np.stack(inputs) if inputs else np.zeros((0, channels, size, size), np.float32)
 
-    def _face(
-        self, detection: Detection, row: np.ndarray, shown: int, reasons: tuple[str, ...], track_id: int | None
-    ) -> Face:
+    def _face(self, judged: "_Judged", row: np.ndarray, shown: int, track_id: int | None) -> Face:
+        detection, reasons = judged.detection, judged.reasons
         confidence = float(row[shown])
         if confidence < self.config.abstain_below:
             reasons = (*reasons, NO_CLEAR_EXPRESSION)
@@ -176,7 +185,18 @@ class Pipeline:
             confidence=confidence,
             reasons=reasons,
             track_id=track_id,
+            crop=judged.crop,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A face of one frame, seen by itself; `reasons` are those of its picture."""
+
+    detection: Detection
+    crop: np.ndarray
+    probabilities: np.ndarray
+    reasons: tuple[str, ...]
 
 
 def load_pipeline(model: str | None = None, *, detector: str | None = None, threads: int | None = None) -> Pipeline:
@@ -195,31 +215,35 @@ def load_pipeline(model: str | None = None, *, detector: str | None = None, thre
     """
     if detector not in (None, "yunet", "haar"):
         raise ValueError(f"detector must be 'yunet', 'haar' or None, got {detector!r}")
-    bundle, classifier = _load_classifier(model, threads)
-    chosen, weights = _load_detector(bundle.config, detector)
+    # One deadline for all: a Hub that hangs is not waited for twice.
+    until = time.monotonic() + DEADLINE_S
+    bundle, classifier = _load_classifier(model, threads, until)
+    chosen, weights = _load_detector(bundle, detector, until)
     source = f"model {bundle.source}, face detector {chosen.name}"
     log.info("using %s", source)
     return Pipeline(bundle.config, chosen, classifier, source, PipelineFiles(bundle.folder, weights))
 
 
-def _load_classifier(model: str | None, threads: int | None) -> tuple[Bundle, Classifier]:
-    wanted = model or os.environ.get(MODEL_VARIABLE)
-    for bundle in candidate_bundles(wanted) if wanted else ():
+def _load_classifier(model: str | None, threads: int | None, until: float) -> tuple[Bundle, Classifier]:
+    if wanted := model or os.environ.get(MODEL_VARIABLE):
         try:
+            bundle = find_bundle(wanted, until=until)
             return bundle, Classifier(bundle.model, bundle.config, threads=threads)
         except BundleError as error:
-            log.warning("the model %s cannot be used: %s", bundle.source, error)
-    if model:
-        raise BundleError(f"the model {model!r} cannot be had; it must be a bundle's folder or USER/NAME[@REVISION]")
+            if model:
+                wants = "it must be a bundle's folder or USER/NAME[@REVISION]"
+                raise BundleError(f"the model {model!r} cannot be had ({error}); {wants}") from error
+            log.warning("the model %s cannot be used, and the embedded one is taken: %s", wanted, error)
     embedded = open_bundle(EMBEDDED_BUNDLE, "embedded in this program")
     return embedded, Classifier(embedded.model, embedded.config, threads=threads)
 
 
-def _load_detector(config: BundleConfig, detector: str | None) -> tuple[Detector, Path | None]:
+def _load_detector(bundle: Bundle, detector: str | None, until: float) -> tuple[Detector, Path | None]:
+    settings = bundle.config.preprocessing
     if detector != "haar":
-        weights = find_yunet_weights(config.preprocessing.yunet)
+        weights = find_yunet_weights(settings.yunet, bundle=bundle, until=until)
         if weights is not None:
-            return YuNetDetector(weights, config.preprocessing.yunet), weights
+            return YuNetDetector(weights, settings.yunet), weights
         if detector == "yunet":
             raise BundleError("YuNet's weights cannot be had; set FACE_EXPRESSION_DETECTOR to a local copy")
-    return HaarDetector(config.preprocessing.haar), None
+    return HaarDetector(settings.haar), None

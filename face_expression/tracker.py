@@ -5,6 +5,7 @@ frame rate; the label shown changes only when another one leads by a margin.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,7 +51,7 @@ class TrackerState:
 def update_tracks(
     state: TrackerState,
     boxes: list[Box],
-    probabilities: np.ndarray,
+    probabilities: Sequence[np.ndarray],
     time_s: float,
     settings: TrackerSettings,
 ) -> tuple[list[Track], TrackerState]:
@@ -59,7 +60,7 @@ def update_tracks(
     Args:
         state: what the last call returned, or `TrackerState()`.
         boxes: N boxes.
-        probabilities: (N, C) float32, of this frame alone.
+        probabilities: N times (C,) float32, of this frame alone.
         time_s: when the frame was taken, on any clock. A time before the last one counts as the same moment.
         settings: how faces are followed.
 

@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.builders import REPOSITORY
 
@@ -20,3 +20,19 @@ def picture_for_the_readme(page: Page, name: str, folder: Path):
     target = SCREENSHOTS if os.environ.get("UPDATE_SCREENSHOTS") else folder
     page.screenshot(path=target / name)
     assert (target / name).stat().st_size > 10_000
+
+
+def wait_until_loaded(page: Page) -> Page:
+    """The page, once the live view's engine can be used."""
+    expect(start_button(page)).to_be_enabled(timeout=60_000)
+    return page
+
+
+def start_button(page: Page) -> Locator:
+    """What starts and stops the camera of the live view."""
+    return page.locator("#live-view .start")
+
+
+def headline(page: Page) -> Locator:
+    """What the live view says of the largest face."""
+    return page.locator("#live-view .headline")

@@ -11,6 +11,7 @@ import app
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, find_yunet_weights
+from space import live_files
 from tests.browsing import PATIENCE_MS, WIDE
 from tests.builders import SHARED
 from tests.local_hub import running_hub
@@ -75,6 +76,13 @@ def browser_path() -> str:
 
 
 @pytest.fixture(scope="session")
+def installed_web() -> None:
+    """The packages of web/. Without them, tests of the engine on the device skip on a person's machine, fail in CI."""
+    if not live_files.VENDOR.is_dir():
+        skip_or_fail("web/vendor is missing; with npm installed, run `make web`")
+
+
+@pytest.fixture(scope="session")
 def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
     """The app on a free port with uploads cleaned every two seconds: (address, folder of Gradio's files, page)."""
     folder = tmp_path_factory.mktemp("gradio")
@@ -94,23 +102,33 @@ def playwright():
 
 @pytest.fixture
 def open_page(playwright, browser_path, served_app):
-    """Opens the app in a browser of its own; `camera` is a video file that plays as the webcam."""
+    """Opens the app in a browser of its own.
+
+    `camera` is a video file that plays as the webcam, `cameras` a number of made-up ones; `leave_blank` opens nothing
+    yet; `address` is another app's.
+    """
     browsers = []
 
-    def open_in_new_browser(camera: Path | None = None, viewport=WIDE) -> Page:
+    def open_in_new_browser(
+        camera: Path | None = None,
+        viewport=WIDE,
+        *,
+        cameras: int = 0,
+        leave_blank: bool = False,
+        address: str = served_app[0],
+        **options,
+    ) -> Page:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        if camera is not None or cameras:
+            devices = f"=device-count={cameras}" if cameras else ""
+            arguments += [f"--use-fake-device-for-media-stream{devices}", "--use-fake-ui-for-media-stream"]
         if camera is not None:
-            arguments += [
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera}",
-            ]
+            arguments.append(f"--use-file-for-fake-video-capture={camera}")
         browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
         browsers.append(browser)
-        page = browser.new_page(viewport=viewport)
+        page = browser.new_page(viewport=viewport, **options)
         page.set_default_timeout(PATIENCE_MS)
         page.foreign_requests = []
-        address = served_app[0]
         page.on(
             "request",
             lambda request: (
@@ -119,8 +137,9 @@ def open_page(playwright, browser_path, served_app):
                 else None
             ),
         )
-        page.goto(address)
-        expect(page.get_by_role("heading", name="Live Emotion Detector")).to_be_visible(timeout=PATIENCE_MS)
+        if not leave_blank:
+            page.goto(address)
+            expect(page.get_by_role("heading", name="Live Emotion Detector")).to_be_visible(timeout=PATIENCE_MS)
         return page
 
     yield open_in_new_browser

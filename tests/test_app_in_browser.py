@@ -35,19 +35,18 @@ FRAMES_A_FACE = 60
 def start_camera(page: Page) -> None:
     # The tabs appear together, and are there once the last one is.
     expect(page.get_by_role("tab", name="Photo")).to_be_visible(timeout=PATIENCE_MS)
-    if (basic := page.get_by_role("tab", name="Live (basic)")).count():
-        basic.click()
+    page.get_by_role("tab", name="Live (basic)").click()
     page.get_by_text("Click to Access Webcam").click()
-    page.locator("#live-camera button", has_text="Record").first.click()
+    page.locator("#basic-camera button", has_text="Record").first.click()
 
 
 def headline(page: Page):
-    return page.locator("#live-headline span.md")
+    return page.locator("#basic-headline span.md")
 
 
 def bars(page: Page) -> dict[str, int]:
     """The confidence bars on the page, in percent."""
-    words = page.locator("#live-bars").inner_text().split()
+    words = page.locator("#basic-bars").inner_text().split()
     return {name: int(value[:-1]) for name, value in pairwise(words) if value.endswith("%")}
 
 
@@ -70,7 +69,7 @@ def test_live_label_and_bars_follow_the_camera(open_page, tmp_path):
     expect(page.locator("#source")).to_contain_text("embedded in this program, face detector yunet")
     start_camera(page)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
-    assert page.locator("#live-view img").get_attribute("src").startswith("data:image/jpeg;base64,")
+    assert page.locator("#basic-view img").get_attribute("src").startswith("data:image/jpeg;base64,")
     expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
     seen = watch(page, 5)
@@ -90,7 +89,7 @@ def test_the_picture_is_mirrored_and_its_text_is_not(open_page, tmp_path):
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
     pixels = page.evaluate(
         """async () => {
-            const image = document.querySelector('#live-view img'); await image.decode();
+            const image = document.querySelector('#basic-view img'); await image.decode();
             const canvas = document.createElement('canvas');
             canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
             const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);

@@ -263,7 +263,7 @@ def test_the_report_shows_and_explains_everything(evaluated):
 @pytest.fixture()
 def no_yunet(monkeypatch):
     """No weights to be had, and no Hub to wait for."""
-    monkeypatch.setattr("face_expression.pipeline.find_yunet_weights", lambda settings: None)
+    monkeypatch.setattr("face_expression.pipeline.find_yunet_weights", lambda *_, **__: None)
 
 
 def test_other_label_names_and_no_votes(no_yunet, tmp_path):

@@ -3,20 +3,19 @@
 import pytest
 from playwright.sync_api import expect
 
-import app
-from tests.browsing import NARROW, PATIENCE_MS, picture_for_the_readme
-from tests.builders import calm_face, happy_face, moving, write_y4m
-from tests.conftest import skip_or_fail
+from tests.browsing import (
+    NARROW,
+    PATIENCE_MS,
+    headline,
+    picture_for_the_readme,
+    start_button,
+    wait_until_loaded,
+)
+from tests.builders import calm_face, happy_face, moving, scene, write_y4m
 
 FRAMES_A_FACE = 60
 
 pytestmark = pytest.mark.usefixtures("installed_web")
-
-
-@pytest.fixture(scope="module")
-def installed_web():
-    if not app.ONNX_RUNTIME.is_dir():
-        skip_or_fail("web/node_modules is missing; with npm installed, run `make web`")
 
 
 @pytest.fixture
@@ -25,26 +24,13 @@ def camera(tmp_path):
     return write_y4m(tmp_path / "camera.y4m", faces)
 
 
-def wait_until_loaded(page):
-    expect(start_button(page)).to_be_enabled(timeout=60_000)
-    return page
-
-
-def start_button(page):
-    return page.locator("#live-device .start")
-
-
-def headline(page):
-    return page.locator("#live-device .headline")
-
-
 def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_path):
     page = open_page()
     page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => { throw Error('asked too early') } }")
     wait_until_loaded(page)
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-    expect(page.locator("#live-device .sentence")).to_contain_text("Of ten people")
-    expect(page.locator("#live-device .person")).to_have_count(10)
+    expect(page.locator("#live-view .sentence")).to_contain_text("Of ten people")
+    expect(page.locator("#live-view .person")).to_have_count(10)
     expect(page.get_by_text("demonstration with a photo")).to_be_visible()
     assert page.foreign_requests == []
 
@@ -66,11 +52,11 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
     for _ in range(2):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
         expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
-    values = [int(text.split()[0]) for text in page.locator("#live-device .bars b").all_inner_texts()]
+    values = [int(text.split()[0]) for text in page.locator("#live-view .bars b").all_inner_texts()]
     assert len(values) == 7 and 97 <= sum(values) <= 103
     assert (
         page.evaluate(
-            "document.querySelector('#live-device .seen canvas').getContext('2d').getImageData(24, 24, 1, 1).data[3]"
+            "document.querySelector('#live-view .seen canvas').getContext('2d').getImageData(24, 24, 1, 1).data[3]"
         )
         == 255
     )
@@ -84,7 +70,7 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
 def test_without_a_camera_it_says_what_to_do(open_page):
     page = wait_until_loaded(open_page())
     start_button(page).click()
-    expect(page.locator("#live-device .problem")).to_contain_text("then try again")
+    expect(page.locator("#live-view .problem")).to_contain_text("then try again")
     expect(start_button(page)).to_have_text("Use my camera")
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
 
@@ -96,13 +82,62 @@ def test_it_fits_a_phone(open_page, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 
-def test_without_the_web_files_the_basic_view_is_offered_alone(
-    haar_pipeline, yunet_pipeline, monkeypatch, tmp_path, caplog
-):
-    page = app.build_app(haar_pipeline)
-    assert page.device_files == {} and "another detector is in use" in caplog.text
-    monkeypatch.setattr(app, "ONNX_RUNTIME", tmp_path)
-    page = app.build_app(yunet_pipeline)
-    assert page.device_files == {} and "run `make web`" in caplog.text
-    tabs = [block.label for block in page.blocks.values() if type(block).__name__ == "Tab"]
-    assert tabs == ["Live", "Photo"]
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("NotAllowedError", "Allow it in the browser's address bar"),
+        ("NotReadableError", "in use by another program"),
+        ("NotFoundError", "Connect one"),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_explained(open_page, error, advice):
+    page = wait_until_loaded(open_page())
+    page.evaluate(
+        "(name) => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', name) } }", error
+    )
+    start_button(page).click()
+    expect(page.locator("#live-view .problem")).to_contain_text(advice)
+    expect(start_button(page)).to_have_text("Use my camera")
+
+
+def test_a_camera_that_is_unplugged_is_told_and_can_be_started_again(open_page, camera):
+    page = wait_until_loaded(open_page(camera))
+    start_button(page).click()
+    expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
+    page.evaluate(
+        """() => { const [track] = document.querySelector('#live-view video').srcObject.getVideoTracks();
+            track.stop(); track.dispatchEvent(new Event('ended')); }"""
+    )
+    expect(page.locator("#live-view .problem")).to_contain_text("taken away")
+    expect(page.get_by_text("demonstration with a photo")).to_be_visible()
+    start_button(page).click()
+    expect(page.locator("#live-view .problem")).to_have_text("")
+    expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+
+
+def test_with_two_cameras_one_can_turn_to_the_other(open_page):
+    page = wait_until_loaded(open_page(cameras=2))
+    asked = page.evaluate_handle(
+        """() => { const asked = [], media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+            media.getUserMedia = (wanted) => { asked.push(wanted.video.facingMode); return ask(wanted) };
+            return asked; }"""
+    )
+    start_button(page).click()
+    turn = page.get_by_role("button", name="Other camera")
+    turn.click(timeout=PATIENCE_MS)
+    expect(page.get_by_label("mirror")).not_to_be_checked()
+    expect(start_button(page)).to_have_text("Stop")
+    turn.click()
+    expect(page.get_by_label("mirror")).to_be_checked()
+    assert asked.json_value() == ["user", "environment", "user"]
+
+
+def test_every_face_has_its_bars(open_page, tmp_path):
+    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
+    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [two] * 20)))
+    start_button(page).click()
+    others = page.locator("#live-view .others li:visible")
+    expect(others).to_have_count(1, timeout=PATIENCE_MS)
+    expect(others.locator("dt")).to_have_text(page.locator("#live-view .faces > .bars dt").all_inner_texts())
+    looks = {headline(page).inner_text().split()[0], others.locator("b").first.inner_text().split()[0]}
+    assert "happy" in looks and len(looks) == 2

@@ -28,7 +28,7 @@ def test_the_table_is_written_for_the_settings_in_use():
 
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])
 def test_what_javascript_must_do_as_well(case):
-    """`web/live/test/tracker.test.js` reads the same table."""
+    """`web/test/tracker.test.js` reads the same table."""
     frames = case["frames"]
     history = play([(frame["time_s"], frame["boxes"], frame["probabilities"]) for frame in frames])
     for frame, tracks in zip(frames, history, strict=True):

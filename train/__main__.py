@@ -19,7 +19,7 @@ REPORT = Path("evaluation/report.html")
 HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
 
 Data = Annotated[
-    str, typer.Option(help="Folder of Parquet files, folder of class folders, or a Hub data set USER/NAME.")
+    str, typer.Option(help="Folder of Parquet files, folder or zip of class folders, or a Hub data set USER/NAME.")
 ]
 Revision = Annotated[str | None, typer.Option(help="Commit, tag or branch of a Hub data set.")]
 
@@ -84,6 +84,7 @@ def finetune(
 ) -> None:
     """Train a network on the votes (or labels) of a data set, and keep the average of its weights.
 
+    With --from, a data set may name some of that model's classes only: the zip that "Teach it" of the live view offers.
     Ctrl-C saves; the same command with --resume goes on, also after a kill.
     """
     from train.finetune import Recipe

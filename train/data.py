@@ -2,8 +2,8 @@
 
 Columns: `image`; `label` (ClassLabel) or `votes` (counts; as many first ones as there are classes belong to the classes
 in their order, any others say "none of these") or both; `face_box` (xyxy in pixels of the image) where the image is not
-already a crop, with `landmarks` and `detector` as data_tools gives them. A folder of class folders gives `image` and
-`label`. A data set whose names are our seven classes in another order is brought into ours; other names are used as
+already a crop, with `landmarks` and `detector` as data_tools gives them. A folder or zip of class folders gives `image`
+and `label`. A data set whose names are our seven classes in another order is brought into ours; other names are used as
 they are.
 
 FER+ has ten votes, the first seven being our classes: Barsoum et al., "Training Deep Networks for Facial Expression
@@ -31,6 +31,7 @@ from face_expression.preprocess import (
     whole_image_region,
 )
 from train.augment import Augmentation, augment_crop, erase, jitter_region
+from train.zip_file import read_zip_split
 
 MIN_VOTE_SHARE = 0.5
 _TOLD = 3
@@ -84,16 +85,21 @@ class Targets:
 
 
 def data_name(data: str) -> str:
-    """How a data set is named in what we write down: a folder's name without where it lies, or the Hub's name."""
-    return Path(data).name if Path(data).is_dir() else data
+    """How a data set is named in what we write down: a folder's or zip's name without where it lies, or the Hub's."""
+    return Path(data).name if Path(data).is_dir() or is_zip(data) else data
+
+
+def is_zip(data: str) -> bool:
+    """Whether a data set is named as a zip file."""
+    return Path(data).suffix.lower() == ".zip" and not Path(data).is_dir()
 
 
 def load_split(data: str, split: str, *, revision: str | None = None) -> datasets.Dataset:
-    """Load one split of a folder or of a Hub data set; images stay encoded until they are used.
+    """Load one split of a folder, of a zip or of a Hub data set; images stay encoded until they are used.
 
     Args:
-        data: a folder of Parquet files, a folder of class folders (with `train`, `validation` and `test` above them),
-            or a Hub repository "user/name".
+        data: a folder of Parquet files, a folder or a zip of class folders (with `train`, `validation` and `test` above
+            them), or a Hub repository "user/name".
         split: "train", "validation" or "test".
         revision: commit, tag or branch of a Hub data set.
 
@@ -102,7 +108,9 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
     """
     folder = Path(data)
     try:
-        if not folder.is_dir():
+        if is_zip(data):
+            loaded = read_zip_split(folder, split)
+        elif not folder.is_dir():
             loaded = datasets.load_dataset(data, split=split, revision=revision)
         else:
             kind = "parquet" if next(folder.rglob("*.parquet"), None) else "imagefolder"
@@ -139,7 +147,29 @@ def _in_our_order(rows: datasets.Dataset, data: str) -> datasets.Dataset:
         raise SystemExit(f"{data!r} has one class only, {names}; a classifier needs at least two")
     if tuple(names) == LABEL_NAMES or set(names) != set(LABEL_NAMES):
         return rows
-    return rows.align_labels_with_mapping({name: index for index, name in enumerate(LABEL_NAMES)}, "label")
+    return _in_order(rows, LABEL_NAMES)
+
+
+def _in_order(rows: datasets.Dataset, label_names: tuple[str, ...]) -> datasets.Dataset:
+    return rows.align_labels_with_mapping({name: index for index, name in enumerate(label_names)}, "label")
+
+
+def in_order_of_model(rows: datasets.Dataset, label_names: tuple[str, ...], data: str) -> datasets.Dataset:
+    """Give a split the classes of the model that is gone on from, where it has labels of its own for some of them.
+
+    A data set with classes that the model does not have, or with votes, which have an order of their own, stays as it
+    is. A zip of corrections has no such classes.
+
+    Raises:
+        SystemExit: if a zip has.
+    """
+    names = label_names_of(rows)
+    unknown = [name for name in names if name not in label_names]
+    if unknown and is_zip(data):
+        raise SystemExit(f"{data!r} has the classes {unknown}, which the model does not know: {list(label_names)}")
+    if unknown or names == tuple(label_names) or "votes" in rows.column_names:
+        return rows
+    return _in_order(rows, label_names)
 
 
 def label_names_of(rows: datasets.Dataset) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from train.augment import Augmentation
 from train.data import (
     FaceDataset,
     data_name,
+    in_order_of_model,
     label_names_of,
     load_split,
     read_targets,
@@ -176,6 +177,9 @@ def finetune(
     with process.main_process_first():
         last_checkpoint = prepare_run(output, settings, resume=resume, write=process.is_main_process)
         train_rows, validation_rows = (load_split(data, split, revision=revision) for split in ("train", "validation"))
+        if start is not None:
+            train_rows = in_order_of_model(train_rows, start.label_names, data)
+            validation_rows = in_order_of_model(validation_rows, start.label_names, data)
     label_names = check_data(data, train_rows, validation_rows, read_images=process.is_main_process)
     if limit is not None:
         train_rows = train_rows.select(np.unique(np.linspace(0, len(train_rows) - 1, limit).astype(int)))
@@ -250,7 +254,7 @@ def check_data(
     if len(missing) > len(label_names) - 2:
         raise SystemExit(f"{data!r}: the split 'train' has faces of one class only, so there is nothing to tell apart")
     if missing:
-        logger.warning("%s: no face of %s in the split 'train': never to be recognised", data, ", ".join(missing))
+        logger.warning("%s: no face of %s in the split 'train': not learned, or forgotten", data, ", ".join(missing))
     if read_images:
         require_readable(train_rows, "train")
         require_readable(validation_rows, "validation")

@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 
 import * as ort from "onnxruntime-web/wasm";
 
-import { loadEngine } from "./live/engine.js";
+import { loadEngine } from "./live/engine/engine.js";
 
 async function readPicture({ file, width, height }) {
   return { data: new Uint8Array(await readFile(file)), width, height };

@@ -6,7 +6,7 @@ const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 const UNSURE = "#767676";
 
 /**
- * @param {import("./engine.js").Face} face
+ * @param {import("./engine/engine.js").Face} face
  * @returns {string} the colour of a face's track, or grey while nothing sure can be said
  */
 export function colourOf(face) {
@@ -17,7 +17,7 @@ export function colourOf(face) {
  * Draw the faces of a frame over it. A mirrored picture keeps its letters the right way round.
  *
  * @param {CanvasRenderingContext2D} context of a canvas as large as the frame
- * @param {import("./engine.js").Face[]} faces in pixels of the frame
+ * @param {import("./engine/engine.js").Face[]} faces in pixels of the frame
  * @param {{mirrored: boolean}} options
  */
 export function drawFaces(context, faces, { mirrored }) {

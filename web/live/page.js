@@ -1,276 +1,252 @@
-/** The live view on the visitor's own device: one capture loop, the engine in a worker, and what it says. */
+/** The live view: one loop that hands frames to an engine and shows what it says of them. */
 
-import { loadDemo } from "./demo.js";
-import { colourOf, drawFaces } from "./overlay.js";
-import { adviceOnCamera, headlineOf, sentenceOfTen, tenPeople } from "./words.js";
+import { DeviceEngine } from "./device_engine.js";
+import { FacesPanel } from "./panels/faces_panel.js";
+import { GamePanel } from "./panels/game_panel.js";
+import { drawFaces } from "./overlay.js";
+import { PictureSource } from "./picture_source.js";
+import { ConnectionError, ServerEngine } from "./server_engine.js";
+import { SessionPanel } from "./panels/session_panel.js";
+import { SuggestionsPanel } from "./panels/suggestions_panel.js";
+import { TeachPanel } from "./panels/teach_panel.js";
 
-const NOBODY = "No face in view.";
-const TOLD_EVERY_MS = 500;
+const RETRY_MS = 1000;
+const SERVER_DEMO_INTERVAL_MS = 250;
+const SERVER_DEMO_MS = 60_000;
+
+/**
+ * What an engine said of one frame.
+ *
+ * @typedef {object} Answer
+ * @property {import("./engine/engine.js").Face[]} faces in pixels of the frame, the largest first; empty if there are none
+ * @property {number} timeS when the frame was taken, on the page's clock (`performance.now() / 1000`)
+ * @property {number} tookMs from taking the frame to the answer
+ * @property {boolean} live whether it came from a camera; if not, from the demonstration
+ */
+
+/**
+ * A part of the page that follows what is seen.
+ *
+ * @typedef {object} Panel
+ * @property {(answer: Answer) => void} show called with every answer
+ * @property {() => void} forget another picture begins: nobody in it is known from the one before
+ * @property {(timeS: number) => void} [handOn] called when a frame goes to the engine, while `picture` still shows it
+ */
+
+/**
+ * What every panel is told when it is made.
+ *
+ * @typedef {object} Context
+ * @property {string[]} labelNames in the order of all probabilities
+ * @property {() => HTMLVideoElement | HTMLCanvasElement | null} picture what is looked at now, never mirrored
+ * @property {() => boolean} mirrored whether the visitor sees it mirrored
+ * @property {import("./panels/suggestions.js").Suggestions} suggestions
+ */
 
 /**
  * Build the view inside an element and begin: load, then show the demonstration until somebody starts a camera.
  *
  * @param {HTMLElement} element
- * @param {object} places addresses of the engine's files, as the worker's message `load` has them, and `demo`
+ * @param {object} given by app.py
+ * @param {object | null} given.places addresses of the files of the engine on the device, or null if it is not offered
+ * @param {string} given.demo address of the demonstration's picture
+ * @param {string[]} given.labelNames
+ * @param {import("./panels/suggestions.js").Suggestions} given.suggestions
+ * @param {(frame: object) => Promise<object>} look the server's function `look_at_frame`
  */
-export async function mount(element, places) {
+export async function mount(element, given, look) {
   element.innerHTML = MARKUP;
-  const view = new View(element);
-  await view.load(places);
+  const view = new View(element, given, look);
+  await view.begin();
 }
 
 const MARKUP = `
 <div class="live">
   <div class="stage">
     <video playsinline muted aria-label="Your camera" hidden></video>
-    <canvas class="demo" aria-label="A demonstration with a photo" hidden></canvas>
+    <canvas class="demo" role="img" aria-label="A demonstration with a photo" hidden></canvas>
     <canvas class="overlay" aria-hidden="true"></canvas>
     <div class="loading"><progress max="1" value="0" aria-label="Loading"></progress><p>Loading the model …</p></div>
     <p class="badge" hidden>demonstration with a photo</p>
   </div>
   <div class="side">
     <p class="controls">
-      <button class="start" disabled>Use my camera</button>
-      <button class="turn" hidden>Other camera</button>
+      <button type="button" class="start" disabled>Use my camera</button>
+      <button type="button" class="turn" hidden>Other camera</button>
       <label><input type="checkbox" class="mirror" checked> mirror</label>
     </p>
     <p class="problem" role="alert"></p>
-    <p class="headline" aria-live="polite"></p>
-    <div class="people" aria-hidden="true"></div>
-    <p class="sentence"></p>
-    <dl class="bars"></dl>
-    <div class="seen"><canvas width="48" height="48" aria-label="What the model sees"></canvas>
-      <p>What the model sees.<br><span class="figures"></span></p></div>
-    <p class="privacy">Everything happens on this device: no picture leaves it.
-      Switch off your network, and it goes on.</p>
+    <section class="faces" aria-label="What the expressions look like"></section>
+    <fieldset class="engines">
+      <legend>Where your pictures are looked at</legend>
+      <label><input type="radio" name="engine" value="device"> on this device</label>
+      <label><input type="radio" name="engine" value="server"> on the server</label>
+      <p class="privacy"></p>
+    </fieldset>
   </div>
+  <section class="suggestions"></section>
+  <section class="session"></section>
+  <section class="game"></section>
+  <section class="teach"></section>
 </div>`;
 
+const PRIVACY = {
+  device: "No picture leaves this device. Switch off your network, and it goes on.",
+  server: "Small pictures of your camera go to the server, which looks at them and keeps none.",
+};
+const NOT_ON_DEVICE = "The engine for your own device is not offered here.";
+
 class View {
-  #parts;
-  #worker;
-  #labelNames = [];
-  #stream = null;
-  #facing = "user";
-  #demo = null;
-  #busy = false;
+  #element;
+  #given;
+  #lookOnServer;
+  #find;
+  #source;
+  #demoBegan = 0;
+  #engine = null;
+  #onDevice = null;
+  #panels = [];
   #faces = [];
-  #lookedAt = [];
-  #toldAt = 0;
   #scene = 0;
+  #notBefore = 0;
+  #newestShown = 0;
 
-  constructor(element) {
-    const find = (selector) => element.querySelector(selector);
-    this.#parts = {
-      element,
-      stage: find(".stage"),
-      video: find("video"),
-      demo: find("canvas.demo"),
-      overlay: find("canvas.overlay"),
-      loading: find(".loading"),
-      badge: find(".badge"),
-      start: find(".start"),
-      turn: find(".turn"),
-      mirror: find(".mirror"),
-      problem: find(".problem"),
-      headline: find(".headline"),
-      people: find(".people"),
-      sentence: find(".sentence"),
-      bars: find(".bars"),
-      seen: find(".seen canvas"),
-      figures: find(".figures"),
+  constructor(element, given, look) {
+    this.#element = element;
+    this.#given = given;
+    this.#lookOnServer = look;
+    this.#find = (selector) => element.querySelector(selector);
+    this.#source = new PictureSource(this.#find, () => this.#forget(), (problem) => this.#tell(problem));
+    for (const choice of element.querySelectorAll("[name=engine]")) choice.onchange = () => this.#use(choice.value);
+  }
+
+  async begin() {
+    const context = {
+      labelNames: this.#given.labelNames,
+      picture: () => this.#source.picture(),
+      mirrored: () => this.#source.isMirrored,
+      suggestions: this.#given.suggestions,
     };
-    this.#parts.start.onclick = () => (this.#stream ? this.#stop() : this.#start());
-    this.#parts.turn.onclick = () => this.#turn();
-    this.#parts.mirror.onchange = () => this.#mirror();
-  }
-
-  async load(places) {
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.#worker.onerror = (event) => this.#tell(`The model cannot be loaded: ${event.message}`);
-    this.#worker.onmessage = ({ data }) => this.#hear(data);
-    const absolute = Object.entries(places).map(([name, place]) => [name, new URL(place, document.baseURI).href]);
-    this.#worker.postMessage({ load: Object.fromEntries(absolute) });
-    this.#demo = await loadDemo(places.demo);
+    this.#panels = [
+      new FacesPanel(this.#find(".faces"), context),
+      new SuggestionsPanel(this.#find(".suggestions"), context),
+      new SessionPanel(this.#find(".session"), context),
+      new GamePanel(this.#find(".game"), context),
+      new TeachPanel(this.#find(".teach"), context),
+    ];
     requestAnimationFrame(() => this.#step());
+    const device = this.#find("[value=device]");
+    device.disabled = !this.#given.places;
+    const wanted = this.#given.places ? "device" : "server";
+    this.#find(`[value=${wanted}]`).checked = true;
+    await Promise.all([this.#use(wanted), this.#loadDemo()]);
   }
 
-  #hear(message) {
-    if (message.progress) {
-      const { loaded, total } = message.progress;
-      this.#parts.loading.querySelector("progress").value = loaded / (total || 1);
-    } else if (message.ready) {
-      this.#labelNames = message.ready.labelNames;
-      this.#buildBars();
-      this.#parts.loading.hidden = true;
-      this.#parts.start.disabled = false;
-    } else if (message.problem) {
-      this.#busy = false;
-      this.#tell(message.problem);
-    } else {
-      this.#busy = false;
-      if (message.scene !== this.#scene) return;
-      this.#faces = message.faces;
-      this.#show(message);
+  async #loadDemo() {
+    try {
+      await this.#source.loadDemo(this.#given.demo);
+    } catch {
+      this.#tell("The demonstration's picture cannot be loaded. The camera works without it.");
     }
   }
 
-  /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine waits. */
+  /** Change the engine; only a click of the visitor, or the first start, does. */
+  async #use(name) {
+    this.#engine = null;
+    this.#forget();
+    this.#tell("");
+    this.#find(".privacy").textContent = this.#given.places ? PRIVACY[name] : `${PRIVACY[name]} ${NOT_ON_DEVICE}`;
+    this.#find(".loading").hidden = name === "server";
+    try {
+      const engine = await this.#makeEngine(name);
+      if (this.#find(`[value=${name}]`).checked) this.#engine = engine;
+      this.#find(".start").disabled = false;
+    } catch (error) {
+      this.#tell(
+        `The model cannot be loaded on this device: ${error.message}. You can choose "on the server" instead.`,
+      );
+    }
+    this.#find(".loading").hidden = true;
+  }
+
+  async #makeEngine(name) {
+    if (name === "server") return new ServerEngine(this.#lookOnServer, this.#given.labelNames);
+    const progress = this.#find(".loading progress");
+    this.#onDevice ??= DeviceEngine.load(this.#given.places, (share) => (progress.value = share));
+    try {
+      return await this.#onDevice;
+    } catch (error) {
+      this.#onDevice = null;
+      throw error;
+    }
+  }
+
+  /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. */
   #step() {
     requestAnimationFrame(() => this.#step());
-    const source = this.#source();
-    if (!source) return;
-    const { overlay } = this.#parts;
-    const [width, height] = [source.videoWidth ?? source.width, source.videoHeight ?? source.height];
+    const picture = this.#source.picture();
+    if (!picture) return;
+    const overlay = this.#find(".overlay");
+    const [width, height] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
     if (overlay.width !== width || overlay.height !== height) Object.assign(overlay, { width, height });
-    drawFaces(overlay.getContext("2d"), this.#faces, { mirrored: this.#isMirrored() });
-    if (this.#labelNames.length && !this.#busy && !document.hidden) {
-      this.#busy = true;
-      this.#handOn(source);
-    }
+    drawFaces(overlay.getContext("2d"), this.#faces, { mirrored: this.#source.isMirrored });
+    if (this.#hasRoom()) this.#handOn(picture);
   }
 
-  async #handOn(source) {
-    const timeS = performance.now() / 1000;
+  #hasRoom() {
+    if (!this.#engine || document.hidden || !this.#engine.hasRoom) return false;
+    if (performance.now() < this.#notBefore) return false;
+    return this.#source.isLive ? this.#source.hasNewFrame : this.#demoMayGoOn();
+  }
+
+  /** The server is not kept busy with a photo for long. */
+  #demoMayGoOn() {
+    if (!(this.#engine instanceof ServerEngine)) return true;
+    return performance.now() - this.#demoBegan < SERVER_DEMO_MS;
+  }
+
+  async #handOn(picture) {
+    const [engine, scene, begun, live] = [this.#engine, this.#scene, performance.now(), this.#source.isLive];
+    this.#source.takeFrame();
+    if (!live && engine instanceof ServerEngine) this.#notBefore = begun + SERVER_DEMO_INTERVAL_MS;
+    for (const panel of this.#panels) panel.handOn?.(begun / 1000);
     try {
-      const frame = await createImageBitmap(source);
-      this.#worker.postMessage({ frame, timeS, scene: this.#scene }, [frame]);
-    } catch {
-      // The camera has just ended: there is no frame, and the next step asks again.
-      this.#busy = false;
-    }
-  }
-
-  /** The camera's video once it has a picture, before that the demonstration, or null. */
-  #source() {
-    const { video, demo } = this.#parts;
-    if (this.#stream) return video.videoWidth ? video : null;
-    if (!this.#demo) return null;
-    const drawn = this.#demo(performance.now() / 1000);
-    if (demo.hidden) {
-      Object.assign(demo, { width: drawn.width, height: drawn.height, hidden: false });
-      this.#parts.badge.hidden = false;
-    }
-    demo.getContext("2d").drawImage(drawn, 0, 0);
-    return demo;
-  }
-
-  #isMirrored() {
-    return Boolean(this.#stream) && this.#parts.mirror.checked;
-  }
-
-  #mirror() {
-    this.#parts.video.classList.toggle("mirrored", this.#parts.mirror.checked);
-  }
-
-  async #start() {
-    const { video, demo, badge, start, turn } = this.#parts;
-    this.#tell("");
-    start.disabled = true;
-    try {
-      const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: this.#facing };
-      const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
-      stream.getVideoTracks()[0].onended = () => {
-        this.#stop();
-        this.#tell("The camera was taken away. Connect it again, then start it again.");
-      };
-      this.#forget();
-      this.#stream = stream;
-      video.srcObject = stream;
-      await video.play();
-      video.hidden = false;
-      demo.hidden = badge.hidden = true;
-      start.textContent = "Stop";
-      this.#mirror();
-      const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
-      turn.hidden = cameras.length < 2;
+      const faces = await engine.look(picture, begun / 1000, scene);
+      if (faces && scene === this.#scene && begun > this.#newestShown) {
+        this.#newestShown = begun;
+        this.#show({ faces, timeS: begun / 1000, tookMs: performance.now() - begun, live });
+      }
     } catch (error) {
-      this.#stop();
-      this.#tell(adviceOnCamera(error));
-    } finally {
-      start.disabled = false;
+      // The camera may just have ended; there is no frame then, and nothing is wrong.
+      if (scene === this.#scene) this.#tellOfEngine(error);
     }
   }
 
-  #stop() {
-    const { video, start, turn } = this.#parts;
-    this.#stream?.getTracks().forEach((track) => track.stop());
-    this.#stream = null;
-    video.srcObject = null;
-    video.hidden = turn.hidden = true;
-    start.textContent = "Use my camera";
-    this.#forget();
+  #tellOfEngine(error) {
+    this.#notBefore = performance.now() + RETRY_MS;
+    this.#faces = [];
+    const again = error instanceof ConnectionError ? " It is asked again every second." : "";
+    this.#tell(`${error.message[0].toUpperCase()}${error.message.slice(1)}.${again}`, { passing: true });
   }
 
-  async #turn() {
-    this.#facing = this.#facing === "user" ? "environment" : "user";
-    this.#parts.mirror.checked = this.#facing === "user";
-    this.#stop();
-    await this.#start();
+  #show(answer) {
+    this.#faces = answer.faces;
+    for (const panel of this.#panels) panel.show(answer);
+    if (this.#find(".problem").dataset.passing) this.#tell("");
+    this.#element.dispatchEvent(new CustomEvent("answer", { detail: answer }));
   }
 
   /** Another picture begins: nobody in it is known from the one before. */
   #forget() {
+    this.#demoBegan = performance.now();
     this.#faces = [];
-    this.#lookedAt = [];
     this.#scene += 1;
+    for (const panel of this.#panels) panel.forget();
   }
 
-  #buildBars() {
-    const row = (_, index) => `<dt></dt><dd><span class="bar class${index}"><i></i></span><b></b></dd>`;
-    this.#parts.bars.innerHTML = this.#labelNames.map(row).join("");
-    this.#parts.bars.querySelectorAll("dt").forEach((name, index) => (name.textContent = this.#labelNames[index]));
-  }
-
-  /** Bars, people and figures follow every answer; what is read out changes less often. */
-  #show({ faces, tookMs }) {
-    const { headline, sentence, bars, figures, people } = this.#parts;
-    const now = performance.now();
-    this.#lookedAt = [...this.#lookedAt.filter((at) => now - at < 2000), now];
-    figures.textContent = `${(this.#lookedAt.length / 2).toFixed(0)} frames/s, ${tookMs.toFixed(0)} ms each`;
-    const face = faces[0];
-    this.#parts.element.classList.toggle("unsure", Boolean(face) && !face.reliable);
-    bars.querySelectorAll("i").forEach((bar, index) => {
-      bar.style.width = `${100 * (face?.probabilities[index] ?? 0)}%`;
-    });
-    bars.querySelectorAll("b").forEach((value, index) => {
-      value.textContent = face ? `${Math.min(Math.round(face.probabilities[index] * 100), 99)} %` : "";
-    });
-    if (face) this.#drawCrop(face.crop);
-    if (now - this.#toldAt < TOLD_EVERY_MS) return;
-    this.#toldAt = now;
-    const told = face ? headlineOf(face) : NOBODY;
-    if (headline.textContent !== told) headline.textContent = told;
-    headline.style.setProperty("--colour", face ? colourOf(face) : "inherit");
-    sentence.textContent = face?.reliable ? sentenceOfTen(face.probabilities, this.#labelNames) : "";
-    people.replaceChildren(...(face?.reliable ? this.#drawPeople(face) : []));
-  }
-
-  #drawPeople(face) {
-    return tenPeople(face.probabilities).flatMap((count, index) =>
-      Array.from({ length: count }, () => {
-        const person = document.createElement("span");
-        person.className = `person class${index}`;
-        person.title = this.#labelNames[index];
-        return person;
-      }),
-    );
-  }
-
-  #drawCrop({ data, width, height }) {
-    const channels = data.length / (width * height);
-    const pixels = new ImageData(width, height);
-    for (let at = 0; at < width * height; at += 1) {
-      for (let channel = 0; channel < 3; channel += 1) {
-        pixels.data[4 * at + channel] = data[channels * at + (channels >= 3 ? channel : 0)];
-      }
-      pixels.data[4 * at + 3] = 255;
-    }
-    Object.assign(this.#parts.seen, { width, height });
-    this.#parts.seen.getContext("2d").putImageData(pixels, 0, 0);
-  }
-
-  #tell(problem) {
-    this.#parts.problem.textContent = problem;
+  #tell(problem, { passing = false } = {}) {
+    const told = this.#find(".problem");
+    if (told.textContent !== problem) told.textContent = problem;
+    told.dataset.passing = passing ? "yes" : "";
   }
 }

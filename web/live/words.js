@@ -35,13 +35,19 @@ export function sentenceOfTen(probabilities, labelNames) {
 }
 
 /**
- * @param {import("./engine.js").Face} face
+ * @param {import("./engine/engine.js").Face} face
  * @returns {string} such as "happy 87 %" or "not sure: too dark"
  */
 export function headlineOf(face) {
-  // The program rounds, and nothing here is certain, so 99 % is the most it says.
-  const percent = Math.min(Math.round(face.confidence * 100), 99);
-  return face.reliable ? `${face.label} ${percent} %` : `not sure: ${face.reasons.join(", ")}`;
+  return face.reliable ? `${face.label} ${shownPercent(face.confidence)} %` : `not sure: ${face.reasons.join(", ")}`;
+}
+
+/**
+ * @param {number} probability
+ * @returns {number} in percent; it is rounded, and nothing here is certain, so 99 is the most
+ */
+export function shownPercent(probability) {
+  return Math.min(Math.round(probability * 100), 99);
 }
 
 /**

@@ -2,12 +2,12 @@
  * The engine in a worker of its own, so that the page never stutters.
  *
  * Messages in: {load: {ort, wasm, config, model, detector}} with addresses, {frame: ImageBitmap, timeS, scene}.
- * Messages out: {progress: {loaded, total}} in bytes, {ready: {labelNames}}, {faces, tookMs, scene}, {problem}. A
- * scene is a number; nobody in it is known from the one before.
+ * Messages out: {progress: {loaded, total}} in bytes, {ready: {labelNames}}, {faces}, {problem}. A scene is a number;
+ * nobody in it is known from the one before.
  */
 
 import { fetchWithProgress } from "./download.js";
-import { loadEngine } from "./engine.js";
+import { loadEngine } from "./engine/engine.js";
 
 let engine = null;
 let state = null;
@@ -43,10 +43,9 @@ function pixelsOf(bitmap) {
 }
 
 async function look({ frame, timeS, scene }) {
-  const begun = performance.now();
   const tracked = await engine.track(pixelsOf(frame), scene === sceneOfState ? state : null, timeS);
   [state, sceneOfState] = [tracked.state, scene];
-  postMessage({ faces: tracked.faces, tookMs: performance.now() - begun, scene });
+  postMessage({ faces: tracked.faces });
 }
 
 onmessage = async ({ data }) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { adviceOnCamera, headlineOf, sentenceOfTen, tenPeople } from "../words.js";
+import { adviceOnCamera, headlineOf, sentenceOfTen, tenPeople } from "../live/words.js";
 
 const NAMES = ["angry", "happy", "neutral"];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { levelContrast, toGrey, toModelInput } from "../preprocess.js";
+import { levelContrast, toGrey, toModelInput } from "../live/engine/preprocess.js";
 
 const GREY = { size_px: 4, channels: 1, grey_weights: [0.299, 0.587, 0.114], mean: [0.5], std: [0.25] };
 const COLOR = { ...GREY, size_px: 2, channels: 3, mean: [0, 0, 0], std: [1, 1, 1] };

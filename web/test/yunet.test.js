@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { YuNetDetector } from "../yunet.js";
-import { decodeOutputs, suppressOverlaps } from "../yunet_output.js";
+import { YuNetDetector } from "../live/engine/yunet.js";
+import { decodeOutputs, suppressOverlaps } from "../live/engine/yunet_output.js";
 
 const SETTINGS = { long_side_px: 64, retry_long_side_px: 128, score_threshold: 0.6, nms_threshold: 0.3, crop: {} };
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { measureQuality, measureSharpness, measureTurn, qualityReasons } from "../quality.js";
+import { measureQuality, measureSharpness, measureTurn, qualityReasons } from "../live/engine/quality.js";
 
 const LIMITS = { min_face_px: 30, min_sharpness: 0.4, min_highlight: 50, max_shadow: 190, max_turn: 0.6 };
 const FINE = { facePx: 100, highlight: 200, shadow: 40, sharpness: 1, turn: 0.1 };

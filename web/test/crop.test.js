@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { cutCrop, regionOfDetection, wholePictureRegion } from "../crop.js";
+import { cutCrop, regionOfDetection, wholePictureRegion } from "../live/engine/crop.js";
 
 const SETTINGS = { size_px: 48, border: "replicate", level_eyes: true, max_levelling_deg: 45, max_oversampling: 8 };
 

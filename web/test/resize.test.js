@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { enlarge, resizePlane, shrinkByArea } from "../resize.js";
+import { enlarge, resizePlane, shrinkByArea } from "../live/engine/resize.js";
 
 function row(...data) {
   return { data: Uint8Array.from(data), width: data.length, height: 1 };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { softmax } from "../classifier.js";
-import { BundleError, readBundleConfig } from "../config.js";
-import { Engine } from "../engine.js";
+import { softmax } from "../live/engine/classifier.js";
+import { BundleError, readBundleConfig } from "../live/engine/config.js";
+import { Engine } from "../live/engine/engine.js";
 
 const CONFIG = {
   labelNames: ["happy", "sad"],

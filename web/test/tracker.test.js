@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { NOTHING_SEEN, TRACKER_SETTINGS, updateTracks } from "../tracker.js";
+import { NOTHING_SEEN, TRACKER_SETTINGS, updateTracks } from "../live/engine/tracker.js";
 
 /** `tests/test_tracker.py` reads the same table. */
-const table = JSON.parse(readFileSync(new URL("../../../tests/tracker_cases.json", import.meta.url), "utf8"));
+const table = JSON.parse(readFileSync(new URL("../../tests/tracker_cases.json", import.meta.url), "utf8"));
 const FACE = [0, 0, 100, 100];
 
 /** Run frames through the tracker; the tracks of each frame. */

@@ -1,0 +1,36 @@
+"""Pictures and bars as Gradio's components take and show them, without anything written to disk."""
+
+import base64
+
+import gradio as gr
+import numpy as np
+from gradio.components.image import ImageData
+
+from face_expression import Face, encode_jpeg
+
+
+def uploaded_path(payload: ImageData | None) -> str | None:
+    """What a photo component hands on: the file as it was sent, so that a bad one can be answered in words."""
+    return payload.path if payload else None
+
+
+def picture_in_answer(value: np.ndarray | None) -> ImageData | None:
+    """What a picture component shows: RGB uint8 (H, W, 3) as a JPEG inside the answer, never written to disk."""
+    if value is None:
+        return None
+    return ImageData(url="data:image/jpeg;base64," + base64.b64encode(encode_jpeg(value)).decode())
+
+
+def shown_picture(label: str, elem_id: str, **layout) -> gr.Image:
+    """A component that shows what `picture_in_answer` makes of a frame.
+
+    The method is set on the component and not in a subclass, for which Gradio would write an app.pyi beside this file.
+    """
+    image = gr.Image(label=label, interactive=False, buttons=["fullscreen"], elem_id=elem_id, **layout)
+    image.postprocess = picture_in_answer
+    return image
+
+
+def face_bars(face: Face, label_names: tuple[str, ...]) -> dict[str, float]:
+    """A face's probabilities as `gr.Label` takes them; it rounds, and nothing here is certain, so 99 % is the most."""
+    return {name: min(float(value), 0.99) for name, value in zip(label_names, face.probabilities, strict=True)}

@@ -1,0 +1,81 @@
+"""The live view for everybody: contrast, names and roles, the keyboard alone, and less motion."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import NARROW, PATIENCE_MS, WIDE, headline, start_button, wait_until_loaded
+from tests.builders import REPOSITORY
+
+AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+pytestmark = pytest.mark.usefixtures("installed_web")
+
+
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)])
+def test_the_view_has_no_known_barriers(open_page, scheme, viewport):
+    page = wait_until_loaded(open_page(viewport=viewport, color_scheme=scheme))
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate(
+        """async () => {
+            const tags = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'];
+            const { violations, passes } = await axe.run('#live-view', { runOnly: tags });
+            const told = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+            return { violations: told, passes: passes.map(({ id }) => id) };
+        }"""
+    )
+    assert found["violations"] == []
+    assert {"button-name", "color-contrast", "label", "aria-hidden-focus"} <= set(found["passes"])
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def test_the_keyboard_is_enough(open_page):
+    page = wait_until_loaded(open_page(cameras=1))
+    start_button(page).focus()
+    page.keyboard.press("Enter")
+    expect(start_button(page)).to_have_text("Stop", timeout=PATIENCE_MS)
+    reached = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.closest('label')?.innerText ?? document.activeElement.innerText")
+        )
+    for name in ("mirror", "on this device", "Play", "That's wrong"):
+        assert any(name in (text or "") for text in reached), (name, reached)
+    page.get_by_label("on this device").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_label("on the server")).to_be_checked()
+
+
+def test_what_is_read_aloud_changes_with_the_expression_only(open_page):
+    page = wait_until_loaded(open_page())
+    spoken = page.locator("#live-view .spoken")
+    expect(spoken).to_have_attribute("aria-live", "polite")
+    expect(spoken).to_have_text("looks happy", timeout=PATIENCE_MS)
+    changes = page.evaluate(
+        """() => new Promise((resolve) => {
+            let changes = 0;
+            new MutationObserver(() => changes++).observe(
+                document.querySelector('#live-view .spoken'), { childList: true, characterData: true, subtree: true });
+            let answers = 0;
+            document.querySelector('#live-view .live').parentElement.addEventListener(
+                'answer', () => ++answers === 20 && resolve(changes));
+        })"""
+    )
+    assert changes <= 1
+
+
+def test_with_less_motion_the_demonstration_stands_still(open_page):
+    page = wait_until_loaded(open_page(reduced_motion="reduce"))
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    boxes = page.evaluate(
+        """() => new Promise((resolve) => {
+            const boxes = [];
+            document.querySelector('#live-view .live').parentElement.addEventListener('answer', ({ detail }) => {
+                boxes.push(detail.faces[0].box.map(Math.round).join());
+                if (boxes.length === 10) resolve(boxes);
+            });
+        })"""
+    )
+    assert len(set(boxes)) == 1

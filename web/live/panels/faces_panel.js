@@ -1,0 +1,171 @@
+/** What is said of each face in view: the largest in full, the others with their bars. */
+
+import { colourOf } from "../overlay.js";
+import { headlineOf, sentenceOfTen, shownPercent, tenPeople } from "../words.js";
+
+const NOBODY = "No face in view.";
+const TOLD_EVERY_MS = 500;
+const SPOKEN_EVERY_MS = 2000;
+const RATE_OVER_MS = 2000;
+const MOST_OTHERS = 5;
+
+const MARKUP = `
+<p class="headline"></p>
+<p class="spoken" aria-live="polite"></p>
+<div class="people" aria-hidden="true"></div>
+<p class="sentence"></p>
+<dl class="bars"></dl>
+<div class="seen"><canvas width="48" height="48" role="img" aria-label="What the model sees"></canvas>
+  <p>What the model sees.<br><span class="figures"></span></p></div>
+<ul class="others" aria-label="Other faces"></ul>`;
+
+/** @implements {import("../page.js").Panel} */
+export class FacesPanel {
+  #element;
+  #labelNames;
+  #bars;
+  #others = [];
+  #answeredAt = [];
+  #toldAt = 0;
+  #spokenAt = 0;
+
+  /**
+   * @param {HTMLElement} element that is empty
+   * @param {import("../page.js").Context} context
+   */
+  constructor(element, { labelNames }) {
+    element.innerHTML = MARKUP;
+    this.#element = element;
+    this.#labelNames = labelNames;
+    this.#bars = new Bars(element.querySelector(".bars"), labelNames);
+  }
+
+  show({ faces, tookMs }) {
+    const now = performance.now();
+    const [face] = faces;
+    this.#answeredAt = [...this.#answeredAt.filter((at) => now - at < RATE_OVER_MS), now];
+    this.#element.classList.toggle("unsure", Boolean(face) && !face.reliable);
+    this.#bars.show(face);
+    if (face?.crop) this.#drawCrop(face.crop);
+    this.#showOthers(faces.slice(1, 1 + MOST_OTHERS));
+    // What people read changes less often than what they see.
+    if (now - this.#toldAt < TOLD_EVERY_MS) return;
+    this.#toldAt = now;
+    this.#tell(face);
+    const rate = (this.#answeredAt.length * 1000) / RATE_OVER_MS;
+    this.#find(".figures").textContent = `${rate.toFixed(0)} frames/s, ${tookMs.toFixed(0)} ms each`;
+  }
+
+  forget() {
+    this.#answeredAt = [];
+    this.#toldAt = 0;
+    this.#find(".headline").textContent = this.#find(".sentence").textContent = "";
+    this.#find(".people").replaceChildren();
+    this.#bars.show(null);
+    this.#showOthers([]);
+  }
+
+  #find(selector) {
+    return this.#element.querySelector(selector);
+  }
+
+  #tell(face) {
+    const headline = this.#find(".headline");
+    const told = face ? headlineOf(face) : NOBODY;
+    if (headline.textContent !== told) headline.textContent = told;
+    headline.style.setProperty("--colour", face ? colourOf(face) : "transparent");
+    this.#find(".sentence").textContent = face?.reliable ? sentenceOfTen(face.probabilities, this.#labelNames) : "";
+    this.#find(".people").replaceChildren(...(face?.reliable ? this.#drawPeople(face) : []));
+    this.#speak(face);
+  }
+
+  /** For screen readers: only what has changed, and not its every percent. */
+  #speak(face) {
+    const spoken = this.#find(".spoken");
+    const words = face ? (face.reliable ? `looks ${face.label}` : headlineOf(face)) : NOBODY;
+    if (spoken.textContent === words || performance.now() - this.#spokenAt < SPOKEN_EVERY_MS) return;
+    spoken.textContent = words;
+    this.#spokenAt = performance.now();
+  }
+
+  #drawPeople(face) {
+    return tenPeople(face.probabilities).flatMap((count, index) =>
+      Array.from({ length: count }, () => {
+        const person = document.createElement("span");
+        person.className = `person class${index}`;
+        person.title = this.#labelNames[index];
+        return person;
+      }),
+    );
+  }
+
+  #showOthers(faces) {
+    while (this.#others.length < faces.length) this.#others.push(new SmallFace(this.#find(".others"), this.#labelNames));
+    this.#others.forEach((other, index) => other.show(faces[index]));
+  }
+
+  #drawCrop(crop) {
+    const canvas = this.#find(".seen canvas");
+    Object.assign(canvas, { width: crop.width, height: crop.height });
+    canvas.getContext("2d").putImageData(imageDataOf(crop), 0, 0);
+  }
+}
+
+/** A face that is not the largest: what it looks like in one line, and its bars. */
+class SmallFace {
+  #element;
+  #bars;
+
+  constructor(list, labelNames) {
+    this.#element = document.createElement("li");
+    this.#element.innerHTML = `<b></b><dl class="bars"></dl>`;
+    this.#bars = new Bars(this.#element.querySelector(".bars"), labelNames);
+    list.append(this.#element);
+  }
+
+  show(face) {
+    this.#element.hidden = !face;
+    if (!face) return;
+    this.#element.style.setProperty("--colour", colourOf(face));
+    this.#element.classList.toggle("unsure", !face.reliable);
+    this.#element.querySelector("b").textContent = headlineOf(face);
+    this.#bars.show(face);
+  }
+}
+
+/** One bar for each label. */
+class Bars {
+  #bars;
+  #values;
+
+  constructor(list, labelNames) {
+    const row = (_, index) => `<dt></dt><dd><span class="bar class${index}"><i></i></span><b></b></dd>`;
+    list.innerHTML = labelNames.map(row).join("");
+    list.querySelectorAll("dt").forEach((name, index) => (name.textContent = labelNames[index]));
+    this.#bars = list.querySelectorAll("i");
+    this.#values = list.querySelectorAll("b");
+  }
+
+  show(face) {
+    this.#bars.forEach((bar, index) => (bar.style.width = `${100 * (face?.probabilities[index] ?? 0)}%`));
+    this.#values.forEach((value, index) => {
+      value.textContent = face ? `${shownPercent(face.probabilities[index])} %` : "";
+    });
+  }
+}
+
+/**
+ * @param {import("../engine/picture.js").Picture} picture grey, RGB or RGBA
+ * @returns {ImageData}
+ */
+export function imageDataOf({ data, width, height }) {
+  const channels = data.length / (width * height);
+  const pixels = new ImageData(width, height);
+  for (let at = 0; at < width * height; at += 1) {
+    for (let channel = 0; channel < 3; channel += 1) {
+      pixels.data[4 * at + channel] = data[channels * at + (channels >= 3 ? channel : 0)];
+    }
+    pixels.data[4 * at + 3] = 255;
+  }
+  return pixels;
+}

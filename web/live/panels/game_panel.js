@@ -1,0 +1,205 @@
+/** "Make this face": thirty seconds, one expression after the other, and a picture to keep. */
+
+import {
+  LEFT_OUT,
+  RULES,
+  adviceOf,
+  beginGame,
+  lookAt,
+  matchOf,
+  resultOf,
+  roundOf,
+  roundsToShow,
+  scoreOf,
+  secondsLeft,
+  skip,
+} from "./game.js";
+import { captionOf, drawCard, drawSnapshot, snapshotCanvas } from "./game_card.js";
+import { offerFile } from "./offer_file.js";
+import { RecentFrames } from "./recent_frames.js";
+import { shownPercent } from "../words.js";
+
+const CLOCK_MS = 100;
+const FILE_NAME = "make-this-face.png";
+const HINTS = {
+  angry: "brows down and together, lips pressed",
+  fear: "eyes wide open, brows up and together, mouth stretched",
+  happy: "a broad smile",
+  sad: "inner ends of the brows up, corners of the mouth down",
+  surprise: "brows up, eyes and mouth wide open",
+  neutral: "nothing moves",
+};
+
+const MARKUP = `
+<h3>Make this face</h3>
+<p>A game of ${RULES.lengthS} seconds: make the face that is asked for, and hold it until the next one is asked for.
+  Each gives ${RULES.points} points, and up to ${RULES.pointsForQuick} more if it is quick.
+  <span class="left-out"></span> Pictures of it stay in this page until you delete them, play again or leave.</p>
+<p class="controls"><button type="button" class="play">Play</button>
+  <button type="button" class="skip" hidden>Skip this one</button></p>
+<p class="said" role="status"></p>
+<div class="playing" hidden>
+  <canvas class="you" role="img" aria-label="You, as you are seen now"></canvas>
+  <div>
+    <p class="asked"><b class="target"></b> <span class="hint"></span></p>
+    <p class="match"><span class="track" aria-hidden="true"><i></i></span> <b class="percent"></b></p>
+    <p class="advice"></p>
+    <p class="clock"><b class="seconds"></b> s left, <b class="score"></b> points</p>
+  </div>
+</div>
+<div class="result" hidden>
+  <canvas class="card" role="img"></canvas>
+  <p class="controls"><button type="button" class="download">Download picture</button>
+    <button type="button" class="delete">Delete</button></p>
+</div>`;
+
+/** @implements {import("../page.js").Panel} */
+export class GamePanel {
+  #element;
+  #context;
+  #isLive = false;
+  #game = null;
+  #clock = null;
+  #frames = new RecentFrames();
+  /** One for each round of the game, taken when its target matched best. @type {HTMLCanvasElement[]} */
+  #snapshots = [];
+
+  /**
+   * @param {HTMLElement} element that is empty
+   * @param {import("../page.js").Context} context
+   */
+  constructor(element, context) {
+    element.innerHTML = MARKUP;
+    this.#element = element;
+    this.#context = context;
+    const missing = context.labelNames.filter((name) => LEFT_OUT.includes(name));
+    if (missing.length) {
+      this.#find(".left-out").textContent =
+        `The model sees ${missing.join(", ")} too seldom for a fair game, so it is left out.`;
+    }
+    this.#find(".match").style.setProperty("--made-at", `${100 * RULES.madeAt}%`);
+    Object.assign(this.#find(".you"), { width: snapshotCanvas().width, height: snapshotCanvas().height });
+    this.#find(".play").onclick = () => (this.#game ? this.#end() : this.#begin());
+    this.#find(".skip").onclick = () => this.#goOn(skip(this.#game, now(), Math.random));
+    this.#find(".download").onclick = () => this.#download();
+    this.#find(".delete").onclick = () => this.#delete();
+  }
+
+  handOn(timeS) {
+    if (this.#game) this.#frames.keep(this.#context.picture(), timeS);
+  }
+
+  show(answer) {
+    this.#isLive = answer.live;
+    if (!this.#game) return;
+    if (this.#isOver()) return this.#end();
+    this.#takeSnapshot(answer);
+    this.#showMatch(answer.faces);
+    this.#goOn(lookAt(this.#game, answer, Math.random));
+    this.#find(".advice").textContent = adviceOf(this.#game, answer.faces);
+  }
+
+  forget() {
+    this.#isLive = false;
+    if (this.#game) this.#end();
+  }
+
+  #find(selector) {
+    return this.#element.querySelector(selector);
+  }
+
+  #begin() {
+    if (!this.#isLive) return this.#say("Start your camera first: this game needs your face.");
+    this.#delete();
+    this.#game = beginGame(this.#context.labelNames, now(), Math.random);
+    this.#showPlaying(true);
+    this.#showRound("");
+    this.#showClock();
+    this.#clock = setInterval(() => (this.#isOver() ? this.#end() : this.#showClock()), CLOCK_MS);
+  }
+
+  #isOver() {
+    return secondsLeft(this.#game, now()) === 0;
+  }
+
+  #goOn(game) {
+    const before = this.#game;
+    this.#game = game;
+    if (game.rounds.length === before.rounds.length) return;
+    const done = game.rounds.at(-2);
+    this.#showRound(done.points ? `Made: ${done.label}, ${done.points} points. ` : "");
+  }
+
+  #showRound(before) {
+    const { label } = roundOf(this.#game);
+    this.#find(".target").textContent = label;
+    this.#find(".hint").textContent = HINTS[label] ?? "";
+    this.#find(".score").textContent = scoreOf(this.#game);
+    this.#showMatch([]);
+    this.#say(`${before}Make this face: ${label}.`);
+  }
+
+  #showMatch(faces) {
+    const match = matchOf(this.#game, faces);
+    this.#find(".track i").style.width = `${100 * match}%`;
+    this.#find(".match").classList.toggle("enough", match >= RULES.madeAt);
+    this.#find(".percent").textContent = `${shownPercent(match)} %`;
+  }
+
+  #showClock() {
+    const seconds = String(secondsLeft(this.#game, now()));
+    if (this.#find(".seconds").textContent !== seconds) this.#find(".seconds").textContent = seconds;
+  }
+
+  #takeSnapshot({ faces, timeS }) {
+    const frame = this.#frames.at(timeS);
+    if (!faces.length || !frame) return;
+    const you = this.#find(".you");
+    drawSnapshot(you, frame, faces[0].box, { mirrored: this.#context.mirrored() });
+    if (matchOf(this.#game, faces) <= roundOf(this.#game).best) return;
+    const canvas = (this.#snapshots[this.#game.rounds.length - 1] ??= snapshotCanvas());
+    canvas.getContext("2d").drawImage(you, 0, 0);
+  }
+
+  #end() {
+    clearInterval(this.#clock);
+    const game = this.#game;
+    this.#game = null;
+    this.#showPlaying(false);
+    const shown = roundsToShow(game);
+    const pictures = shown.map((round) => ({ round, snapshot: this.#snapshots[game.rounds.indexOf(round)] }));
+    this.#snapshots = [];
+    this.#frames.clear();
+    this.#say(`The game is over. ${resultOf(game)}`);
+    if (!pictures.length) return;
+    const card = this.#find(".card");
+    drawCard(card, resultOf(game), pictures);
+    card.setAttribute("aria-label", `Your picture. ${resultOf(game)} It shows ${shown.map(captionOf).join(", ")}.`);
+    this.#find(".result").hidden = false;
+  }
+
+  #showPlaying(playing) {
+    this.#find(".play").textContent = playing ? "Stop" : "Play again";
+    this.#find(".playing").hidden = this.#find(".skip").hidden = !playing;
+  }
+
+  #download() {
+    this.#find(".card").toBlob((png) => offerFile(png, FILE_NAME), "image/png");
+  }
+
+  #delete() {
+    Object.assign(this.#find(".card"), { width: 1, height: 1 });
+    const [result, play] = [this.#find(".result"), this.#find(".play")];
+    if (result.contains(document.activeElement)) play.focus();
+    result.hidden = true;
+    this.#say("");
+  }
+
+  #say(words) {
+    this.#find(".said").textContent = words;
+  }
+}
+
+function now() {
+  return performance.now() / 1000;
+}

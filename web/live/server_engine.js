@@ -1,0 +1,117 @@
+/** The engine on the server: small JPEG pictures go there, faces come back. */
+
+const WIDTH_PX = 320;
+const QUALITY = 0.8;
+const PATIENCE_MS = 5000;
+const MOST_IN_FLIGHT = 3;
+
+/** The server does not answer; the message says why. Asking again later may help. */
+export class ConnectionError extends Error {}
+
+/** The server will not take a picture, and says why. */
+export class RefusedError extends Error {}
+
+/** Frames in, faces out; what the camera sees goes to the server, which keeps none of it. */
+export class ServerEngine {
+  #look;
+  #visitor = crypto.randomUUID();
+  #canvas = new OffscreenCanvas(1, 1);
+  #inFlight = 0;
+
+  /** @type {string[]} in the order of all probabilities */
+  labelNames;
+
+  /**
+   * @param {(frame: object) => Promise<object>} look the server's function: `look_at_frame` of app.py
+   * @param {string[]} labelNames
+   */
+  constructor(look, labelNames) {
+    this.#look = look;
+    this.labelNames = labelNames;
+  }
+
+  /** Whether it takes another frame now; several may be on their way, so that a long way costs no frames. */
+  get hasRoom() {
+    return this.#inFlight < MOST_IN_FLIGHT;
+  }
+
+  /**
+   * @param {HTMLVideoElement | HTMLCanvasElement} picture
+   * @param {number} timeS when it was taken
+   * @param {number} scene nobody in a scene is known from another one
+   * @returns {Promise<import("./engine/engine.js").Face[] | null>} in pixels of the picture, or null if the server had a newer
+   *   picture to look at
+   * @throws {ConnectionError} if no answer comes
+   * @throws {RefusedError} if the server takes no picture
+   */
+  async look(picture, timeS, scene) {
+    this.#inFlight += 1;
+    try {
+      return await this.#send(picture, timeS, scene);
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  async #send(picture, timeS, scene) {
+    const width = picture.videoWidth ?? picture.width;
+    const jpeg = await this.#encode(picture, width, picture.videoHeight ?? picture.height);
+    const answer = await this.#ask({ visitor: this.#visitor, jpeg, time_s: timeS, scene });
+    // Gradio's client gives nothing where there was no answer.
+    if (!answer) throw new ConnectionError("the server cannot be reached");
+    if (answer.refused) throw new RefusedError(answer.refused);
+    if (!answer.faces) return null;
+    const scale = width / this.#canvas.width;
+    return Promise.all(answer.faces.map((face) => readFace(face, scale)));
+  }
+
+  async #encode(picture, width, height) {
+    const scale = Math.min(1, WIDTH_PX / width);
+    const [canvas, small] = [this.#canvas, [Math.round(width * scale), Math.round(height * scale)]];
+    if (canvas.width !== small[0] || canvas.height !== small[1]) [canvas.width, canvas.height] = small;
+    canvas.getContext("2d").drawImage(picture, 0, 0, ...small);
+    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
+    return toBase64(new Uint8Array(await blob.arrayBuffer()));
+  }
+
+  async #ask(frame) {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new ConnectionError("the server does not answer")), PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([this.#look(frame), late]);
+    } catch (error) {
+      throw error instanceof ConnectionError ? error : new ConnectionError(error?.message ?? String(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function toBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+}
+
+/** A face of the server's answer, as the engine on the device gives it. */
+async function readFace(face, scale) {
+  const { box, landmarks, track_id: trackId, crop, ...same } = face;
+  return {
+    ...same,
+    box: box.map((value) => value * scale),
+    landmarks: landmarks?.map((point) => point.map((value) => value * scale)) ?? null,
+    probabilities: Float32Array.from(face.probabilities),
+    trackId,
+    crop: crop ? await readPicture(crop) : null,
+  };
+}
+
+async function readPicture(base64) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+}
