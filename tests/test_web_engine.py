@@ -1,10 +1,10 @@
-"""The engine in the visitor's browser gives what the Python core gives: the same pictures through both, in Node."""
+"""The engine for browsers gives what the Python core gives: the same pictures through both, in Node and in Chromium."""
 
 import io
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -49,8 +49,57 @@ def node() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
-def answers(node: str, yunet_pipeline: Pipeline, yunet_weights: Path, tmp_path_factory) -> Answers:
+# What web/analyze.js does, in a page of the app.
+ANALYZE_IN_PAGE = """async (job) => {
+    const ends = AbortSignal.timeout(120_000);
+    const bytes = async (place) => new Uint8Array(await (await fetch(place, { signal: ends })).arrayBuffer());
+    const [{ loadEngine }, ort] = await Promise.all([import("/live/engine/engine.js"), import("/live/files/ort")]);
+    ort.env.wasm.numThreads = 1;
+    ort.env.wasm.wasmBinary = (await bytes("/live/files/wasm")).buffer;
+    const engine = await loadEngine({
+        ort,
+        config: await (await fetch("/live/files/config")).json(),
+        model: await bytes("/live/files/model"),
+        detector: await bytes("/live/files/detector"),
+    });
+    const picture = async ({ file, width, height }) => ({ data: await bytes("/pictures" + file), width, height });
+    const answer = { frames: [], video: [], crops: [] };
+    for (const frame of job.frames) answer.frames.push(await engine.analyze(await picture(frame)));
+    let state = null;
+    for (const frame of job.video) {
+        const tracked = await engine.track(await picture(frame), state, frame.time_s);
+        answer.video.push(tracked.faces);
+        state = tracked.state;
+    }
+    for (const crop of job.crops) answer.crops.push(...(await engine.classify([await picture(crop)])));
+    return JSON.stringify(answer, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value));
+}"""
+
+
+@pytest.fixture(scope="module", params=["node", "chromium"])
+def run_engine(request) -> Callable[[dict, Path], dict]:
+    """Does a job with the engine for browsers: (job, folder of its pictures) -> answer."""
+    if request.param == "node":
+        node = request.getfixturevalue("node")
+        return lambda job, folder: run_node(node, job, folder)
+    request.getfixturevalue("installed_web")
+    address = request.getfixturevalue("served_app")[0]
+    browser = request.getfixturevalue("playwright").chromium.launch(
+        executable_path=request.getfixturevalue("browser_path"), args=["--no-sandbox", "--disable-gpu"]
+    )
+    request.addfinalizer(browser.close)
+
+    def run_in_page(job: dict, _: Path) -> dict:
+        page = browser.new_page()
+        page.route("**/pictures/**", lambda route: route.fulfill(path=route.request.url.split("/pictures", 1)[1]))
+        page.goto(f"{address}live/files/config")
+        return json.loads(page.evaluate(ANALYZE_IN_PAGE, job))
+
+    return run_in_page
+
+
+@pytest.fixture(scope="module")
+def answers(run_engine, yunet_pipeline: Pipeline, yunet_weights: Path, tmp_path_factory) -> Answers:
     frames, video, crops = list(made_frames()), moving(happy_face(), 20), made_crops()
     folder = tmp_path_factory.mktemp("pictures")
     job = job_for(
@@ -64,7 +113,7 @@ def answers(node: str, yunet_pipeline: Pipeline, yunet_weights: Path, tmp_path_f
         "video": tracked(yunet_pipeline, video),
         "crops": [yunet_pipeline.classify([crop])[0] for crop in crops],
     }
-    return Answers(frames, python, run_node(node, job, folder))
+    return Answers(frames, python, run_engine(job, folder))
 
 
 def job_for(detector: Path, **pictures: list[dict]) -> dict:
