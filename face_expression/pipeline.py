@@ -22,7 +22,14 @@ from face_expression.hub import (
     find_yunet_weights,
     open_bundle,
 )
-from face_expression.preprocess import cut_crop, region_of_detection, require_rgb, to_model_input, whole_image_region
+from face_expression.preprocess import (
+    cut_crop,
+    is_grey,
+    region_of_detection,
+    require_rgb,
+    to_model_input,
+    whole_image_region,
+)
 from face_expression.quality import NO_CLEAR_EXPRESSION, measure_quality, quality_reasons
 from face_expression.tracker import TrackerSettings, TrackerState, update_tracks
 
@@ -141,7 +148,7 @@ class Pipeline:
         settings = self.config.preprocessing
         inputs = []
         for crop in crops:
-            if crop.ndim != 2 or crop.dtype != np.uint8 or crop.size == 0:
+            if not is_grey(crop):
                 require_rgb(crop)
             region = whole_image_region(crop.shape[1], crop.shape[0])
             inputs.append(to_model_input(cut_crop(crop, region, settings.crop), settings.input))

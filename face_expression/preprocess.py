@@ -38,6 +38,11 @@ def require_rgb(frame: np.ndarray) -> None:
         raise ValueError(f"expected an RGB uint8 array (H, W, 3), got {frame.dtype} {frame.shape}")
 
 
+def is_grey(crop: object) -> bool:
+    """Whether `crop` is a grey uint8 (H, W) with at least one pixel."""
+    return isinstance(crop, np.ndarray) and crop.dtype == np.uint8 and crop.ndim == 2 and crop.size > 0
+
+
 def region_of_detection(
     box: Box, landmarks: tuple[tuple[float, float], ...] | None, rule: CropRule, settings: CropSettings
 ) -> CropRegion:
