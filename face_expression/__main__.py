@@ -1,10 +1,11 @@
-"""Command line: what do the faces in these pictures look like?"""
+"""Command line: what do the faces in these pictures, in this video, before this camera look like?"""
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from tqdm import tqdm
@@ -12,10 +13,28 @@ from tqdm import tqdm
 from face_expression.annotate import annotate
 from face_expression.config import BundleError
 from face_expression.console_log import log_to_stderr
+from face_expression.desktop import DesktopError, require_windows, show_camera
 from face_expression.picture_file import SUFFIXES, PictureError, encode_jpeg, read_picture
 from face_expression.pipeline import Face, Pipeline, load_pipeline
+from face_expression.video_file import VideoError, read_header
+from face_expression.video_progress import label_with_progress
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+log = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+ModelOption = Annotated[
+    str | None, typer.Option(help="A bundle: a folder or USER/NAME[@REVISION] on the Hub; default: embedded.")
+]
+DetectorOption = Annotated[str | None, typer.Option(help="yunet or haar; default: yunet where it can be had.")]
 
 
 @app.callback()
@@ -29,10 +48,8 @@ def predict(
     output: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; it is made if need be.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A bundle: a folder or USER/NAME[@REVISION] on the Hub; default: embedded.")
-    ] = None,
-    detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet where it can be had.")] = None,
+    model: ModelOption = None,
+    detector: DetectorOption = None,
 ) -> None:
     """Print one line of JSON for each picture.
 
@@ -42,10 +59,7 @@ def predict(
     log_to_stderr()
     if output is not None and output.resolve() in [path.resolve() for path in paths]:
         raise typer.BadParameter(f"{output} is read from; choose another folder for the annotated copies")
-    try:
-        pipeline = load_pipeline(model, detector=detector)
-    except (BundleError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from error
+    pipeline = _load_pipeline(model, detector)
     failed = False
     pictures = list(_pictures(paths, output))
     for path, name in tqdm(pictures, unit="picture", disable=None if len(pictures) > 1 else True):
@@ -57,6 +71,13 @@ def predict(
         tqdm.write(json.dumps(line))
     if failed:
         raise typer.Exit(1)
+
+
+def _load_pipeline(model: str | None, detector: str | None) -> Pipeline:
+    try:
+        return load_pipeline(model, detector=detector)
+    except (BundleError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _pictures(paths: list[Path], output: Path | None) -> Iterator[tuple[Path, Path]]:
@@ -110,6 +131,92 @@ def face_as_json(face: Face, label_names: tuple[str, ...]) -> dict:
         "reliable": face.reliable,
         "reasons": list(face.reasons),
     }
+
+
+@app.command()
+def video(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|CAMERA", help="A video, or a camera's number; 0 is the first camera.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, metavar="COPY.mp4", help="Annotated copy; what is there is replaced."),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, metavar="FACES.csv", help="A row for each face; what is there is replaced."),
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at every Nth frame only, which is faster.")] = 1,
+    model: ModelOption = None,
+    detector: DetectorOption = None,
+) -> None:
+    """Label the faces of a video, or of a camera in a window.
+
+    The copy is H.264 in MP4, which browsers play, with the sound and the times of the original, upright, and at most
+    1920 pixels on its long side. With --every, the frames between are drawn with the last faces; a face that is not
+    looked at for a second gets a new track_id.
+
+    The CSV goes to standard output if neither --output nor --csv is given. Each row is one face in one frame that was
+    looked at: time_s from the start of the file, the frame's number from 0, track_id (one person while in view), the
+    box in pixels of the upright video, the probability of each label, the label, its confidence, whether it is
+    reliable, and the reasons if it is not.
+
+    A damaged or incomplete video is labelled as far as it can be read; the exit code is then 1. Ctrl-C ends early and
+    keeps what there is (exit code 130); pressed twice, nothing is kept.
+
+    A camera's window shows a mirror; q, Esc or closing it quits. It needs an OpenCV with windows: the command says how
+    to install it, and how to go back.
+    """
+    log_to_stderr()
+    if source.isascii() and source.isdigit():
+        if output or csv or every != 1:
+            raise typer.BadParameter("a camera is only shown; --output, --csv and --every are for files")
+        _watch_camera(int(source), model, detector)
+    else:
+        _require_apart(Path(source), output, csv)
+        _label_file(Path(source), output, csv, every, model, detector)
+
+
+def _watch_camera(camera: int, model: str | None, detector: str | None) -> None:
+    try:
+        require_windows()
+        show_camera(_load_pipeline(model, detector), camera)
+    except DesktopError as error:
+        _fail(str(error))
+
+
+def _require_apart(source: Path, output: Path | None, csv: Path | None) -> None:
+    if output and output.suffix.lower() != ".mp4":
+        raise typer.BadParameter(f"{output}: the annotated copy is an MP4; its name must end in .mp4")
+    for written in (output, csv):
+        if written and written.resolve() == source.resolve():
+            raise typer.BadParameter(f"{written} is read from; choose another name for what is written")
+    if output and csv and output.resolve() == csv.resolve():
+        raise typer.BadParameter(f"{output} cannot hold the video and the table; choose two names")
+
+
+def _label_file(
+    source: Path, output: Path | None, csv: Path | None, every: int, model: str | None, detector: str | None
+) -> None:
+    written = " and ".join(str(file) for file in (output, csv) if file) or "the rows above"
+    try:
+        pictures = read_header(source).pictures
+        labelled = label_with_progress(_load_pipeline(model, detector), source, output, csv, every, pictures)
+    except VideoError as error:
+        _fail(f"{source}: {error}")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _fail(f"{written}: cannot be written: {error.strerror or error}")
+    log.info("%d frames, %.1f s", labelled.frames, labelled.end_s)
+    if labelled.problem:
+        log.error("%s: %s; what was done is in %s", source, labelled.problem, written)
+        raise typer.Exit(INTERRUPTED if labelled.was_stopped else 1)
+
+
+def _fail(sentence: str) -> NoReturn:
+    log.error("%s", sentence)
+    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

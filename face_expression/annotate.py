@@ -31,7 +31,7 @@ def annotate(
         frame: RGB uint8 (H, W, 3); it is not changed.
         faces: what to draw, the most important first; bars are drawn for the first six at most.
         label_names: the labels, in the order of the faces' probabilities.
-        numbered: whether each tag begins with the face's number, from 1.
+        numbered: whether each tag begins with a number: the face's `track_id`, or 1, 2, ... where it has none.
         bars: whether bars are drawn beside the faces that are large enough for them.
 
     Returns:
@@ -46,7 +46,8 @@ def annotate(
         if bars and index < _MAX_PANELS and face.box[3] - face.box[1] >= 90 * scale:
             _draw_bars(drawing, face, label_names, scale, picture.size)
     for index, face in enumerate(faces):
-        text = f"{index + 1}  {face_tag(face)}" if numbered else face_tag(face)
+        number = face.track_id or index + 1
+        text = f"{number}  {face_tag(face)}" if numbered else face_tag(face)
         _draw_tag(drawing, face, text, face_color(face, label_names), scale, picture.size)
     return np.asarray(picture)
 

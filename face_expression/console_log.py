@@ -8,5 +8,6 @@ from face_expression.hub import silence_client
 def log_to_stderr() -> None:
     """Show our own log lines as plain sentences; what fails at the Hub we say ourselves, once."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "httpx2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     silence_client()
