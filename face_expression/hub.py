@@ -20,6 +20,7 @@ import huggingface_hub
 from huggingface_hub.errors import EntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import logging as client_logging
+from huggingface_hub.utils import tqdm
 
 from face_expression.config import BundleConfig, BundleError, WeightFile, YuNetSettings, read_bundle_config
 
@@ -33,6 +34,13 @@ DEADLINE_S = 5.0
 RETRY_PAUSE_S = 0.5
 BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json")
 _COMMIT = re.compile("[0-9a-f]{40}")
+
+
+class _NoBar(tqdm):
+    """No progress bar: what is fetched here is small, and a bar would run into the lines that we log."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **(options | {"disable": True}))
 
 
 class DamagedError(BundleError):
@@ -122,7 +130,9 @@ def _download(model: str, repo_id: str, revision: str | None) -> Bundle:
     huggingface_hub.model_info(repo_id, revision=revision)
 
     def download(**options: bool) -> Bundle:
-        folder = huggingface_hub.snapshot_download(repo_id, revision=revision, allow_patterns=BUNDLE_FILES, **options)
+        folder = huggingface_hub.snapshot_download(
+            repo_id, revision=revision, allow_patterns=BUNDLE_FILES, tqdm_class=_NoBar, **options
+        )
         return _open_snapshot(Path(folder), f"{model} from the Hub", repo_id)
 
     try:
@@ -180,7 +190,11 @@ def _download_first(repo_id: str, files: tuple[WeightFile, ...], commit: str | N
             # What is in the cache was looked at before and is missing or damaged.
             cached = huggingface_hub.try_to_load_from_cache(repo_id, file.name, revision=commit)
             damaged = isinstance(cached, str)
-            path = Path(huggingface_hub.hf_hub_download(repo_id, file.name, revision=commit, force_download=damaged))
+            path = Path(
+                huggingface_hub.hf_hub_download(
+                    repo_id, file.name, revision=commit, tqdm_class=_NoBar, force_download=damaged
+                )
+            )
         except EntryNotFoundError:
             continue
         if sha256_of(path) == file.sha256:

@@ -21,6 +21,7 @@ from huggingface_hub import (
     HfApi,
     ModelInfo,
     RepoFile,
+    SpaceInfo,
     constants,
 )
 from huggingface_hub.errors import (
@@ -37,7 +38,7 @@ from face_expression.hub import sha256_of
 
 log = logging.getLogger(__name__)
 Done = TypeVar("Done")
-RepositoryInfo = ModelInfo | DatasetInfo
+RepositoryInfo = ModelInfo | DatasetInfo | SpaceInfo
 
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 _ANSWER_S = 120.0
@@ -63,14 +64,14 @@ class Repository:
 
     repo_id: str
     api: HfApi
-    repo_type: Literal["model", "dataset"] = "model"
+    repo_type: Literal["model", "dataset", "space"] = "model"
     pauses_s: tuple[float, ...] = PAUSES_S
     read_back_bytes: int = 100_000_000
 
     @property
     def url(self) -> str:
         """Its page on the Hub."""
-        return "/".join([self.api.endpoint, *(["datasets"] if self.repo_type == "dataset" else []), self.repo_id])
+        return f"{self.api.endpoint}/{constants.REPO_TYPES_URL_PREFIXES.get(self.repo_type, '')}{self.repo_id}"
 
     def check_login(self) -> None:
         """Ask the Hub who we are; its client raises if it does not know."""
@@ -149,7 +150,13 @@ class Repository:
         try:
             return self.info()
         except RepositoryNotFoundError:
-            self.api.create_repo(self.repo_id, private=private, exist_ok=True, repo_type=self.repo_type)
+            self.api.create_repo(
+                self.repo_id,
+                private=private,
+                exist_ok=True,
+                repo_type=self.repo_type,
+                space_sdk="gradio" if self.repo_type == "space" else None,
+            )
             return self.info()
 
     def _commit_once(
@@ -220,8 +227,8 @@ class Repository:
         )
 
 
-def check_repo_id(repo_id: str) -> None:
-    """Check that a name is one of a repository with its owner.
+def check_repo_id(repo_id: str, *, option: str = "--repo") -> None:
+    """Check that a name, given by an option of the command line, is one of a repository with its owner.
 
     Raises:
         SystemExit: with what is wrong.
@@ -229,9 +236,9 @@ def check_repo_id(repo_id: str) -> None:
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise SystemExit(f"--repo {repo_id}: {error}") from error
+        raise SystemExit(f"{option} {repo_id}: {error}") from error
     if "/" not in repo_id:
-        raise SystemExit(f"--repo {repo_id}: say whose it is, as USER/NAME")
+        raise SystemExit(f"{option} {repo_id}: say whose it is, as USER/NAME")
 
 
 @contextmanager

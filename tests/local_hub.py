@@ -24,7 +24,7 @@ import yaml
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HANG_S = 30
 OWNER, WRITER, READER = "somebody", "hf_writer", "hf_reader"
-_LFS_SUFFIXES = (".bin", ".onnx", ".parquet", ".safetensors")
+_LFS_SUFFIXES = (".bin", ".onnx", ".parquet", ".safetensors", ".wasm")
 _REGULAR_BYTES = 10_000_000
 
 
@@ -65,11 +65,14 @@ class Commit:
 class Repository:
     """A repository that was written to; the oldest commit is first.
 
-    `large_files` are the sha256 of those ever committed, until they are deleted for good.
+    `large_files` are the sha256 of those ever committed, until they are deleted for good. `sdk` and `variables` are a
+    Space's.
     """
 
     private: bool = False
     gated: str | bool = False
+    sdk: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
     commits: list[Commit] = field(default_factory=list)
     large_files: set[str] = field(default_factory=set)
 
@@ -94,12 +97,12 @@ class LocalHub(ThreadingHTTPServer):
     is served as it is, at any revision and read-only, or to a `Repository`. The token `WRITER` may write to what
     belongs to `OWNER`; the token `READER` is of the same user and may not.
 
-    `fault` happens `faults_left` times: None, "unavailable" (503 to everything), "hang" (no answer), "corrupt" (bytes
-    of the right number but with one bit flipped, for downloads of `model.onnx` and of Parquet files), "corrupt upload"
-    (large files are stored so), "cut upload" (the connection ends within a large file), "commit unavailable" (503 to a
-    commit), "cut commit" (the commit is made, but the connection ends without an answer), "overtaken" (another commit
-    comes first), "squash unavailable" (503 to squashing the history), "deletion unavailable" (503 to deleting large
-    files for good).
+    `fault` happens `faults_left` times: None, "unavailable" (503 to everything), "rate limited" (429 to everything),
+    "hang" (no answer), "corrupt" (bytes of the right number but with one bit flipped, for downloads of `model.onnx` and
+    of Parquet files), "cut download" (the connection ends within a large file), "corrupt upload" (large files are
+    stored so), "cut upload" (the connection ends within a large file), "commit unavailable" (503 to a commit), "cut
+    commit" (the commit is made, but the connection ends without an answer), "overtaken" (another commit comes first),
+    "squash unavailable" (503 to squashing the history), "deletion unavailable" (503 to deleting large files for good).
     `requests` collects the paths asked for.
     """
 
@@ -145,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(HANG_S)
         if self.server.goes_wrong("unavailable"):
             return self._send(503, b"try again later")
+        if self.server.goes_wrong("rate limited"):
+            return self._send(429, b"too many requests")
         method = "GET" if self.command == "HEAD" else self.command
         try:
             for allowed, pattern, answer in _ROUTES:
@@ -155,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"X-Error-Code": error.code, "X-Error-Message": error.message, "X-Repo-Commit": error.commit}
             self._send(error.status, json.dumps({"error": error.message}).encode(), headers)
 
-    do_HEAD = do_POST = do_PUT = do_GET
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
     # Accounts
 
@@ -215,7 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
         url = {"url": f"{self.server.endpoint}/{_key(kind, repo_id)}", "name": repo_id}
         if _key(kind, repo_id) in self.server.repositories:
             return self._send_json({**url, "error": "You already created this repo"}, status=409)
-        repository = Repository(private=asked.get("visibility") == "private")
+        if (kind == "spaces") != ("sdk" in asked):
+            raise _Refused(400, "a Space has an sdk, and nothing else has")
+        repository = Repository(private=asked.get("visibility") == "private", sdk=asked.get("sdk"))
         repository.add("initial commit", {".gitattributes": StoredFile(b"*.onnx filter=lfs\n")})
         self.server.repositories[_key(kind, repo_id)] = repository
         return self._send_json(url)
@@ -224,6 +231,11 @@ class _Handler(BaseHTTPRequestHandler):
         commit = self._commit_at(kind, repo_id, revision)
         repository = self._find(kind, repo_id)
         settings = {name: getattr(repository, name, False) for name in ("private", "gated")}
+        if kind == "spaces":
+            settings["sdk"] = repository.sdk
+        card = commit.files.get("README.md")
+        if card and isinstance(metadata := _front_matter(card.content.decode()), dict):
+            settings["cardData"] = metadata
         siblings = [{"rfilename": path} for path in commit.files]
         self._send_json({"id": repo_id, "sha": commit.oid, **settings, "siblings": siblings, "tags": []})
 
@@ -232,6 +244,15 @@ class _Handler(BaseHTTPRequestHandler):
         repository.gated = asked.get("gated", repository.gated)
         repository.private = asked.get("visibility", "private" if repository.private else "public") == "private"
         self._send_json({})
+
+    def _variables(self, repo_id: str):
+        variables = self._writable("spaces", repo_id).variables
+        if self.command != "GET":
+            asked = self._read_json()
+            variables.pop(asked["key"], None)
+            if self.command == "POST":
+                variables[asked["key"]] = asked["value"]
+        self._send_json({key: {"key": key, "value": value} for key, value in variables.items()})
 
     def _auth_check(self, kind: str, repo_id: str, write: str):
         self._find(kind, repo_id)
@@ -300,23 +321,24 @@ class _Handler(BaseHTTPRequestHandler):
         if file is None:
             raise _Refused(404, "Entry not found", "EntryNotFound", commit.oid)
         body = file.content
+        headers = {"ETag": f'"{file.lfs_sha256 or file.blob_id}"', "X-Repo-Commit": commit.oid}
         if path.endswith(("model.onnx", ".parquet")) and self.command == "GET" and self.server.goes_wrong("corrupt"):
             body = _with_one_bit_flipped(body)
-        self._send(200, body, {"ETag": f'"{file.lfs_sha256 or file.blob_id}"', "X-Repo-Commit": commit.oid})
+        if path.endswith(_LFS_SUFFIXES) and self.command == "GET" and self.server.goes_wrong("cut download"):
+            return self._send_half(body, headers)
+        return self._send(200, body, headers)
 
     # Writing
 
     def _validate_yaml(self):
-        content = self._read_json()["content"]
-        match = re.match(r"---\n(.*?)\n---\n", content, re.DOTALL)
-        if match:
-            try:
-                metadata = yaml.safe_load(match[1])
-            except yaml.YAMLError as error:
-                metadata = str(error)
-            if not isinstance(metadata, dict):
-                return self._send_json({"errors": [{"message": str(metadata)}], "warnings": []}, status=400)
-        missing = [] if match else [{"message": "empty or missing yaml metadata in repo card"}]
+        asked = self._read_json()
+        metadata = _front_matter(asked["content"])
+        wrong = metadata if isinstance(metadata, str) else None
+        if metadata and not wrong and asked.get("repoType") == "space":
+            wrong = _wrong_in_space(metadata)
+        if wrong:
+            return self._send_json({"errors": [{"message": wrong}], "warnings": []}, status=400)
+        missing = [] if metadata else [{"message": "empty or missing yaml metadata in repo card"}]
         return self._send_json({"errors": [], "warnings": missing})
 
     def _preupload(self, kind: str, repo_id: str, revision: str):
@@ -418,6 +440,14 @@ class _Handler(BaseHTTPRequestHandler):
             with suppress(BrokenPipeError, ConnectionResetError):  # a client that waited for no answer is gone
                 self.wfile.write(body)
 
+    def _send_half(self, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2])
+        self._cut()
+
     def _cut(self) -> None:
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
@@ -431,6 +461,33 @@ def _with_one_bit_flipped(content: bytes) -> bytes:
     return content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]
 
 
+def _front_matter(text: str) -> dict | str | None:
+    """What the block at the head of a README says; a string that says what is wrong with it, or None without one."""
+    match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    if not match:
+        return None
+    try:
+        metadata = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        return str(error)
+    return metadata if isinstance(metadata, dict) else f"{metadata!r} is no mapping"
+
+
+def _wrong_in_space(metadata: dict) -> str | None:
+    """What the Hub would not take in the front matter of a Space's README."""
+    if any(metadata.get(key, "red") not in _SPACE_COLOURS for key in ("colorFrom", "colorTo")):
+        return "colorFrom and colorTo are names of colours"
+    if len(metadata.get("short_description", "")) > 60:
+        return '"short_description" length must be less than or equal to 60 characters long'
+    if metadata.get("sdk") not in ("gradio", "docker", "static"):
+        return '"sdk" must be one of gradio, docker, static'
+    lists = ("models", "datasets", "preload_from_hub", "tags")
+    if any(not isinstance(metadata.get(key, []), list) for key in lists):
+        return f"{', '.join(lists)} are lists"
+    return None
+
+
+_SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 _API = r"/api/(?P<kind>models|datasets|spaces)/(?P<repo_id>[^/]+/[^/]+)"
 _ANY = r"/(?:(?P<kind>datasets|spaces)/)?(?P<repo_id>[^/]+/[^/]+)"
 _ROUTES = (
@@ -439,6 +496,10 @@ _ROUTES = (
     ("POST", r"/api/validate-yaml", _Handler._validate_yaml),
     ("GET", _API + r"(?:/revision/(?P<revision>[^/]+))?", _Handler._info),
     ("PUT", _API + r"/settings", _Handler._settings),
+    *(
+        (method, r"/api/spaces/(?P<repo_id>[^/]+/[^/]+)/variables", _Handler._variables)
+        for method in ("GET", "POST", "DELETE")
+    ),
     ("GET", _API + r"/commits/(?P<revision>[^/]+)", _Handler._commits),
     ("POST", _API + r"/super-squash/(?P<revision>[^/]+)", _Handler._squash),
     ("GET", _API + r"/lfs-files", _Handler._list_large_files),

@@ -18,6 +18,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import torch
+from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
 
 from face_expression.config import InputSettings, Preprocessing
@@ -115,7 +116,7 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
         else:
             kind = "parquet" if next(folder.rglob("*.parquet"), None) else "imagefolder"
             loaded = datasets.load_dataset(kind, data_dir=data, split=split)
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except (ValueError, OSError, HTTPError, datasets.exceptions.DatasetsError) as error:
         raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}{_advice(split)}") from error
     if folder.is_dir() and kind == "imagefolder" and "label" not in loaded.column_names:
         raise SystemExit(f"{data!r}: pictures must lie in two or more class folders, such as {split}/happy/1.jpg")
