@@ -17,6 +17,8 @@ setup: $(VENV)/.installed-dev  ## Make the development environment in .venv
 web: web/vendor/fflate.js  ## Get what the browser code needs into web/node_modules and web/vendor (needs npm)
 
 deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME MODEL=USER/NAME@REVISION, PRIVATE=1
+	@test -n "$(SPACE)" && test -n "$(MODEL)" || \
+		{ echo 'Say which: make deploy SPACE=USER/NAME MODEL=USER/NAME@REVISION'; exit 2; }
 	$(BIN)/python -m space.deploy --space "$(SPACE)" --model "$(MODEL)" $(if $(PRIVATE),--private)
 
 test: setup web  ## Run all tests

@@ -1,6 +1,6 @@
 // Copies what the page serves of the packages into vendor/, where the app looks for it here and on a Space alike.
 // npm runs this after it has installed them.
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 
 const SERVED = {
   "ort.wasm.bundle.min.mjs": "onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
@@ -9,6 +9,7 @@ const SERVED = {
   "fflate.js": "fflate/esm/browser.js",
 };
 
+rmSync(new URL("vendor/", import.meta.url), { recursive: true, force: true });
 mkdirSync(new URL("vendor/", import.meta.url), { recursive: true });
 for (const [name, path] of Object.entries(SERVED)) {
   copyFileSync(new URL(`node_modules/${path}`, import.meta.url), new URL(`vendor/${name}`, import.meta.url));
