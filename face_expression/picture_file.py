@@ -1,4 +1,4 @@
-"""Picture files and bytes: reading whatever people send safely, and writing JPEG and PNG."""
+"""Picture files and bytes: reading whatever people send safely, and writing JPEG."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -72,9 +72,3 @@ def encode_jpeg(frame: np.ndarray, *, quality: int = 85) -> bytes:
     if not done:
         raise ValueError(f"a picture of {frame.shape[1]} x {frame.shape[0]} pixels cannot be written as JPEG")
     return encoded.tobytes()
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """Encode RGB uint8 (H, W, 3), or grey uint8 (H, W), as PNG."""
-    pixels = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".png", pixels)[1].tobytes()

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 from pydantic import Base64Bytes, BaseModel, FiniteFloat, ValidationError
 
-from face_expression import Face, Pipeline, RefusedError, Viewers, encode_png, load_suggestions
+from face_expression import Face, Pipeline, RefusedError, Viewers, load_suggestions
 
 
 class SentFrame(BaseModel):
@@ -20,7 +21,7 @@ class SentFrame(BaseModel):
 
 
 def face_for_page(face: Face, *, with_crop: bool) -> dict:
-    """A face as the live view reads it; `with_crop`: with what the model was shown, as a PNG in base64."""
+    """A face as the live view reads it; `with_crop`: with what the model was shown."""
     return {
         "box": face.box,
         "score": face.score,
@@ -31,8 +32,14 @@ def face_for_page(face: Face, *, with_crop: bool) -> dict:
         "reliable": face.reliable,
         "reasons": face.reasons,
         "track_id": face.track_id,
-        "crop": base64.b64encode(encode_png(face.crop)).decode() if with_crop else None,
+        "crop": picture_for_page(face.crop) if with_crop else None,
     }
+
+
+def picture_for_page(picture: np.ndarray) -> dict:
+    """A small picture as the live view reads it: its pixels in base64, which take less time than a PNG."""
+    height, width = picture.shape[:2]
+    return {"width": width, "height": height, "data": base64.b64encode(picture.tobytes()).decode()}
 
 
 def build_live_tab(pipeline: Pipeline, files: dict[str, Path]) -> None:

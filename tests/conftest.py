@@ -4,6 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
+# Before Gradio is imported: of several processes of tests, each looks for free ports of its own.
+os.environ.setdefault("GRADIO_SERVER_PORT", str(7860 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])))
+
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 

@@ -1,9 +1,18 @@
+import asyncio
 import json
+import math
+import os
+import time
+from functools import partial
 
 import cv2
+import numpy as np
 import pytest
 
-from benchmarks import collecting, latency
+from benchmarks import collecting, latency, live, live_browser, live_camera
+from benchmarks.live_figures import Answered, Recording, Shown
+from benchmarks.slow_link import slow_link
+from face_expression.hub import DETECTOR_VARIABLE
 
 
 @pytest.fixture
@@ -41,3 +50,166 @@ def test_collecting_measures_fetching_and_filtering(tmp_path, capsys):
     assert told["addresses"] == 30 and told["images_per_s"] > 0 and told["filtered_per_s"] > 0
     assert 0 < told["first_mib"] <= told["last_mib"]
     assert f"| {told['images_per_s']:.0f} | {told['filtered_per_s']:.0f} |" in capsys.readouterr().out
+
+
+def shown_every(ms: int, numbers) -> tuple[Shown, ...]:
+    return tuple(Shown(number, place * ms, place * ms + 2, place * ms + 10) for place, number in enumerate(numbers))
+
+
+def answered(*rows: tuple[float, str | None]) -> tuple[Answered, ...]:
+    return tuple(Answered(taken, 20, taken + 30, label) for taken, label in rows)
+
+
+@pytest.mark.parametrize(
+    ("frames", "answers", "latencies", "flips"),
+    [
+        ((), (), [], 0),
+        (shown_every(40, [0, 1, 2]), answered((10, "a"), (55, "a")), [38, 43], 0),
+        # What was taken before any frame was seen is about none of them.
+        (shown_every(40, [0, 1, 2]), answered((9, "a"), (49, "b"), (50, "a")), [77, 38], 2),
+        (shown_every(40, [0, 1, 2]), answered((10, "a"), (50, None), (90, "a")), [38, 38, 38], 2),
+    ],
+)
+def test_an_answer_is_about_the_newest_frame_that_the_page_could_take(frames, answers, latencies, flips):
+    recording = Recording(2.0, frames, answers)
+    assert recording.latencies_ms() == latencies and recording.flips() == flips
+    assert recording.rate() == len(answers) / 2 and recording.camera_rate() == len(frames) / 2
+
+
+def test_the_lag_is_counted_from_the_other_face_to_its_label():
+    frames = shown_every(100, range(20))
+    label = {0: "a", 1: "b", 2: "a", 3: "b"}
+    told = answered((10, "a"), (510, "a"), (610, "c"), (710, "b"), (1010, "b"), (1110, "b"), (1510, "b"))
+    # Shown after 238 ms, then never, and of the last change nothing can be said.
+    assert Recording(2.0, frames, told).lags_ms(lambda number: label[number // 5]) == [238, 500]
+    assert Recording(0.5, frames[:5], told[:1]).lags_ms(lambda number: label[number // 5]) == []
+
+
+def test_what_the_page_wrote_down_is_cleared_of_repeated_and_unreadable_frames():
+    frames = [{"number": number, "captured": None, "presented": at, "seen": at} for at, number in enumerate("aab?b")]
+    frames[3]["number"] = None
+    answers = [{"taken": 1, "took": 2, "drawn": drawn, "label": "happy"} for drawn in (4, None)]
+    told = Recording.of_page({"began": 0, "ended": 500, "frames": frames, "answers": answers})
+    assert [(frame.number, frame.seen_ms) for frame in told.frames] == [("a", 0), ("b", 2)]
+    assert (told.seconds, len(told.answers), told.camera_delays_ms()) == (0.5, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("row", "figure", "met"),
+    [
+        (live.Row("server", "speed", 19.99, "frames/s", 20, at_least=True, digits=1), "19.9 frames/s", False),
+        (live.Row("server", "speed", 20.0, "frames/s", 20, at_least=True, digits=1), "20.0 frames/s", True),
+        (live.Row("server", "latency", 60.01, "ms", 60), "61 ms", False),
+        (live.Row("server", "latency", 59.2, "ms", 60), "60 ms", True),
+        (live.Row("server", "latency", 59.2, "ms"), "60 ms", None),
+        (live.Row("server", "latency", math.nan, "ms", 60), "none", False),
+    ],
+)
+def test_no_figure_is_rounded_in_our_favour(row, figure, met):
+    assert row.shown() == figure and row.met() is met
+    assert f"| {figure} |" in row.line() and ("**no**" in row.line()) is (met is False)
+
+
+def number_of(frame: np.ndarray) -> int | None:
+    """What `draw_number` has drawn into a frame, read as `live_page.js` does."""
+    side = live_camera.BLOCK_PX
+    lit = frame[-side // 2, side // 2 :: side].mean(axis=1) > 127
+    bits, inverted = np.split(lit, 2)
+    return int(bits @ 2 ** np.arange(len(bits))) if (bits != inverted).all() else None
+
+
+def test_the_number_of_each_frame_can_be_read_in_the_video(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (3, 480, 640, 3), np.uint8)
+    path = live_camera.write_camera(tmp_path / "camera.y4m", [*noise, *live_camera.still_face(live_camera.CALM, 2)])
+    video = cv2.VideoCapture(str(path))
+    assert [number_of(video.read()[1]) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert not video.read()[0]
+    for number in (0, 1, 682, 1023):
+        live_camera.draw_number(noise[0], number)
+        assert number_of(noise[0]) == number
+    noise[0, -live_camera.BLOCK_PX :] = 0
+    assert number_of(noise[0]) is None
+
+
+def test_a_still_face_differs_in_its_noise_alone():
+    first, second = live_camera.still_face(live_camera.HAPPY, 2)
+    noise = (first.astype(int) - second)[:60, :60]
+    assert 6 < noise.std() < 11 and abs(noise.mean()) < 8
+
+
+def test_a_slow_link_changes_no_byte_and_takes_its_time():
+    sent = os.urandom(100_000)
+
+    async def echo(reader, writer):
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+        writer.close()
+
+    async def talk(port: int) -> tuple[bytes, float, float]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        began = time.perf_counter()
+        writer.write(b"x")
+        await reader.readexactly(1)
+        first_after = time.perf_counter() - began
+        writer.write(sent)
+        writer.write_eof()
+        received = await reader.read(-1)
+        writer.close()
+        return received, first_after, time.perf_counter() - began
+
+    async def conversation():
+        echoing = await asyncio.start_server(echo, "127.0.0.1", 0)
+        port = echoing.sockets[0].getsockname()[1]
+        async with slow_link(port, round_trip_s=0.1, up_bits_per_s=4e6) as slow:
+            both = await asyncio.gather(talk(slow), talk(slow))
+        echoing.close()
+        return both
+
+    both = asyncio.run(asyncio.wait_for(conversation(), 20))
+    assert all(received == sent and first_after >= 0.1 for received, first_after, _ in both)
+    # Both share what the line lets through.
+    assert max(taken for *_, taken in both) >= 0.2 + 2 * 8 * len(sent) / 4e6
+
+
+def test_a_closed_end_is_felt_at_the_other_end_of_the_slow_link():
+    async def conversation() -> bytes:
+        closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        async with slow_link(closing.sockets[0].getsockname()[1]) as slow:
+            closing.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", slow)
+            writer.write(b"anybody there?")
+            return await reader.read(-1)
+
+    assert asyncio.run(asyncio.wait_for(conversation(), 20)) == b""
+
+
+def test_without_a_browser_the_live_benchmark_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(live_browser, "BROWSERS", ("no-such-browser",))
+    with pytest.raises(SystemExit, match="no Chromium found"):
+        live.main()
+
+
+def test_the_live_benchmark_measures_every_row(
+    tmp_path, monkeypatch, capsys, browser_path, yunet_weights, installed_web
+):
+    monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
+    monkeypatch.setattr(live_browser, "WARM_UP_ANSWERS", 3)
+    monkeypatch.setattr(live_camera, "FRAMES_A_FACE", 30)
+    monkeypatch.setattr(live, "NOISY_FRAMES", 10)
+    # The files of the engine on the device take seconds otherwise.
+    monkeypatch.setattr(live, "slow_link", partial(slow_link, down_bits_per_s=1e9))
+    live.main(seconds=2.2, still_seconds=1, minutes=0, output=tmp_path / "live.json")
+    told = json.loads((tmp_path / "live.json").read_text())
+    figures = {(row["engine"], row["measure"]): row["value"] for row in told["rows"]}
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(figures) == 2 + len(told["rows"])
+    for engine in ("server", "device"):
+        mine = {measure: value for (owner, measure), value in figures.items() if owner == engine}
+        assert len(mine) == {"server": 20, "device": 15}[engine]
+        assert all(value is not None and math.isfinite(value) and value >= 0 for value in mine.values())
+        assert 0 < mine["frames looked at"] <= 31 and 0 < mine["frames looked at behind a slow line"] <= 31
+        assert mine["of it in the engine, p50"] < mine["latency, p50"] <= mine["latency, p95"]
+        assert mine["flips on a still happy face"] == mine["flips on a still neutral face"] == 0
+    assert figures["server", "latency behind a slow line, p50"] > 80
+    assert figures["server", "four visitors at once: labels that belong to another"] == 0
+    assert min(figures["server", f"four visitors at once: the {who}"] for who in ("browser", "slowest program")) > 0

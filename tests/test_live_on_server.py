@@ -142,7 +142,8 @@ def test_a_frame_of_a_program_is_answered_as_the_pages_are(served_app):
     (face,) = send(served_app, frame(visitor="a program")).json()["faces"]
     assert face["label"] == "happy" and face["reliable"] and face["track_id"] == 1
     assert sum(face["probabilities"]) == pytest.approx(1, abs=1e-4)
-    assert base64.b64decode(face["crop"]).startswith(b"\x89PNG")
+    assert (face["crop"]["width"], face["crop"]["height"]) == (48, 48)
+    assert len(base64.b64decode(face["crop"]["data"])) == 48 * 48 * 3
 
 
 def test_what_is_far_too_long_is_refused_before_it_is_read(served_app):

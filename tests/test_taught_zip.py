@@ -1,14 +1,16 @@
 """A zip of class folders as a data set, and a model that goes on from it though it names some of its labels only."""
 
+import io
 import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import load_file
 
-from face_expression import LABEL_NAMES, encode_png
+from face_expression import LABEL_NAMES
 from tests.test_finetune import SMALL, TINY, said, train
 from tests.test_train import band
 from train.data import data_name, decode, label_names_of, load_split
@@ -16,7 +18,9 @@ from train.zip_file import MOST_BYTES
 
 
 def picture(label: str, seed: int = 0) -> bytes:
-    return encode_png(band(LABEL_NAMES.index(label), np.random.default_rng(seed)))
+    file = io.BytesIO()
+    Image.fromarray(band(LABEL_NAMES.index(label), np.random.default_rng(seed))).save(file, "PNG")
+    return file.getvalue()
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> Path:

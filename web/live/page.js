@@ -105,6 +105,7 @@ class View {
   #demoBegan = 0;
   #engine = null;
   #onDevice = null;
+  #drawn = [];
   #panels = [];
   #faces = [];
   #scene = 0;
@@ -189,8 +190,17 @@ class View {
     const overlay = this.#find(".overlay");
     const [width, height] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
     if (overlay.width !== width || overlay.height !== height) Object.assign(overlay, { width, height });
-    drawFaces(overlay.getContext("2d"), this.#faces, { mirrored: this.#source.isMirrored });
+    this.#draw(overlay);
     if (this.#hasRoom()) this.#handOn(picture);
+  }
+
+  /** Only what has changed is drawn again. */
+  #draw(overlay) {
+    const mirrored = this.#source.isMirrored;
+    const drawn = [this.#faces, mirrored, overlay.width, overlay.height, overlay.clientWidth];
+    if (drawn.every((value, place) => value === this.#drawn[place])) return;
+    this.#drawn = drawn;
+    drawFaces(overlay.getContext("2d"), this.#faces, { mirrored });
   }
 
   #hasRoom() {
@@ -220,6 +230,9 @@ class View {
       // The camera may just have ended; there is no frame then, and nothing is wrong.
       if (scene === this.#scene) this.#tellOfEngine(error);
     }
+    // The next frame may have come meanwhile; it need not wait for the next drawing.
+    const next = this.#source.isLive ? this.#source.picture() : null;
+    if (next && this.#hasRoom()) this.#handOn(next);
   }
 
   #tellOfEngine(error) {

@@ -3,7 +3,11 @@
 const WIDTH_PX = 320;
 const QUALITY = 0.8;
 const PATIENCE_MS = 5000;
+const LEAST_IN_FLIGHT = 2;
 const MOST_IN_FLIGHT = 3;
+// A way this long has room for one frame more; on a shorter one they would only wait for each other.
+const WAY_OF_ONE_FRAME_MS = 75;
+const REMEMBERED_WAYS = 30;
 
 /** The server does not answer; the message says why. Asking again later may help. */
 export class ConnectionError extends Error {}
@@ -17,6 +21,7 @@ export class ServerEngine {
   #visitor = crypto.randomUUID();
   #canvas = new OffscreenCanvas(1, 1);
   #inFlight = 0;
+  #tookMs = [];
 
   /** @type {string[]} in the order of all probabilities */
   labelNames;
@@ -32,7 +37,9 @@ export class ServerEngine {
 
   /** Whether it takes another frame now; several may be on their way, so that a long way costs no frames. */
   get hasRoom() {
-    return this.#inFlight < MOST_IN_FLIGHT;
+    // The shortest is what the way itself takes; the others may have waited for something.
+    const wayMs = this.#tookMs.length ? Math.min(...this.#tookMs) : 0;
+    return this.#inFlight < Math.min(MOST_IN_FLIGHT, LEAST_IN_FLIGHT + Math.floor(wayMs / WAY_OF_ONE_FRAME_MS));
   }
 
   /**
@@ -56,13 +63,15 @@ export class ServerEngine {
   async #send(picture, timeS, scene) {
     const width = picture.videoWidth ?? picture.width;
     const jpeg = await this.#encode(picture, width, picture.videoHeight ?? picture.height);
+    const askedAt = performance.now();
     const answer = await this.#ask({ visitor: this.#visitor, jpeg, time_s: timeS, scene });
+    this.#tookMs = [performance.now() - askedAt, ...this.#tookMs.slice(0, REMEMBERED_WAYS - 1)];
     // Gradio's client gives nothing where there was no answer.
     if (!answer) throw new ConnectionError("the server cannot be reached");
     if (answer.refused) throw new RefusedError(answer.refused);
     if (!answer.faces) return null;
     const scale = width / this.#canvas.width;
-    return Promise.all(answer.faces.map((face) => readFace(face, scale)));
+    return answer.faces.map((face) => readFace(face, scale));
   }
 
   async #encode(picture, width, height) {
@@ -96,7 +105,7 @@ function toBase64(bytes) {
 }
 
 /** A face of the server's answer, as the engine on the device gives it. */
-async function readFace(face, scale) {
+function readFace(face, scale) {
   const { box, landmarks, track_id: trackId, crop, ...same } = face;
   return {
     ...same,
@@ -104,14 +113,11 @@ async function readFace(face, scale) {
     landmarks: landmarks?.map((point) => point.map((value) => value * scale)) ?? null,
     probabilities: Float32Array.from(face.probabilities),
     trackId,
-    crop: crop ? await readPicture(crop) : null,
+    crop: crop ? readPicture(crop) : null,
   };
 }
 
-async function readPicture(base64) {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+/** A picture whose pixels came in base64. */
+function readPicture({ width, height, data }) {
+  return { width, height, data: Uint8ClampedArray.from(atob(data), (letter) => letter.charCodeAt(0)) };
 }

@@ -1,0 +1,182 @@
+"""The live view as a visitor has it, measured in real Chromium: `python -m benchmarks.live`.
+
+The app runs in a process of its own; a video with two portraits of examples/ plays as the webcam, at 640x480 and 30
+frames a second, and each of its frames carries a number, so that it is known which one an answer is about. Latency is
+from first showing a frame to drawing its answer over the video. The browser draws in software and shares the machine
+with the server. Four visitors are one browser and three programs that send pictures as its page does: four browsers
+would measure how fast this machine draws. A flip is a change of the label shown on a face that is still, with a
+camera's noise and flicker; the lag is from the first frame of another face to its label.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import aiohttp
+import psutil
+import typer
+from playwright.async_api import Playwright, async_playwright
+from tqdm import tqdm
+
+from benchmarks.live_browser import LiveView, find_browser, live_view
+from benchmarks.live_camera import CALM, HAPPY, NOISY_FRAMES, changing_faces, still_face, write_camera
+from benchmarks.live_figures import percentile
+from benchmarks.live_minutes import Memory, rows_of_minutes
+from benchmarks.live_rows import Engine, Row, per_s, row_of_flips, rows_of_recording, rows_of_slow_link
+from benchmarks.live_server import Server, running_server
+from benchmarks.live_visitors import pictures_of, visit
+from benchmarks.slow_link import slow_link
+
+
+class Choice(StrEnum):
+    """Which engines are measured."""
+
+    SERVER = "server"
+    DEVICE = "device"
+    BOTH = "both"
+
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines of this choice."""
+        return tuple(Engine) if self is Choice.BOTH else (Engine(self),)
+
+
+async def rows_of_visitors(view: LiveView, seconds: float) -> list[Row]:
+    """A happy face in the browser, and three programs: a happy one and two calm ones."""
+    request = await view.sent_frame()
+    portraits = (HAPPY, CALM, CALM)
+    pictures = [pictures_of(portrait) for portrait in portraits]
+    async with aiohttp.ClientSession(read_bufsize=2**18) as http:
+        recording, *visits = await asyncio.gather(
+            view.record(seconds),
+            *(visit(http, request.url, request.post_data, sent, seconds) for sent in pictures),
+        )
+    latencies = [recording.latencies_ms(), *(made.latencies_ms for made in visits)]
+    rates = [recording.rate(), *(made.rate() for made in visits)]
+    labels = [Counter(answer.label for answer in recording.answers), *(made.labels for made in visits)]
+    others = {HAPPY: CALM.label, CALM: HAPPY.label}
+    foreign = sum(seen[others[portrait]] for portrait, seen in zip((HAPPY, *portraits), labels, strict=True))
+    who = "four visitors at once"
+    return [
+        per_s(Engine.SERVER, f"{who}: the browser", rates[0], 8),
+        per_s(Engine.SERVER, f"{who}: the slowest program", min(rates[1:]), 8),
+        Row(Engine.SERVER, f"{who}: latency in the browser, p95", percentile(latencies[0], 95), "ms", 250),
+        Row(
+            Engine.SERVER,
+            f"{who}: latency in the slowest program, p95",
+            max(percentile(made, 95) for made in latencies[1:]),
+            "ms",
+            250,
+        ),
+        Row(Engine.SERVER, f"{who}: labels that belong to another", foreign, target=0),
+    ]
+
+
+@contextlib.contextmanager
+def step(progress: tqdm, told: str) -> Iterator[None]:
+    """Say what is being measured, and count it once it is."""
+    progress.set_description(told)
+    yield
+    progress.update()
+
+
+async def measure(
+    server: Server,
+    playwright: Playwright,
+    folder: Path,
+    *,
+    engines: tuple[Engine, ...],
+    seconds: float,
+    still_seconds: float,
+    minutes: float,
+    progress: tqdm,
+) -> tuple[list[Row], dict[str, list[Memory]]]:
+    """All figures, and the memory in the course of the long run."""
+    rows: list[Row] = []
+    changing = write_camera(folder / "changing.y4m", changing_faces())
+    async with live_view(playwright, server.address, changing) as view:
+        for engine in engines:
+            with step(progress, f"{engine}: frames and latency"):
+                await view.use(engine)
+                rows += rows_of_recording(engine, await view.record(seconds))
+    async with slow_link(server.port) as port, live_view(playwright, f"http://127.0.0.1:{port}/", changing) as view:
+        for engine in engines:
+            with step(progress, f"{engine}: slow line"):
+                await view.use(engine)
+                rows += rows_of_slow_link(engine, await view.record(seconds))
+    for portrait in (HAPPY, CALM):
+        still = write_camera(folder / "still.y4m", still_face(portrait, NOISY_FRAMES))
+        async with live_view(playwright, server.address, still) as view:
+            for engine in engines:
+                with step(progress, f"{engine}: still {portrait.label} face"):
+                    await view.use(engine)
+                    rows.append(row_of_flips(engine, portrait.label, await view.record(still_seconds)))
+            if portrait is HAPPY and Engine.SERVER in engines:
+                with step(progress, "server: four visitors"):
+                    await view.use(Engine.SERVER)
+                    rows += await rows_of_visitors(view, seconds)
+    memories = {}
+    for engine in engines if minutes else ():
+        with step(progress, f"{engine}: {minutes:g} minutes"):
+            more, memories[engine] = await rows_of_minutes(engine, server, playwright, changing, minutes, progress)
+            rows += more
+    return sorted(rows, key=lambda row: engines.index(row.engine)), memories
+
+
+def main(
+    engine: Annotated[Choice, typer.Option(help="Which engine is measured.")] = Choice.BOTH,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds for each figure.")] = 20,
+    still_seconds: Annotated[float, typer.Option(min=1, help="Seconds for the flips on each still face.")] = 60,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes for memory and files; 0 leaves them out.")] = 10,
+    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/live.json"),
+) -> None:
+    """Measure, and print one table."""
+    find_browser()
+    engines = engine.engines()
+    steps = len(engines) * (4 + bool(minutes)) + (Engine.SERVER in engines)
+    machine = (
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, load {psutil.getloadavg()[0]:.1f} before"
+    )
+    folder = tempfile.TemporaryDirectory()
+    with folder, running_server(Path(folder.name) / "app") as server, tqdm(total=steps, unit="figure") as progress:
+
+        async def run() -> tuple[list[Row], dict[str, list[Memory]]]:
+            async with async_playwright() as playwright:
+                return await measure(
+                    server,
+                    playwright,
+                    Path(folder.name),
+                    engines=engines,
+                    seconds=seconds,
+                    still_seconds=still_seconds,
+                    minutes=minutes,
+                    progress=progress,
+                )
+
+        rows, memories = asyncio.run(run())
+        source = server.told().splitlines()[0]
+    typer.echo(f"{machine}; {source}; Chromium drawing in software, camera 640x480 at 30 frames/s\n")
+    typer.echo("| engine | measure | target | measured | met |\n|---|---|---|---|---|")
+    for row in rows:
+        typer.echo(row.line())
+    told = {
+        "machine": machine,
+        "source": source,
+        "seconds": {"figure": seconds, "still": still_seconds, "long": 60 * minutes},
+        "rows": [row.as_json() for row in rows],
+        "memory_mib": {name: [asdict(memory) for memory in course] for name, course in memories.items()},
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,82 @@
+"""Visitors of the live view without a browser: programs that send pictures to the server as its page does."""
+
+import asyncio
+import base64
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+import cv2
+
+from benchmarks.live_camera import FRAMES_PER_S, HEIGHT, WIDTH, Portrait, view_of
+from face_expression import encode_jpeg
+
+# As in web/live/server_engine.js on a short way.
+SENT_WIDTH = 320
+QUALITY = 80
+AT_ONCE = 2
+PICTURES = 60
+
+
+@dataclass
+class Visit:
+    """What a visitor got: ms from a frame to its answer, and how often each label came."""
+
+    seconds: float = 0.0
+    latencies_ms: list[float] = field(default_factory=list)
+    labels: Counter[str | None] = field(default_factory=Counter)
+
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.latencies_ms) / self.seconds
+
+
+def pictures_of(portrait: Portrait) -> list[bytes]:
+    """What a visitor's page would send of a portrait that moves a little: JPEG."""
+    size = (SENT_WIDTH, SENT_WIDTH * HEIGHT // WIDTH)
+    frames = (cv2.resize(view_of(portrait, moment), size, interpolation=cv2.INTER_AREA) for moment in range(PICTURES))
+    return [encode_jpeg(frame, quality=QUALITY) for frame in frames]
+
+
+async def visit(
+    http: aiohttp.ClientSession, address: str, sent_by_page: str, pictures: Sequence[bytes], seconds: float
+) -> Visit:
+    """Send pictures for so long: the newest at the camera's rate, as long as few enough are on their way.
+
+    Args:
+        address: to which the page sends its frames.
+        sent_by_page: what it sent there once, as JSON; all but the visitor, the picture and its time is kept.
+        pictures: what the camera sees in turn.
+    """
+    request = json.loads(sent_by_page) | {"session_hash": uuid.uuid4().hex[:10]}
+    visitor, made = str(uuid.uuid4()), Visit()
+    newest_shown, under_way = 0.0, set()
+
+    async def send(picture: bytes, taken: float) -> None:
+        nonlocal newest_shown
+        frame = {"visitor": visitor, "jpeg": base64.b64encode(picture).decode(), "time_s": taken, "scene": 1}
+        async with http.post(address, json=request | {"data": frame}) as response:
+            response.raise_for_status()
+            answer = await response.json()
+        if "refused" in answer:
+            raise SystemExit(f"the server took no picture: {answer['refused']}")
+        faces = answer["faces"]
+        if faces is not None and taken > newest_shown:
+            newest_shown = taken
+            made.latencies_ms.append((time.perf_counter() - taken) * 1000)
+            made.labels[faces[0]["label"] if faces else None] += 1
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for moment in range(round(seconds * FRAMES_PER_S)):
+            await asyncio.sleep(began + moment / FRAMES_PER_S - time.perf_counter())
+            if len(under_way) < AT_ONCE:
+                sending = group.create_task(send(pictures[moment % len(pictures)], time.perf_counter()))
+                under_way.add(sending)
+                sending.add_done_callback(under_way.discard)
+    made.seconds = time.perf_counter() - began
+    return made
