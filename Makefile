@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web deploy test style quality benchmark
+.PHONY: help app setup web deploy test style quality audit notebook benchmark
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,11 @@ deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME M
 		{ echo 'Say which: make deploy SPACE=USER/NAME MODEL=USER/NAME@REVISION'; exit 2; }
 	$(BIN)/python -m space.deploy --space "$(SPACE)" --model "$(MODEL)" $(if $(PRIVATE),--private)
 
-test: setup web  ## Run all tests
-	$(BIN)/python -m pytest
+notebook: setup web  ## Open the guided tour in JupyterLab
+	$(BIN)/jupyter lab notebooks/live_emotion_detector.ipynb
+
+test: setup web  ## Run all tests, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 style: setup  ## Fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
@@ -32,7 +35,10 @@ quality: setup  ## Check without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-benchmark: setup  ## Measure latency on this machine
+audit: setup  ## Ask PyPI for known vulnerabilities of all that is installed
+	$(BIN)/pip-audit --strict
+
+benchmark: setup  ## Measure latency on this machine (also: python -m benchmarks.live, collecting, soak)
 	$(BIN)/python -m benchmarks.latency
 
 $(BIN)/python:

@@ -1,6 +1,5 @@
 """The card of a data set: front matter for the Hub, and what people must know, filled in from the manifest."""
 
-import html
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from data_tools.dataset import DESCRIPTIONS, Contents
 from data_tools.manifest import Manifest
 from data_tools.meanings import meaning
 from data_tools.settings import PublishSettings
+from face_expression import plain_words
 
 MARKER = "<!-- written by `python -m data_tools publish` -->"
 _TEMPLATE = "dataset_card.md.jinja"
@@ -55,7 +55,7 @@ def dataset_card(manifest: Manifest, contents: Contents, settings: PublishSettin
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": "{:,}".format, "plain": plain}
+    environment.filters |= {"number": "{:,}".format, "plain": plain_words}
     body = environment.get_template(_TEMPLATE).render(
         marker=MARKER,
         name=settings.name,
@@ -74,14 +74,6 @@ def dataset_card(manifest: Manifest, contents: Contents, settings: PublishSettin
         group_words=_most(contents.group_words, _GROUP_WORDS),
     )
     return str(DatasetCard(f"---\n{_front_matter(contents, settings).to_yaml()}\n---\n\n{body}"))
-
-
-def plain(text: str) -> str:
-    """Words from outside as Markdown shows them as they are, in one line: no markup, links or invisible characters."""
-    visible = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    words = html.escape(" ".join(visible.split())).replace("://", "&#58;//").replace("www.", "www&#46;")
-    # An ampersand is `html.escape`'s own by now, as are `#` and `;` after it.
-    return "".join(f"&#{ord(letter)};" if letter in "\\`*_{}[]()|~$@!" else letter for letter in words)
 
 
 def _front_matter(contents: Contents, settings: PublishSettings) -> DatasetCardData:
@@ -118,7 +110,7 @@ def _sizes(contents: Contents) -> dict[str, object]:
 
 
 def _told(counts: Counter[str]) -> list[str]:
-    return [f"{plain(name)} ({count:,})" for name, count in _most(counts, _HOSTS)]
+    return [f"{plain_words(name)} ({count:,})" for name, count in _most(counts, _HOSTS)]
 
 
 def _most(counts: Counter, limit: int) -> list[tuple]:

@@ -14,8 +14,9 @@ from face_expression.annotate import annotate
 from face_expression.config import BundleError
 from face_expression.console_log import log_to_stderr
 from face_expression.desktop import DesktopError, require_windows, show_camera
+from face_expression.face_json import face_as_json
 from face_expression.picture_file import SUFFIXES, PictureError, encode_jpeg, read_picture
-from face_expression.pipeline import Face, Pipeline, load_pipeline
+from face_expression.pipeline import Pipeline, load_pipeline
 from face_expression.video_file import VideoError, read_header
 from face_expression.video_progress import label_with_progress
 
@@ -115,21 +116,6 @@ def _predict_one(pipeline: Pipeline, path: Path, copy: Path | None) -> dict:
         "width": frame.shape[1],
         "height": frame.shape[0],
         "faces": [face_as_json(face, pipeline.label_names) for face in faces],
-    }
-
-
-def face_as_json(face: Face, label_names: tuple[str, ...]) -> dict:
-    """A face as plain JSON types."""
-    return {
-        "box": [round(value, 1) for value in face.box],
-        "score": round(face.score, 4),
-        "label": face.label,
-        "confidence": round(face.confidence, 4),
-        "probabilities": {
-            name: round(float(value), 4) for name, value in zip(label_names, face.probabilities, strict=True)
-        },
-        "reliable": face.reliable,
-        "reasons": list(face.reasons),
     }
 
 

@@ -7,10 +7,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from face_expression.pipeline import Face
+from face_expression.plain_words import plain_words
 
 UNSURE = "not sure"
 # A hue for each expression in the order of the labels, and grey; each at least 4.5:1 against the white of the tags.
-_COLORS = ("#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73")
+COLORS = ("#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73")
 _UNSURE_COLOR = "#686d76"
 _INK = "#ffffff"
 _PANEL = (17, 20, 26, 185)
@@ -67,7 +68,7 @@ def face_tag(face: Face) -> str:
 def face_summary(face: Face) -> str:
     """One sentence of Markdown about a face, in words that do not claim to know a feeling."""
     if face.reliable:
-        return f"This expression looks **{face.label}** ({percent(face.confidence)})."
+        return f"This expression looks **{plain_words(face.label)}** ({percent(face.confidence)})."
     return f"**Not sure:** {', '.join(face.reasons)}."
 
 
@@ -75,7 +76,7 @@ def face_color(face: Face, label_names: Sequence[str]) -> str:
     """The hue of a face's expression as #rrggbb; grey when it is not sure."""
     if not face.reliable:
         return _UNSURE_COLOR
-    return _COLORS[list(label_names).index(face.label) % len(_COLORS)]
+    return COLORS[list(label_names).index(face.label) % len(COLORS)]
 
 
 def _corners(box) -> tuple[float, float, float, float]:
@@ -109,7 +110,7 @@ def _draw_bars(drawing: ImageDraw.ImageDraw, face: Face, label_names: Sequence[s
         bar_left = left + 2 * pad + name_width
         bar = (bar_left, middle - row * 0.3, bar_left + bar_width, middle + row * 0.3)
         drawing.rectangle(bar, fill=(255, 255, 255, 40))
-        color = _COLORS[index % len(_COLORS)] if face.reliable else _UNSURE_COLOR
+        color = COLORS[index % len(COLORS)] if face.reliable else _UNSURE_COLOR
         drawing.rectangle((bar[0], bar[1], bar[0] + bar_width * float(probability), bar[3]), fill=color)
 
 

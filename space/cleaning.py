@@ -24,14 +24,21 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(page: gr.Blocks) -> AsyncIterator[None]:
-    """While it lasts, whatever in the page's folder is older than the page's cleaning interval is deleted."""
+async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> AsyncIterator[None]:
+    """While it lasts, whatever is too old is deleted.
+
+    Args:
+        page: what lies in its folder is kept for its cleaning interval, which is also how often this looks.
+        videos: another folder.
+        keep_videos_s: for how long that is kept.
+    """
 
     async def sweep_for_ever() -> None:
         interval_s, _ = page.delete_cache
         keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
         while True:
             await asyncio.to_thread(sweep, Path(page.GRADIO_CACHE), interval_s, keep)
+            await asyncio.to_thread(sweep, videos, keep_videos_s, set())
             await asyncio.sleep(interval_s)
 
     task = asyncio.create_task(sweep_for_ever())

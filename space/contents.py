@@ -1,9 +1,9 @@
 """What a Space is made of: the app's files from here, and a README for it."""
 
+import importlib.util
 import re
 from pathlib import Path
 
-import onnxruntime
 import yaml
 
 from face_expression.hub import BUNDLE_FILES
@@ -76,7 +76,7 @@ def space_files(space: str, model: PinnedModel, folder: Path, *, endpoint: str) 
             raise SystemExit(f"{HOUSE / part} is missing{remedy}")
         files |= found
     for name in _LICENCES:
-        files[f"web/vendor/onnxruntime-web.{name}"] = Path(onnxruntime.__file__).parent / name
+        files[f"web/vendor/onnxruntime-web.{name}"] = Path(importlib.util.find_spec("onnxruntime").origin).parent / name
     files[README] = folder / README
     files[README].write_text(_readme(space, model, endpoint), encoding="utf-8")
     return files

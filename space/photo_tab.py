@@ -4,7 +4,7 @@ from random import Random
 
 import gradio as gr
 
-from face_expression import PictureError, Pipeline, annotate, face_summary, load_suggestions, read_picture
+from face_expression import PictureError, Pipeline, annotate, face_summary, load_suggestions, plain_words, read_picture
 from space.pictures import face_bars, shown_picture, uploaded_path
 from space.places import EXAMPLES
 
@@ -23,7 +23,7 @@ def build_photo_tab(pipeline: Pipeline, *, remember_s: int) -> None:
         try:
             picture = read_picture(path)
         except PictureError as error:
-            return None, f"⚠️ **This file cannot be used:** {error}.", [], ""
+            return None, f"⚠️ **This file cannot be used:** {plain_words(error)}.", [], ""
         faces = pipeline.analyze(picture)
         if not faces:
             return picture, "No face was found. A larger, well-lit face seen from the front works best.", [], ""

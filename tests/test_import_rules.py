@@ -1,6 +1,9 @@
 """Who may import what, read from the sources: the house rules of the design."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,25 @@ def test_the_core_and_the_app_need_nothing_heavy():
 def test_only_hub_and_push_touch_the_network():
     users = {file.name for file in sources("face_expression") if imported_packages(file) & NETWORK}
     assert users == {"hub.py", "push.py"}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import face_expression as f; f.load_pipeline(detector='haar')",
+        "import train.export",
+        "import space.deploy, app",
+    ],
+)
+def test_onnx_runtime_reports_nothing_to_its_makers(program, tmp_path):
+    """Where it reports, it leaves a file of its session in the folder for temporary files."""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env={**os.environ, "TMPDIR": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert not (tmp_path / ".ses").exists()

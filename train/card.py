@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCard
 
 from face_expression.config import BundleConfig, BundleError
 from face_expression.hub import Bundle, open_bundle
+from face_expression.plain_words import plain_words
 
 MODEL, FIGURES = "model", "figures"
 _TASK = "image-classification"
@@ -104,9 +105,9 @@ def model_facts(bundle: Bundle) -> str:
     crop, pixels = bundle.config.preprocessing.crop, bundle.config.preprocessing.input
     colours = "grey" if pixels.channels == 1 else "RGB"
     lines = [
-        f"- timm's `{built['architecture']}` with `{json.dumps(built['model_args'])}`; its input is {colours}, "
-        f"{pixels.size_px} px, from a crop of {crop.size_px} px.",
-        f"- Labels: {', '.join(bundle.config.label_names)}.",
+        f"- timm's {_code(built['architecture'])} with {_code(json.dumps(built['model_args']))}; its input is "
+        f"{colours}, {pixels.size_px} px, from a crop of {crop.size_px} px.",
+        f"- Labels: {', '.join(map(plain_words, bundle.config.label_names))}.",
     ]
     training, word = bundle.config.training, "Trained"
     while training:
@@ -129,15 +130,17 @@ def _told_training(training: dict, word: str) -> list[str]:
         "checkpoint_sha256",
     }
     recipe = {key: value for key, value in training.items() if key not in left_out and value not in (None, False)}
-    told = ", ".join(f"{key} {value}" for key, value in recipe.items())
-    return [f"- {word} by `python -m train finetune` on {training['train_rows']} rows of `{training['data']}`: {told}."]
+    told = ", ".join(plain_words(f"{key} {value}") for key, value in recipe.items())
+    return [
+        f"- {word} by `python -m train finetune` on {training['train_rows']} rows of {_code(training['data'])}: {told}."
+    ]
 
 
 def figures(metrics: dict, config: BundleConfig) -> str:
     """The Markdown of all figures."""
     data, protocols = metrics["data"], metrics["protocols"]
     measured = (
-        f"Measured by `python -m train evaluate` on the {data['split']} split of `{data['name']}` "
+        f"Measured by `python -m train evaluate` on the {data['split']} split of {_code(data['name'])} "
         f"({data['rows']} rows), on the ONNX file with sha256 `{metrics['bundle']['model_sha256'][:12]}...` "
         f"({metrics['bundle']['model_bytes'] / 1e6:.1f} MB)."
     )
@@ -177,6 +180,12 @@ def evaluation_results(metrics: dict) -> list[EvalResult]:
         for key, value in row.items()
         if isinstance(value, float)
     ]
+
+
+def _code(text: str) -> str:
+    """Words from outside as Markdown shows code, which only a backtick ends."""
+    one_line = " ".join(text.split()).replace("`", "'")
+    return f"`{one_line}`"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -224,7 +233,7 @@ def _recall_table(metrics: dict) -> list[str]:
         return []
     recall, support = (metrics["protocols"][name][key] for key in ("recall", "support"))
     rows = [["recall", *(f"{value:.0%}" for value in recall.values())], ["n", *(f"{support[key]}" for key in recall)]]
-    return _table([f"`{name}`", *recall], rows)
+    return _table([f"`{name}`", *map(plain_words, recall)], rows)
 
 
 def _robustness_table(robustness: dict | None) -> list[str]:
@@ -244,16 +253,14 @@ def _robustness_table(robustness: dict | None) -> list[str]:
 def _groups_table(groups: dict | None) -> list[str]:
     if not groups:
         return []
-    rows = [[name, f"{row['n']}", _share(row, "accuracy")] for name, row in groups["groups"].items()]
-    said = f"Accuracy by `{groups['column']}`"
+    rows = [[plain_words(name), f"{row['n']}", _share(row, "accuracy")] for name, row in groups["groups"].items()]
+    said = f"Accuracy by {_code(groups['column'])}"
     said += ", which is what was searched for and not what people are:" if groups["is_proxy"] else ":"
     lines = [said, "", *_table(["group", "n", "accuracy (95 % interval)"], rows)]
     if gap := groups["largest_gap"]:
         chance = "more than chance" if gap["significant"] else "no more than chance would give"
-        lines += [
-            "",
-            f"Largest gap: {gap['best']} {gap['difference']:.1%} above {gap['worst']}, {chance} ({gap['test']}).",
-        ]
+        best, worst = plain_words(gap["best"]), plain_words(gap["worst"])
+        lines += ["", f"Largest gap: {best} {gap['difference']:.1%} above {worst}, {chance} ({gap['test']})."]
     return lines
 
 

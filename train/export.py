@@ -65,7 +65,7 @@ class WithFeatures(torch.nn.Module):
 
 def load_checkpoint(checkpoint: Path) -> WithFeatures:
     """The network of a checkpoint as `finetune` writes it, with its second head if it has one."""
-    network = TimmWrapperForImageClassification.from_pretrained(checkpoint).timm_model
+    network = TimmWrapperForImageClassification.from_pretrained(checkpoint, use_safetensors=True).timm_model
     second = None
     if (checkpoint / LABEL_HEAD_FILE).is_file():
         weights = load_file(checkpoint / LABEL_HEAD_FILE)

@@ -24,6 +24,8 @@ _PAGE_COLOURS = {
 }
 _STYLE = {
     "svg.fonttype": "none",
+    # Names of labels and groups come from outside; two dollars are no formula.
+    "text.parse_math": False,
     "svg.hashsalt": "report",
     "font.family": "sans-serif",
     "font.size": 10,

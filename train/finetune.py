@@ -198,7 +198,7 @@ def finetune(
     network = network.to(arguments.device)
     ema = ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=start is None)
     if last_checkpoint is not None:
-        averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER)
+        averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER, use_safetensors=True)
         ema.module.load_state_dict(averaged.state_dict())
     targets = read_targets(train_rows).soft().sum(0)
     loss = Loss(len(label_names), recipe.label_weight, recipe.imbalance, tuple((targets / targets.sum()).tolist()))

@@ -1,0 +1,195 @@
+"""The program as a service: two endpoints for gradio_client, curl and MCP."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypedDict
+
+import gradio as gr
+
+from face_expression import (
+    FaceJson,
+    PictureError,
+    Pipeline,
+    VideoError,
+    VideoFrame,
+    face_as_json,
+    label_file,
+    read_picture,
+)
+from space.people import PeopleSeen, Person
+from space.rate_limit import RateLimit
+from space.sent_file import SentFileError, sent_file
+from space.video_tab import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
+
+IMAGES_A_MINUTE, VIDEOS_A_MINUTE = 60, 4
+IMAGES_AT_ONCE, VIDEOS_AT_ONCE = 2, 1
+MOST_PEOPLE, MOST_ROWS = 50, 5_000
+
+
+class ImageAnswer(TypedDict):
+    """What `/analyze_image` says; the faces come the largest first."""
+
+    width: int
+    height: int
+    faces: list[FaceJson]
+
+
+class PersonJson(TypedDict):
+    """A person while in view: `expressions` are parts of the time that could be judged, `not_sure` seconds."""
+
+    track_id: int
+    first_s: float
+    last_s: float
+    seen_s: float
+    judged_s: float
+    expressions: dict[str, float]
+    not_sure: dict[str, float]
+
+
+class VideoAnswer(TypedDict):
+    """What `/analyze_video` says; `problem` is a sentence if not all of the video was looked at."""
+
+    duration_s: float
+    frames: int
+    problem: str | None
+    people: list[PersonJson]
+    people_left_out: int
+    rows: list[dict[str, str]]
+    rows_left_out: int
+
+
+def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Callable[[gr.Request], None]) -> None:
+    """Two endpoints, which are also MCP tools; what they say of themselves is the docstrings here.
+
+    Args:
+        pipeline: what judges the faces.
+        uploads: where Gradio puts uploads; nothing else is ever read.
+        scratch: a folder for a video while it is read.
+        forget: drops what Gradio remembers of a caller, who never leaves a page: the picture itself, if it came inside.
+    """
+    images, videos = RateLimit(IMAGES_A_MINUTE), RateLimit(VIDEOS_A_MINUTE)
+
+    def analyze_image(image: str, request: gr.Request) -> ImageAnswer:
+        """Say what the expression on each face of a picture looks like, which is not what somebody feels.
+
+        The picture is sent in base64 (at most 6 MB), or uploaded to /gradio_api/upload first, as gradio_client does
+        with handle_file. Addresses are not fetched, and nothing is kept. At most 60 pictures a minute. The answer is
+        JSON: each face with its box, label, confidence and the probabilities of all labels.
+
+        Args:
+            image: The picture (JPEG, PNG, WebP, AVIF, BMP, GIF): base64, a data: URL, or the path of an upload.
+
+        Returns:
+            width, height: of the picture, in pixels
+            faces: the largest first, each with box (x0, y0, x1, y1), score of the detector, label, confidence
+            probabilities: in each face, of all labels
+            reliable, reasons: in each face, whether the picture is good enough to judge it, and why not
+        """
+        forget(request)
+        require_in_time(images, request, "pictures")
+        try:
+            sent = sent_file(image, uploads)
+            frame = read_picture(sent if isinstance(sent, Path) else io.BytesIO(sent))
+        except (SentFileError, PictureError) as error:
+            raise refusal(error) from None
+        faces = [face_as_json(face, pipeline.label_names) for face in pipeline.analyze(frame)]
+        return {"width": frame.shape[1], "height": frame.shape[0], "faces": faces}
+
+    def analyze_video(video: str, request: gr.Request, every: int = 1, rows: bool = False) -> VideoAnswer:
+        """Say what the expression of each person in a video looks like over time, which is not what somebody feels.
+
+        At most 60 seconds, 3600 pictures and 1920 x 1200 pixels each, sent as for analyze_image (upload what is over
+        6 MB). Addresses are not fetched, and nothing is kept. At most 4 videos a minute; one is done at a time. The
+        answer is JSON: each person, and which part of the time each label fitted best.
+
+        Args:
+            video: The video (MP4, MOV, WebM, MKV, AVI, ...): base64, a data: URL, or the path of an upload.
+            every: Look at every Nth picture only, which is faster.
+            rows: Also give a row for each face in each picture that was looked at, 5000 at most.
+
+        Returns:
+            duration_s, frames: what was read; problem: a sentence if not all of it could be
+            people: whoever was in view for longest first, each with track_id, first_s, last_s, seen_s, judged_s
+            expressions: in each person, for which part of the judged time each label fitted best
+            not_sure: in each person, the seconds for each reason why it could not be judged
+            rows: as in the CSV of the command line
+        """
+        forget(request)
+        require_in_time(videos, request, "videos")
+        if not isinstance(every, int) or every < 1:
+            raise refusal("every must be a whole number, at least 1")
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            sent = sent_file(video, uploads)
+            with TemporaryDirectory(dir=scratch) as folder:
+                source = sent if isinstance(sent, Path) else Path(folder) / "sent"
+                if isinstance(sent, bytes):
+                    source.write_bytes(sent)
+                return video_answer(pipeline, source, every=every, with_rows=bool(rows))
+        except (SentFileError, VideoError) as error:
+            raise refusal(error) from None
+
+    gr.api(analyze_image, concurrency_limit=IMAGES_AT_ONCE)
+    gr.api(analyze_video, concurrency_limit=VIDEOS_AT_ONCE)
+
+
+def require_in_time(limit: RateLimit, request: gr.Request, what: str) -> None:
+    """Refuse a request of an address that asks too often."""
+    address = request.client.host if request.client else "unknown"
+    if wait_s := limit.ask(address):
+        raise refusal(f"too many requests (429): {limit.a_minute} {what} a minute; try again in {wait_s:.0f} s")
+
+
+def refusal(reason: object) -> gr.Error:
+    """An error that the caller reads and the log does not."""
+    return gr.Error(str(reason), print_exception=False)
+
+
+def video_answer(pipeline: Pipeline, source: Path, *, every: int, with_rows: bool) -> VideoAnswer:
+    """Label a video, and tell who was in it.
+
+    Raises:
+        VideoError: if it cannot be read.
+    """
+    seen, table = PeopleSeen(), io.StringIO(newline="")
+
+    def go_on(frame: VideoFrame) -> bool:
+        seen.add(frame)
+        return frame.index + 1 < MAX_FRAMES
+
+    done = label_file(
+        pipeline,
+        source,
+        table=table if with_rows else None,
+        every=every,
+        go_on=go_on,
+        max_s=MAX_S,
+        max_pixels=MAX_PIXELS,
+    )
+    table.seek(0)
+    rows, people = list(csv.DictReader(table)), seen.by_time()
+    return {
+        "duration_s": round(done.end_s, 3),
+        "frames": done.frames,
+        "problem": TOO_MANY_FRAMES if done.was_stopped else done.problem,
+        "people": [person_as_json(person) for person in people[:MOST_PEOPLE]],
+        "people_left_out": max(0, len(people) - MOST_PEOPLE),
+        "rows": rows[:MOST_ROWS],
+        "rows_left_out": max(0, len(rows) - MOST_ROWS),
+    }
+
+
+def person_as_json(person: Person) -> PersonJson:
+    """A person as plain JSON types."""
+    return {
+        "track_id": person.track_id,
+        "first_s": round(person.moments[0].time_s, 3),
+        "last_s": round(person.end_s, 3),
+        "seen_s": round(person.seen_s, 3),
+        "judged_s": round(person.judged_s, 3),
+        "expressions": {label: round(share, 4) for label, share in person.shares().items()},
+        "not_sure": {reason: round(duration_s, 3) for reason, duration_s in person.reasons.most_common()},
+    }

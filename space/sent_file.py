@@ -1,0 +1,74 @@
+"""What a caller of the API sends for a file: an upload's path, or the bytes themselves. Addresses are not fetched."""
+
+import base64
+import binascii
+from pathlib import Path
+from urllib.parse import unquote
+
+import gradio as gr
+import safehttpx
+
+SEND_THE_FILE = "addresses are not fetched: send the file itself, uploaded or in base64"
+_OF_AN_UPLOAD = "/gradio_api/file="
+
+
+class SentFileError(ValueError):
+    """Something that cannot be used as a file; the message is fit to be shown to whoever sent it."""
+
+
+def refuse_addresses() -> None:
+    """Keep Gradio from fetching anything for anybody.
+
+    It looks at where an address leads and pins it, but lets pass 100.64.0.0/10, which is private in clouds, and
+    2002::/16, which may lead anywhere; it trusts the Hub's names unseen, and reads whatever comes into memory.
+    """
+
+    async def refuse(hostname: str) -> str:
+        raise gr.Error(SEND_THE_FILE, print_exception=False)
+
+    safehttpx.async_validate_url = refuse
+    # All its requests ask the function above, but for the names that it trusts.
+    safehttpx.matches_domain_whitelist = lambda *_: False
+
+
+def sent_file(sent: str | dict, uploads: Path) -> Path | bytes:
+    """Find an upload, or decode what was sent.
+
+    Args:
+        sent: base64, a data URL, the path that /gradio_api/upload answered, the address of such a file here, or
+            Gradio's FileData, which holds one of these.
+        uploads: the only folder from which anything is read.
+
+    Raises:
+        SentFileError: if it is none of these.
+    """
+    if isinstance(sent, dict):
+        sent = sent.get("path") or sent.get("url")
+    if not isinstance(sent, str) or not sent:
+        raise SentFileError("no file was sent")
+    if sent.startswith("data:"):
+        return _decoded(sent.partition(",")[2])
+    if sent.startswith(("http://", "https://")) and _OF_AN_UPLOAD in sent:
+        sent = unquote(sent.partition(_OF_AN_UPLOAD)[2])
+    if "://" in sent[:16]:
+        raise SentFileError(SEND_THE_FILE)
+    if sent.startswith(f"{uploads}/"):
+        return _upload(Path(sent), uploads)
+    return _decoded(sent)
+
+
+def _upload(path: Path, uploads: Path) -> Path:
+    try:
+        found = path.resolve()
+    except (OSError, ValueError):
+        found = None
+    if found is None or not found.is_relative_to(uploads.resolve()) or not found.is_file():
+        raise SentFileError("there is no such upload, or no longer: send the file again")
+    return found
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise SentFileError("this is neither a file that was uploaded here nor base64") from None

@@ -1,0 +1,76 @@
+"""Where the videos of visitors lie while they are labelled and watched; each visitor has one at most."""
+
+import os
+import secrets
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+ADDRESS = "labelled"
+COPY, TABLE = "labelled.mp4", "faces.csv"
+
+
+@dataclass(frozen=True)
+class VideoFolder:
+    """A visitor's folder: the video as it was sent, and what is made of it; `stop` is set when nobody wants it."""
+
+    path: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def source(self) -> Path:
+        """The video as it was sent."""
+        return self.path / "sent"
+
+    def file(self, name: str) -> Path:
+        """The annotated copy, or the table."""
+        return self.path / name
+
+    def link(self, name: str) -> str:
+        """Where the page finds such a file; nobody can guess it."""
+        return f"{ADDRESS}/{self.path.name}/{name}"
+
+
+class VideoFolders:
+    """The folders of all visitors, below one that belongs to the app alone."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._folders: dict[str, VideoFolder] = {}
+
+    def begin(self, visitor: str, sent: Path) -> VideoFolder:
+        """A new folder with a video that was sent, in place of the visitor's last one."""
+        self.forget(visitor)
+        folder = VideoFolder(self.root / secrets.token_hex(16))
+        folder.path.mkdir(parents=True)
+        # Gradio's own name for it is deleted soon, while this visitor may still be waiting in the queue.
+        os.link(sent, folder.source)
+        self._folders[visitor] = folder
+        return folder
+
+    def of(self, visitor: str) -> VideoFolder | None:
+        """The folder of a visitor who has one."""
+        return self._folders.get(visitor)
+
+    def forget(self, visitor: str) -> None:
+        """Stop working for a visitor, and delete what there is."""
+        if folder := self._folders.pop(visitor, None):
+            folder.stop.set()
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+    def route(self) -> Route:
+        """Serves what was made."""
+
+        def file(request: Request) -> Response:
+            token, name = request.path_params["token"], request.path_params["name"]
+            path = self.root / token / name
+            if not (token.isalnum() and name in (COPY, TABLE) and path.is_file()):
+                return Response("there is no such file, or it was deleted", status_code=404)
+            return FileResponse(path, headers={"Cache-Control": "private, no-store"})
+
+        return Route(f"/{ADDRESS}/{{token}}/{{name}}", file)
