@@ -24,8 +24,8 @@ deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME M
 notebook: setup web  ## Open the guided tour in JupyterLab
 	$(BIN)/jupyter lab notebooks/live_emotion_detector.ipynb
 
-test: setup web  ## Run all tests, in two processes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+test: setup web  ## Run all tests, in two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 style: setup  ## Fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
@@ -59,4 +59,4 @@ $(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-dat
 
 web/vendor/fflate.js: web/package.json web/package-lock.json web/vendor.js
 	@if ! command -v npm >/dev/null; then echo 'No npm here: $(NO_WEB). On Debian and Ubuntu: sudo apt install nodejs npm'; \
-		else (cd web && npm ci && touch vendor/fflate.js) || echo 'npm failed: $(NO_WEB)'; fi
+		else (cd web && npm ci && node vendor.js && touch vendor/fflate.js) || echo 'npm failed: $(NO_WEB)'; fi

@@ -150,7 +150,8 @@ def table_of(tally: Tally) -> list[str]:
     ]
     for kind in Kind:
         counts = [str(tally.outcomes[kind, outcome]) for outcome in Outcome]
-        times = [f"{percentile(tally.latencies_ms[kind], share):.0f}" for share in (50, 95)]
+        taken = tally.latencies_ms[kind]
+        times = [f"{percentile(taken, share):.0f}" if taken else "" for share in (50, 95)]
         lines.append(f"| {' | '.join([kind, *counts, *times])} |")
     return lines
 

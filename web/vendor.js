@@ -1,5 +1,5 @@
 // Copies what the page serves of the packages into vendor/, where the app looks for it here and on a Space alike.
-// npm runs this after it has installed them.
+// To be run after `npm ci`, as `make web` does; not by npm itself, which many people forbid to run scripts.
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 
 const SERVED = {
