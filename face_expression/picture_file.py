@@ -18,12 +18,15 @@ class PictureError(ValueError):
     """A file that cannot be read as a picture; the message is fit to be shown to whoever sent it."""
 
 
-def read_picture(source: Path | str | BinaryIO, *, keep_grey: bool = False) -> np.ndarray:
+def read_picture(
+    source: Path | str | BinaryIO, *, keep_grey: bool = False, max_side_px: int | None = None
+) -> np.ndarray:
     """Read a picture as people see it: EXIF rotation applied, transparency on white, 16 bits brought to 8.
 
     Args:
         source: a file's path, or an open binary file.
         keep_grey: give a picture that has no colours and no transparency as uint8 (H, W).
+        max_side_px: a limit below that of all pictures, looked at before any pixel is decoded.
 
     Returns:
         RGB uint8 (H, W, 3); of an animation, the first frame.
@@ -35,6 +38,9 @@ def read_picture(source: Path | str | BinaryIO, *, keep_grey: bool = False) -> n
         if isinstance(source, Path | str) and Path(source).stat().st_size == 0:
             raise PictureError("the file is empty")
         with Image.open(source, formats=FORMATS) as picture:
+            if max_side_px is not None and max(picture.size) > max_side_px:
+                size = f"{picture.width} x {picture.height} pixels"
+                raise PictureError(f"the picture has {size}; at most {max_side_px} pixels a side are taken")
             if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE_PX:
                 raise PictureError(_TOO_LARGE)
             upright = ImageOps.exif_transpose(picture)

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from PIL import Image
-
-from face_expression.picture_file import FORMATS, PictureError, read_picture
+from face_expression.picture_file import PictureError, read_picture
 from face_expression.pipeline import Face, Pipeline
 from face_expression.tracker import TrackerState
 
@@ -180,15 +178,8 @@ class Viewers:
 
     def _track(self, picture: bytes, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
         try:
-            with Image.open(io.BytesIO(picture), formats=FORMATS) as opened:
-                size = opened.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise RefusedError("this is not a picture that can be read") from error
-        side = self._limits.frame_side_px
-        if max(size) > side:
-            raise RefusedError(f"the picture has {size[0]} x {size[1]} pixels; at most {side} pixels a side are taken")
-        try:
-            return self._pipeline.track(read_picture(io.BytesIO(picture)), state, time_s)
+            frame = read_picture(io.BytesIO(picture), max_side_px=self._limits.frame_side_px)
+            return self._pipeline.track(frame, state, time_s)
         except PictureError as error:
             raise RefusedError(str(error)) from error
         except ValueError as error:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +9,13 @@ import pytest
 
 from face_expression import read_picture
 from face_expression.hub import DETECTOR_VARIABLE
-from tests.builders import EXAMPLES, REPOSITORY, calm_photo, happy_photo, save
+from tests.builders import EXAMPLES, calm_photo, happy_photo, save
+from tests.programs import run_command
 from tests.test_picture_file import make_bad_files
 
 
 def predict(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "face_expression", "predict", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "HF_HUB_OFFLINE": "1", **environment},
-    )
+    return run_command("predict", *arguments, **environment)
 
 
 def lines(result) -> list[dict]:

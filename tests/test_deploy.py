@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +18,7 @@ from face_expression.hub import EMBEDDED_BUNDLE, MODEL_VARIABLE
 from space.deploy import app, deploy, write
 from tests.builders import EXAMPLES, REPOSITORY
 from tests.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
+from tests.programs import free_port, run_program
 from tests.test_command_line import lines
 from tests.test_fresh_environment import wait_for_page
 
@@ -83,14 +83,7 @@ def state(hub):
 
 
 def run(*arguments, cwd=REPOSITORY, **environment):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "HF_HUB_DISABLE_XET": "1", **environment},
-    )
+    return run_program(*arguments, cwd=cwd, **{"HF_HUB_DISABLE_XET": "1", **environment})
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +114,7 @@ def snapshot(deployed, tmp_path_factory):
 @contextmanager
 def started(folder, home, **environment):
     """The app of a folder, as a Space starts it: (address, page, what it has said)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    address = f"http://127.0.0.1:{free_port()}"
     log = home / "log"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}
     with log.open("w") as output:

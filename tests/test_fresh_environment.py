@@ -1,7 +1,6 @@
 """requirements.txt alone must be enough for the app, and must not bring torch."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ import urllib.request
 import venv
 
 from tests.builders import EXAMPLES, REPOSITORY
+from tests.programs import free_port
 
 INSTALL_LIMIT_S, START_LIMIT_S = 400, 90
 
@@ -27,9 +27,7 @@ def test_requirements_alone_start_the_app(tmp_path):
     answer = subprocess.run(predict, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_LIMIT_S)
     assert '"label": "happy"' in answer.stdout, answer.stderr
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

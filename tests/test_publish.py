@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import datasets
 import numpy as np
@@ -21,6 +18,7 @@ from face_expression.config import read_preprocessing
 from face_expression.hub import DETECTOR_VARIABLE, sha256_of
 from tests.builders import REPOSITORY, happy_face, save
 from tests.local_hub import OWNER, READER, WRITER, running_hub
+from tests.programs import run_program
 from train.__main__ import PREPROCESSING, app
 from train.card import fill_card
 from train.export import export
@@ -131,17 +129,6 @@ def contents(hub, commit=-1):
     return {name: file.content for name, file in hub.repositories[REPO].commits[commit].files.items()}
 
 
-def run(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
-    )
-
-
 @pytest.fixture(scope="module")
 def published(made, yunet_weights, tmp_path_factory):
     """A Hub to which the command published."""
@@ -149,7 +136,7 @@ def published(made, yunet_weights, tmp_path_factory):
         options = ["--repo", REPO, "--checkpoint", made[0], "--bundle", made[1]]
         environment = {"HF_ENDPOINT": server.endpoint, "HF_TOKEN": WRITER, DETECTOR_VARIABLE: str(yunet_weights)}
         home = tmp_path_factory.mktemp("home")
-        result = run("-m", "train", "publish", *options, HF_HOME=str(home), **environment)
+        result = run_program("-m", "train", "publish", *options, HF_HOME=str(home), **environment)
         assert result.returncode == 0, result.stderr
         server.said = result.stdout
         yield server
@@ -179,7 +166,7 @@ def test_training_goes_on_from_what_was_published(published, made, tmp_path):
     still = ["--learning-rate", "0", "--weight-decay", "0", "--epochs", "1", "--batch-size", "7", "--workers", "0"]
     places = ["--data", tmp_path / "data", "--output", tmp_path / "run", "--from", REPO]
     home = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": published.endpoint}
-    result = run("-m", "train", "finetune", *places, *still, **home)
+    result = run_program("-m", "train", "finetune", *places, *still, **home)
     assert result.returncode == 0, result.stderr
     before, after = (load_file(folder / "model.safetensors") for folder in (made[0], tmp_path / "run" / "final"))
     for name in ("timm_model.conv1.weight", "timm_model.fc.weight"):
@@ -217,7 +204,7 @@ def test_timm_transformers_and_the_app_read_it_back(published, made, tmp_path):
     crops = np.random.default_rng(3).integers(0, 256, (5, 48, 48), np.uint8)
     np.save(tmp_path / "crops.npy", crops)
     paths = [picture, tmp_path / "crops.npy", tmp_path / "grey.pt"]
-    result = run("-c", READ_BACK, REPO, *paths, HF_ENDPOINT=published.endpoint, HF_HOME=str(tmp_path / "home"))
+    result = run_program("-c", READ_BACK, REPO, *paths, HF_ENDPOINT=published.endpoint, HF_HOME=str(tmp_path / "home"))
     assert result.returncode == 0, result.stderr
     said = json.loads(result.stdout.splitlines()[-1])
     here = load_pipeline(str(made[1]), detector="haar")

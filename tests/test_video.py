@@ -25,6 +25,7 @@ from face_expression.label_file import label_file
 from face_expression.video import face_columns, face_rows, label_video
 from face_expression.video_file import VideoError, read_header, read_video
 from tests.builders import REPOSITORY, calm_face, happy_face, moving, save, scene
+from tests.programs import run_command
 
 TICKS_PER_S = 1000
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -79,14 +80,7 @@ def plain(width=64, height=48, color=(90, 120, 150)) -> np.ndarray:
 
 
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "face_expression", "video", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "HF_HUB_OFFLINE": "1", **environment},
-    )
+    return run_command("video", *arguments, **environment)
 
 
 def files_in(folder: Path) -> set[str]:

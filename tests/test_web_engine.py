@@ -53,7 +53,9 @@ def node() -> str:
 ANALYZE_IN_PAGE = """async (job) => {
     const ends = AbortSignal.timeout(120_000);
     const bytes = async (place) => new Uint8Array(await (await fetch(place, { signal: ends })).arrayBuffer());
-    const [{ loadEngine }, ort] = await Promise.all([import("/live/engine/engine.js"), import("/live/files/ort")]);
+    const { loadEngine } = await import("/live/engine/engine.js");
+    const { doJob } = await import("/do_job.js");
+    const ort = await import("/live/files/ort");
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmBinary = (await bytes("/live/files/wasm")).buffer;
     const engine = await loadEngine({
@@ -63,16 +65,7 @@ ANALYZE_IN_PAGE = """async (job) => {
         detector: await bytes("/live/files/detector"),
     });
     const picture = async ({ file, width, height }) => ({ data: await bytes("/pictures" + file), width, height });
-    const answer = { frames: [], video: [], crops: [] };
-    for (const frame of job.frames) answer.frames.push(await engine.analyze(await picture(frame)));
-    let state = null;
-    for (const frame of job.video) {
-        const tracked = await engine.track(await picture(frame), state, frame.time_s);
-        answer.video.push(tracked.faces);
-        state = tracked.state;
-    }
-    for (const crop of job.crops) answer.crops.push(...(await engine.classify([await picture(crop)])));
-    return JSON.stringify(answer, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value));
+    return doJob(engine, job, picture);
 }"""
 
 
@@ -91,6 +84,7 @@ def run_engine(request) -> Callable[[dict, Path], dict]:
 
     def run_in_page(job: dict, _: Path) -> dict:
         page = browser.new_page()
+        page.route("**/do_job.js", lambda route: route.fulfill(path=WEB / "do_job.js"))
         page.route("**/pictures/**", lambda route: route.fulfill(path=route.request.url.split("/pictures", 1)[1]))
         page.goto(f"{address}live/files/config")
         return json.loads(page.evaluate(ANALYZE_IN_PAGE, job))

@@ -10,15 +10,11 @@ import { readFile } from "node:fs/promises";
 
 import * as ort from "onnxruntime-web/wasm";
 
+import { doJob } from "./do_job.js";
 import { loadEngine } from "./live/engine/engine.js";
 
 async function readPicture({ file, width, height }) {
   return { data: new Uint8Array(await readFile(file)), width, height };
-}
-
-/** Typed arrays as plain ones, since JSON would make objects of them. */
-function plain(key, value) {
-  return ArrayBuffer.isView(value) ? Array.from(value) : value;
 }
 
 ort.env.wasm.numThreads = 1;
@@ -31,13 +27,4 @@ const engine = await loadEngine({
   detector: new Uint8Array(await readFile(job.detector)),
 });
 
-const answer = { frames: [], video: [], crops: [] };
-for (const frame of job.frames) answer.frames.push(await engine.analyze(await readPicture(frame)));
-let state = null;
-for (const frame of job.video) {
-  const tracked = await engine.track(await readPicture(frame), state, frame.time_s);
-  answer.video.push(tracked.faces);
-  state = tracked.state;
-}
-for (const crop of job.crops) answer.crops.push(...(await engine.classify([await readPicture(crop)])));
-console.log(JSON.stringify(answer, plain));
+console.log(await doJob(engine, job, readPicture));

@@ -6,9 +6,6 @@ export class DeviceEngine {
   #waiting = null;
   #busy = false;
 
-  /** @type {string[]} in the order of all probabilities */
-  labelNames;
-
   /**
    * @param {object} places addresses of the engine's files, as the worker's message `load` has them
    * @param {(share: number) => void} tell called with the share that is loaded, 0..1
@@ -19,11 +16,11 @@ export class DeviceEngine {
     const engine = new DeviceEngine();
     engine.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     const absolute = Object.entries(places).map(([name, place]) => [name, new URL(place, document.baseURI).href]);
-    engine.labelNames = await new Promise((resolve, reject) => {
+    await new Promise((resolve, reject) => {
       engine.#worker.onerror = (event) => reject(new Error(event.message || "the worker cannot be started"));
       engine.#worker.onmessage = ({ data }) => {
         if (data.progress) tell(data.progress.loaded / (data.progress.total || 1));
-        else if (data.ready) resolve(data.ready.labelNames);
+        else if (data.ready) resolve();
         else reject(new Error(data.problem));
       };
       engine.#worker.postMessage({ load: Object.fromEntries(absolute) });

@@ -4,7 +4,7 @@ import { DeviceEngine } from "./device_engine.js";
 import { FacesPanel } from "./panels/faces_panel.js";
 import { GamePanel } from "./panels/game_panel.js";
 import { drawFaces } from "./overlay.js";
-import { PictureSource } from "./picture_source.js";
+import { PictureSource, sizeOf } from "./picture_source.js";
 import { ConnectionError, ServerEngine } from "./server_engine.js";
 import { SessionPanel } from "./panels/session_panel.js";
 import { SuggestionsPanel } from "./panels/suggestions_panel.js";
@@ -171,7 +171,7 @@ class View {
   }
 
   async #makeEngine(name) {
-    if (name === "server") return new ServerEngine(this.#lookOnServer, this.#given.labelNames);
+    if (name === "server") return new ServerEngine(this.#lookOnServer);
     const progress = this.#find(".loading progress");
     this.#onDevice ??= DeviceEngine.load(this.#given.places, (share) => (progress.value = share));
     try {
@@ -188,7 +188,7 @@ class View {
     const picture = this.#source.picture();
     if (!picture) return;
     const overlay = this.#find(".overlay");
-    const [width, height] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
+    const { width, height } = sizeOf(picture);
     if (overlay.width !== width || overlay.height !== height) Object.assign(overlay, { width, height });
     this.#draw(overlay);
     if (this.#hasRoom()) this.#handOn(picture);

@@ -129,3 +129,11 @@ export class PictureSource {
     this.#changed();
   }
 }
+
+/**
+ * @param {HTMLVideoElement | HTMLCanvasElement} picture
+ * @returns {{width: number, height: number}} of its frames, in their own pixels
+ */
+export function sizeOf(picture) {
+  return { width: picture.videoWidth ?? picture.width, height: picture.videoHeight ?? picture.height };
+}

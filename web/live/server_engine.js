@@ -1,5 +1,7 @@
 /** The engine on the server: small JPEG pictures go there, faces come back. */
 
+import { sizeOf } from "./picture_source.js";
+
 const WIDTH_PX = 320;
 const QUALITY = 0.8;
 const PATIENCE_MS = 5000;
@@ -23,16 +25,11 @@ export class ServerEngine {
   #inFlight = 0;
   #tookMs = [];
 
-  /** @type {string[]} in the order of all probabilities */
-  labelNames;
-
   /**
    * @param {(frame: object) => Promise<object>} look the server's function: `look_at_frame` of app.py
-   * @param {string[]} labelNames
    */
-  constructor(look, labelNames) {
+  constructor(look) {
     this.#look = look;
-    this.labelNames = labelNames;
   }
 
   /** Whether it takes another frame now; several may be on their way, so that a long way costs no frames. */
@@ -61,8 +58,8 @@ export class ServerEngine {
   }
 
   async #send(picture, timeS, scene) {
-    const width = picture.videoWidth ?? picture.width;
-    const jpeg = await this.#encode(picture, width, picture.videoHeight ?? picture.height);
+    const { width, height } = sizeOf(picture);
+    const jpeg = await this.#encode(picture, width, height);
     const askedAt = performance.now();
     const answer = await this.#ask({ visitor: this.#visitor, jpeg, time_s: timeS, scene });
     this.#tookMs = [performance.now() - askedAt, ...this.#tookMs.slice(0, REMEMBERED_WAYS - 1)];

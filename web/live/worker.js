@@ -2,7 +2,7 @@
  * The engine in a worker of its own, so that the page never stutters.
  *
  * Messages in: {load: {ort, wasm, config, model, detector}} with addresses, {frame: ImageBitmap, timeS, scene}.
- * Messages out: {progress: {loaded, total}} in bytes, {ready: {labelNames}}, {faces}, {problem}. A scene is a number;
+ * Messages out: {progress: {loaded, total}} in bytes, {ready: true}, {faces}, {problem}. A scene is a number;
  * nobody in it is known from the one before.
  */
 
@@ -29,7 +29,7 @@ async function load(places) {
   // The first run of a network takes much longer than all others.
   await engine.analyze({ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 });
   await engine.classify([{ data: new Uint8ClampedArray(48 * 48), width: 48, height: 48 }]);
-  postMessage({ ready: { labelNames: engine.labelNames } });
+  postMessage({ ready: true });
 }
 
 function pixelsOf(bitmap) {

@@ -5,6 +5,7 @@
  */
 
 import { BundleError } from "./config.js";
+import { loadNetwork } from "./network.js";
 
 /**
  * Turn one face's class scores into probabilities.
@@ -39,12 +40,7 @@ export class Classifier {
    * @throws {BundleError} if the file is no such network
    */
   static async load(ort, model, config) {
-    let session;
-    try {
-      session = await ort.InferenceSession.create(model);
-    } catch (error) {
-      throw new BundleError(`ONNX Runtime cannot load the model: ${error.message}`, { cause: error });
-    }
+    const session = await loadNetwork(ort, model, "the model");
     if (!session.outputNames.includes("logits")) throw new BundleError("the model has no output named logits");
     return new Classifier(ort, session, config);
   }

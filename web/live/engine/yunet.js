@@ -6,6 +6,7 @@
 
 import { boxArea } from "./boxes.js";
 import { BundleError } from "./config.js";
+import { loadNetwork } from "./network.js";
 import { roundHalfEven } from "./numbers.js";
 import { bytesPerPixel } from "./picture.js";
 import { enlarge, shrinkByArea } from "./resize.js";
@@ -49,12 +50,7 @@ export class YuNetDetector {
    * @throws {BundleError} if the file is no YuNet
    */
   static async load(ort, weights, settings) {
-    let session;
-    try {
-      session = await ort.InferenceSession.create(weights);
-    } catch (error) {
-      throw new BundleError(`ONNX Runtime cannot load the face detector: ${error.message}`, { cause: error });
-    }
+    const session = await loadNetwork(ort, weights, "the face detector");
     if (!session.outputNames.includes("kps_32")) throw new BundleError("the face detector's file is no YuNet");
     return new YuNetDetector(ort, session, settings);
   }

@@ -1,5 +1,7 @@
 /** The frames that an engine is looking at: by the time its answer comes, the camera shows another one. */
 
+import { sizeOf } from "../picture_source.js";
+
 // More than any engine has on its way at once.
 const MOST = 4;
 
@@ -14,7 +16,7 @@ export class RecentFrames {
    */
   keep(picture, timeS) {
     const canvas = this.#frames.length < MOST ? document.createElement("canvas") : this.#frames.shift().canvas;
-    const [width, height] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
+    const { width, height } = sizeOf(picture);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     canvas.getContext("2d").drawImage(picture, 0, 0);
     this.#frames.push({ canvas, timeS });
