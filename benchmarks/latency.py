@@ -17,8 +17,9 @@ import numpy as np
 import typer
 
 from face_expression import BundleError, Pipeline, load_pipeline, read_picture
-from face_expression.preprocess import cut_crop, region_of_detection, to_model_input
+from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 
+FRAMES_PER_S = 30
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Left, top and side of the squares that hold a face, for each number of faces.
 PLACES = {
@@ -46,8 +47,17 @@ def time_calls(call: Callable[[], object], repeats: int) -> dict[str, float]:
         start = time.perf_counter()
         call()
         times_ms.append((time.perf_counter() - start) * 1000)
+    return figures(times_ms)
+
+
+def figures(times_ms: list[float]) -> dict[str, float]:
+    """Mean, p50 and p95 of times."""
     p50, p95 = np.percentile(times_ms, (50, 95))
-    return {"p50_ms": round(float(p50), 2), "p95_ms": round(float(p95), 2)}
+    return {
+        "p50_ms": round(float(p50), 2),
+        "p95_ms": round(float(p95), 2),
+        "mean_ms": round(float(np.mean(times_ms)), 2),
+    }
 
 
 def measure_frame(pipeline: Pipeline, frame: np.ndarray, repeats: int) -> dict[str, dict[str, float]]:
@@ -59,22 +69,39 @@ def measure_frame(pipeline: Pipeline, frame: np.ndarray, repeats: int) -> dict[s
         for detection in detections
     ]
 
-    def crop() -> list[np.ndarray]:
-        return [to_model_input(cut_crop(frame, region, settings.crop), settings.input) for region in regions]
+    def crop() -> np.ndarray:
+        crops = [cut_crop(frame, region, settings.crop, pipeline.graphs) for region in regions]
+        return to_model_inputs(crops, settings.input, pipeline.graphs)
 
-    inputs = np.stack(crop()) if regions else np.zeros((0, *pipeline.model_inputs([]).shape[1:]), np.float32)
+    inputs = crop()
     return {
         "detect": time_calls(lambda: pipeline.detector.detect(frame), repeats),
         "crop": time_calls(crop, repeats),
         "classify": time_calls(lambda: pipeline.classifier.probabilities(inputs), repeats),
         "analyze": time_calls(lambda: pipeline.analyze(frame), repeats),
+        "track": time_track(pipeline, frame, repeats),
     }
+
+
+def time_track(pipeline: Pipeline, frame: np.ndarray, repeats: int) -> dict[str, float]:
+    """Mean, p50 and p95 of a frame of a video of FRAMES_PER_S; some frames are searched in more places than others."""
+    state, number, times_ms = None, 0, []
+    for number in range(repeats + 10):
+        start = time.perf_counter()
+        _, state = pipeline.track(frame, state, number / FRAMES_PER_S)
+        times_ms.append((time.perf_counter() - start) * 1000)
+    return figures(times_ms[10:])
+
+
+def machine_name() -> str:
+    """Processor, cores and system."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def main(
     repeats: Annotated[int, typer.Option(min=10, help="Calls for each figure.")] = 200,
     output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/latency.json"),
-    detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet where it can be had.")] = None,
+    detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")] = None,
 ) -> None:
     """Measure, print a table, write JSON."""
     rows = []
@@ -90,13 +117,14 @@ def main(
             if found != faces:
                 raise SystemExit(f"the {pipeline.detector.name} detector found {found} faces in the frame of {faces}")
             rows.append({"threads": threads, "faces": faces, **measure_frame(pipeline, frame, repeats)})
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-    typer.echo(f"{machine}; {pipeline.source}; 640x480; p50 / p95 in ms of {repeats} calls\n")
-    steps = ("detect", "crop", "classify", "analyze")
+    machine = machine_name()
+    typer.echo(f"{machine}; {pipeline.source}; 640x480; p50 / p95 (track: / mean) in ms of {repeats} calls\n")
+    steps = ("detect", "crop", "classify", "analyze", "track")
     typer.echo("| threads | faces | " + " | ".join(steps) + " |\n|---|---|" + "---|" * len(steps))
     for row in rows:
-        figures = (f"{row[step]['p50_ms']:.1f} / {row[step]['p95_ms']:.1f}" for step in steps)
-        typer.echo(f"| {row['threads']} | {row['faces']} | " + " | ".join(figures) + " |")
+        cells = [f"{row[step]['p50_ms']:.1f} / {row[step]['p95_ms']:.1f}" for step in steps]
+        cells[-1] += f" / {row['track']['mean_ms']:.1f}"
+        typer.echo(f"| {row['threads']} | {row['faces']} | " + " | ".join(cells) + " |")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps({"machine": machine, "source": pipeline.source, "rows": rows}, indent=2) + "\n")
 

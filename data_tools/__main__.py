@@ -111,7 +111,7 @@ def _fetch_settings(**given: object) -> FetchSettings:
 def filter_command(
     work: Work = DEFAULT_WORK,
     min_face_px: Annotated[float, typer.Option(min=1, help="Smallest face, px of its picture.")] = _FILTER.min_face_px,
-    detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet where it can be had.")] = None,
+    detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one for each core.")] = None,
     engine: Engines = Engine.LOCAL,
 ) -> None:

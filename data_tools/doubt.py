@@ -20,7 +20,7 @@ from tqdm import tqdm
 from data_tools.decisions import REVIEWABLE
 from data_tools.manifest import Manifest, Row
 from face_expression import PictureError, Pipeline, read_picture
-from face_expression.preprocess import cut_crop, region_of_detection, to_model_input
+from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FOLDS = 5
 _BATCH = 256
@@ -113,12 +113,14 @@ def _features(manifest: Manifest, pipeline: Pipeline, wanted: set[str]) -> dict[
     shown = iter(tqdm(rows, total=len(wanted), unit="face", desc="reading faces", leave=False))
     features = {}
     while some := list(itertools.islice(shown, _BATCH)):
-        inputs = np.stack([_model_input(manifest, pipeline, row) for row in some])
+        inputs = to_model_inputs(
+            [_crop(manifest, pipeline, row) for row in some], pipeline.config.preprocessing.input, pipeline.graphs
+        )
         features.update(zip((row["image_sha256"] for row in some), pipeline.classifier.run(inputs)[1], strict=True))
     return features
 
 
-def _model_input(manifest: Manifest, pipeline: Pipeline, row: Row) -> np.ndarray:
+def _crop(manifest: Manifest, pipeline: Pipeline, row: Row) -> np.ndarray:
     settings = pipeline.config.preprocessing
     rule = settings.haar.crop if row["detector"] == "haar" else settings.yunet.crop
     try:
@@ -126,4 +128,4 @@ def _model_input(manifest: Manifest, pipeline: Pipeline, row: Row) -> np.ndarray
     except (FileNotFoundError, PictureError) as error:
         raise SystemExit(f"{row['url']}: {error}; put the image {row['image_sha256']} back") from error
     region = region_of_detection(row["face_box"], row["landmarks"], rule, settings.crop)
-    return to_model_input(cut_crop(picture, region, settings.crop), settings.input)
+    return cut_crop(picture, region, settings.crop, pipeline.graphs)

@@ -21,11 +21,12 @@ from data_tools.settings import FilterSettings
 from face_expression import BundleError, PictureError, Pipeline, load_pipeline, read_picture
 from face_expression.boxes import Box, box_area
 from face_expression.detector import Detection
-from face_expression.hub import find_yunet_weights, sha256_of
+from face_expression.hub import sha256_of
 from face_expression.picture_file import MAX_SIDE_PX
 from face_expression.preprocess import CropRegion, cut_crop, region_of_detection
 from face_expression.quality import (
     BLURRED,
+    MAYBE_NO_FACE,
     TOO_BRIGHT,
     TOO_DARK,
     TOO_SMALL,
@@ -43,6 +44,7 @@ _MAX_SCANS = 500
 _FLAT = 4.0
 _JPEG_QUALITY = 95
 _REASONS = {
+    MAYBE_NO_FACE: Reason.NO_FACE,
     TOO_SMALL: Reason.FACE_TOO_SMALL,
     TURNED_AWAY: Reason.TURNED_AWAY,
     TOO_DARK: Reason.TOO_DARK,
@@ -71,14 +73,13 @@ class Judge:
         """Load detector and limits, for one thread.
 
         Raises:
-            SystemExit: if the detector's weights cannot be had.
+            SystemExit: if the detector's weights are not found.
         """
         try:
             pipeline = load_pipeline(detector=settings.detector, threads=1)
         except BundleError as error:
             raise SystemExit(str(error)) from error
-        yunet = pipeline.config.preprocessing.yunet
-        weights = find_yunet_weights(yunet) if pipeline.detector.name == "yunet" else None
+        weights = pipeline.files.yunet
         return cls(folder, settings, denylist, pipeline, None if weights is None else sha256_of(weights))
 
     def judge(self, row: Row) -> Row:
@@ -123,16 +124,17 @@ class Judge:
         faces = self.pipeline.detector.detect(frame)
         if not faces:
             raise _Rejected(Reason.NO_FACE, "no face was found")
-        areas = [box_area(face.box) for face in faces]
-        others = [area for area in areas[1:] if area > self.settings.second_face_area * areas[0]]
+        least = self.settings.second_face_area * box_area(faces[0].box)
+        min_score = self.pipeline.config.preprocessing.quality.min_score
+        others = [face for face in faces[1:] if box_area(face.box) > least and face.score >= min_score]
         if others:
             raise _Rejected(Reason.SEVERAL_FACES, f"{1 + len(others)} faces of about the same size")
         return faces[0]
 
     def _quality(self, frame: np.ndarray, detection: Detection) -> Row:
         settings = self.pipeline.config.preprocessing
-        crop = cut_crop(frame, self._region(detection), settings.crop)
-        quality = measure_quality(detection, crop, settings.input)
+        crop = cut_crop(frame, self._region(detection), settings.crop, self.pipeline.graphs)
+        (quality,) = measure_quality([detection], [crop], settings, self.pipeline.graphs)
         known: Row = {
             "face_score": detection.score,
             "face_px": quality.face_px,

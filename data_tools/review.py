@@ -45,7 +45,7 @@ def review(
             decide(folder, decisions)
             log.info("%d decision(s) noted; `python -m data_tools split` applies them", len(decisions))
             return
-        doubt = find_doubtful(manifest, load_pipeline(detector="haar"))
+        doubt = find_doubtful(manifest, load_pipeline())
         for note in doubt.notes:
             log.info("%s", note)
         faces = doubt.faces[:limit]

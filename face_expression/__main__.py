@@ -35,7 +35,7 @@ app = typer.Typer(
 ModelOption = Annotated[
     str | None, typer.Option(help="A bundle: a folder or USER/NAME[@REVISION] on the Hub; default: embedded.")
 ]
-DetectorOption = Annotated[str | None, typer.Option(help="yunet or haar; default: yunet where it can be had.")]
+DetectorOption = Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")]
 
 
 @app.callback()

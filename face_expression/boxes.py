@@ -17,6 +17,13 @@ def scale_box(box: Box, scale_x: float, scale_y: float) -> Box:
     return (box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y)
 
 
+def clip_box(box: Box, width: int, height: int) -> Box:
+    """The part of a box that lies in a frame."""
+    x0, x1 = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
+    y0, y1 = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
+    return (x0, y0, x1, y1)
+
+
 def box_area(box: Box) -> float:
     """Area in square pixels; 0 for a box that is inside out."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

@@ -6,9 +6,9 @@ Calibration is temperature scaling: Guo et al., "On Calibration of Modern Neural
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from face_expression.config import BundleConfig, BundleError
+from face_expression.graphs import load_session
 
 OUTPUT_NAMES = ("logits", "features")
 OWN_LABEL_OUTPUT = "own_label_logits"
@@ -46,16 +46,7 @@ class Classifier:
     """
 
     def __init__(self, model: Path, config: BundleConfig, *, threads: int | None = None):
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(model), sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            raise BundleError(f"{model}: ONNX Runtime cannot load this network: {error}") from error
+        self._session = load_session(model, str(model), threads=threads)
         self._temperature = config.temperature
         size, channels = config.preprocessing.input.size_px, config.preprocessing.input.channels
         self._input_shape = (channels, size, size)
@@ -76,7 +67,7 @@ class Classifier:
         """Run the network, on so many faces at a time that memory stays small.
 
         Args:
-            inputs: (N, channels, P, P) float32 from `to_model_input`; N may be 0.
+            inputs: (N, channels, P, P) float32 from `to_model_inputs`; N may be 0.
 
         Returns:
             (N, C) logits before the temperature, and (N, F) features (the layer before the last), both float32.

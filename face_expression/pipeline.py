@@ -1,20 +1,20 @@
 """(frame, state) -> (faces, state): detector, preprocess, classifier, quality and tracker put together."""
 
 import logging
+import math
 import os
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from face_expression.boxes import Box
+from face_expression.boxes import Box, clip_box
 from face_expression.classifier import Classifier
 from face_expression.config import BundleConfig, BundleError
-from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
+from face_expression.detector import Detector, HaarDetector, Known, YuNetDetector
+from face_expression.graphs import Graphs, embedded_graphs
 from face_expression.hub import (
-    DEADLINE_S,
     EMBEDDED_BUNDLE,
     MODEL_VARIABLE,
     Bundle,
@@ -27,11 +27,12 @@ from face_expression.preprocess import (
     is_grey,
     region_of_detection,
     require_rgb,
-    to_model_input,
+    to_model_inputs,
     whole_image_region,
 )
 from face_expression.quality import NO_CLEAR_EXPRESSION, measure_quality, quality_reasons
-from face_expression.tracker import TrackerSettings, TrackerState, update_tracks
+from face_expression.search import Detection, View, video_views
+from face_expression.tracker import TrackerState, is_turn_fresh, require_time, update_tracks
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +59,16 @@ class Face:
 
     @property
     def reliable(self) -> bool:
-        """Whether nothing speaks against judging this face."""
+        """Whether nothing speaks against classifying this face."""
         return not self.reasons
 
 
 @dataclass(frozen=True)
 class PipelineFiles:
-    """What a pipeline was loaded from: the bundle's folder, and YuNet's weights, None with another detector."""
+    """What a pipeline was loaded from: the bundle's folder, that of its graphs, and YuNet's weights or None."""
 
     bundle: Path
+    graphs: Path
     yunet: Path | None
 
 
@@ -77,11 +79,18 @@ class Pipeline:
     """
 
     def __init__(
-        self, config: BundleConfig, detector: Detector, classifier: Classifier, source: str, files: PipelineFiles
+        self,
+        config: BundleConfig,
+        detector: Detector,
+        classifier: Classifier,
+        graphs: Graphs,
+        source: str,
+        files: PipelineFiles,
     ):
         self.config = config
         self.detector = detector
         self.classifier = classifier
+        self.graphs = graphs
         self.source = source
         self.files = files
 
@@ -91,7 +100,7 @@ class Pipeline:
         return self.config.label_names
 
     def analyze(self, frame: np.ndarray) -> list[Face]:
-        """Find and judge the faces of one picture, the largest first.
+        """Find and classify the faces of one picture, the largest first.
 
         Args:
             frame: RGB uint8 (H, W, 3), any size from 1x1 up.
@@ -99,13 +108,17 @@ class Pipeline:
         Raises:
             ValueError: if the frame is anything else; the message says what it got.
         """
+        require_rgb(frame)
         return [
-            self._face(judged, judged.probabilities, int(judged.probabilities.argmax()), None)
-            for judged in self._judge(frame)
+            self._face(frame, found, found.probabilities, int(found.probabilities.argmax()), None)
+            for found in self._classified(frame, self.detector.detect(frame))
         ]
 
     def track(self, frame: np.ndarray, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
-        """Find, judge and follow the faces of one frame of a video, the largest first.
+        """Find, classify and follow the faces of one frame of a video, the largest first.
+
+        The first frame is searched as a photo is. Later ones are searched at a coarse scale, where known faces were,
+        and in a further part of the finer scales some times a second.
 
         Args:
             frame: as in `analyze`.
@@ -115,22 +128,49 @@ class Pipeline:
         Raises:
             ValueError: if the frame is not RGB uint8 (H, W, 3), or the time is not finite.
         """
-        found = self._judge(frame)
+        require_rgb(frame)
+        require_time(time_s)
+        settings = self.config.tracker
+        if state is None or state.searched_s is None:
+            detections = self.detector.detect(frame)
+            state = replace(state or TrackerState(), searched_s=time_s)
+        else:
+            known = [
+                Known(track.box, track.turn_deg, is_turn_fresh(track, time_s, settings))
+                for track in state.tracks
+                if time_s - track.seen_s <= settings.forget_after_s
+            ]
+            views, state = self._views_due(frame, state, time_s)
+            detections = self.detector.follow(frame, known, views)
+        found = self._classified(frame, detections)
         tracks, state = update_tracks(
-            state or TrackerState(),
-            [judged.detection.box for judged in found],
-            [judged.probabilities for judged in found],
+            state,
+            [face.detection.box for face in found],
+            [face.probabilities for face in found],
             time_s,
-            TrackerSettings(),
+            settings,
+            [face.detection.turn_deg for face in found],
         )
         faces = [
-            self._face(judged, track.probabilities, track.shown, track.track_id)
-            for judged, track in zip(found, tracks, strict=True)
+            self._face(frame, face, track.probabilities, track.shown, track.track_id)
+            for face, track in zip(found, tracks, strict=True)
         ]
         return faces, state
 
+    def _views_due(self, frame: np.ndarray, state: TrackerState, time_s: float) -> tuple[list[View], TrackerState]:
+        """The views whose turn has come since the last frame, all of them at most, and the state that notes it."""
+        views = video_views(frame.shape[1], frame.shape[0], self.config.preprocessing.yunet)
+        interval_s = self.config.tracker.tile_interval_s
+        since_s = time_s - state.searched_s
+        if since_s >= len(views) * interval_s:
+            return views, replace(state, searched_s=time_s)
+        due = max(0, math.floor(since_s / interval_s))
+        chosen = [views[(state.next_view + step) % len(views)] for step in range(due)]
+        next_view, searched_s = (state.next_view + due) % len(views), state.searched_s + due * interval_s
+        return chosen, replace(state, next_view=next_view, searched_s=searched_s)
+
     def classify(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Judge pictures that are already crops of one face each.
+        """Classify pictures that are already crops of one face each.
 
         Args:
             crops: uint8 (H, W) or RGB (H, W, 3), any size.
@@ -146,45 +186,35 @@ class Pipeline:
     def model_inputs(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """What the network is given for crops as in `classify`: (N, channels, P, P) float32."""
         settings = self.config.preprocessing
-        inputs = []
+        cut = []
         for crop in crops:
             if not is_grey(crop):
                 require_rgb(crop)
             region = whole_image_region(crop.shape[1], crop.shape[0])
-            inputs.append(to_model_input(cut_crop(crop, region, settings.crop), settings.input))
-        return self._stack(inputs)
+            cut.append(cut_crop(crop, region, settings.crop, self.graphs))
+        return to_model_inputs(cut, settings.input, self.graphs)
 
-    def _judge(self, frame: np.ndarray) -> list["_Judged"]:
-        require_rgb(frame)
+    def _classified(self, frame: np.ndarray, detections: list[Detection]) -> list["_Classified"]:
         settings = self.config.preprocessing
-        detections = self.detector.detect(frame)
         regions = [
             region_of_detection(detection.box, detection.landmarks, self.detector.crop_rule, settings.crop)
             for detection in detections
         ]
-        crops = [cut_crop(frame, region, settings.crop) for region in regions]
-        rows = self.classifier.probabilities(self._stack([to_model_input(crop, settings.input) for crop in crops]))
+        crops = [cut_crop(frame, region, settings.crop, self.graphs) for region in regions]
+        rows = self.classifier.probabilities(to_model_inputs(crops, settings.input, self.graphs))
+        qualities = measure_quality(detections, crops, settings, self.graphs)
         return [
-            _Judged(
-                detection,
-                crop,
-                row,
-                quality_reasons(measure_quality(detection, crop, settings.input), settings.quality),
-            )
-            for detection, crop, row in zip(detections, crops, rows, strict=True)
+            _Classified(detection, crop, row, quality_reasons(quality, settings.quality))
+            for detection, crop, row, quality in zip(detections, crops, rows, qualities, strict=True)
         ]
 
-    def _stack(self, inputs: list[np.ndarray]) -> np.ndarray:
-        size, channels = self.config.preprocessing.input.size_px, self.config.preprocessing.input.channels
-        return np.stack(inputs) if inputs else np.zeros((0, channels, size, size), np.float32)
-
-    def _face(self, judged: "_Judged", row: np.ndarray, shown: int, track_id: int | None) -> Face:
-        detection, reasons = judged.detection, judged.reasons
+    def _face(self, frame: np.ndarray, found: "_Classified", row: np.ndarray, shown: int, track_id: int | None) -> Face:
+        detection, reasons = found.detection, found.reasons
         confidence = float(row[shown])
-        if confidence < self.config.abstain_below:
+        if not confidence >= self.config.abstain_below:
             reasons = (*reasons, NO_CLEAR_EXPRESSION)
         return Face(
-            box=detection.box,
+            box=clip_box(detection.box, frame.shape[1], frame.shape[0]),
             score=detection.score,
             landmarks=detection.landmarks,
             probabilities=row,
@@ -192,12 +222,12 @@ class Pipeline:
             confidence=confidence,
             reasons=reasons,
             track_id=track_id,
-            crop=judged.crop,
+            crop=found.crop,
         )
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
+class _Classified:
     """A face of one frame, seen by itself; `reasons` are those of its picture."""
 
     detection: Detection
@@ -209,48 +239,46 @@ class _Judged:
 def load_pipeline(model: str | None = None, *, detector: str | None = None, threads: int | None = None) -> Pipeline:
     """Load a bundle and a face detector, and say in one log line which.
 
+    With nothing set, no request goes to any network.
+
     Args:
         model: a bundle's folder, "user/repo" or "user/repo@revision" on the Hub. By default what the environment
-            variable FACE_EXPRESSION_MODEL says; if that is unset or cannot be had, the embedded bundle.
-        detector: "yunet", "haar", or None for YuNet where its weights can be had and Haar otherwise.
+            variable FACE_EXPRESSION_MODEL says; if that is unset or cannot be used, the embedded bundle.
+        detector: "yunet" (the default) or "haar".
         threads: threads of ONNX Runtime for one call; None takes its default.
 
     Raises:
-        BundleError: if `model` or "yunet" was asked for and cannot be had, the embedded bundle is damaged, or
-            FACE_EXPRESSION_DETECTOR names no file.
+        BundleError: if `model` was asked for and cannot be used, the embedded bundle is damaged, or YuNet's weights
+            cannot be used.
         ValueError: if `detector` is another word.
     """
     if detector not in (None, "yunet", "haar"):
-        raise ValueError(f"detector must be 'yunet', 'haar' or None, got {detector!r}")
-    # One deadline for all: a Hub that hangs is not waited for twice.
-    until = time.monotonic() + DEADLINE_S
-    bundle, classifier = _load_classifier(model, threads, until)
-    chosen, weights = _load_detector(bundle, detector, until)
+        raise ValueError(f"detector must be 'yunet' or 'haar', got {detector!r}")
+    bundle, classifier, graphs = _load_bundle(model, threads)
+    settings = bundle.config.preprocessing
+    if detector == "haar":
+        weights, chosen = None, HaarDetector(settings.haar)
+    else:
+        weights = find_yunet_weights(settings.yunet, bundle)
+        chosen = YuNetDetector(weights, settings.yunet, settings.crop, graphs, threads=threads)
     source = f"model {bundle.source}, face detector {chosen.name}"
     log.info("using %s", source)
-    return Pipeline(bundle.config, chosen, classifier, source, PipelineFiles(bundle.folder, weights))
+    files = PipelineFiles(bundle.folder, bundle.graphs_folder, weights)
+    return Pipeline(bundle.config, chosen, classifier, graphs, source, files)
 
 
-def _load_classifier(model: str | None, threads: int | None, until: float) -> tuple[Bundle, Classifier]:
+def _load_bundle(model: str | None, threads: int | None) -> tuple[Bundle, Classifier, Graphs]:
+    def load(bundle: Bundle) -> tuple[Bundle, Classifier, Graphs]:
+        classifier = Classifier(bundle.model, bundle.config, threads=threads)
+        embedded = bundle.graphs_folder == EMBEDDED_BUNDLE
+        return bundle, classifier, embedded_graphs() if embedded else Graphs(bundle.graphs_folder)
+
     if wanted := model or os.environ.get(MODEL_VARIABLE):
         try:
-            bundle = find_bundle(wanted, until=until)
-            return bundle, Classifier(bundle.model, bundle.config, threads=threads)
+            return load(find_bundle(wanted))
         except BundleError as error:
             if model:
                 wants = "it must be a bundle's folder or USER/NAME[@REVISION]"
-                raise BundleError(f"the model {model!r} cannot be had ({error}); {wants}") from error
-            log.warning("the model %s cannot be used, and the embedded one is taken: %s", wanted, error)
-    embedded = open_bundle(EMBEDDED_BUNDLE, "embedded in this program")
-    return embedded, Classifier(embedded.model, embedded.config, threads=threads)
-
-
-def _load_detector(bundle: Bundle, detector: str | None, until: float) -> tuple[Detector, Path | None]:
-    settings = bundle.config.preprocessing
-    if detector != "haar":
-        weights = find_yunet_weights(settings.yunet, bundle=bundle, until=until)
-        if weights is not None:
-            return YuNetDetector(weights, settings.yunet), weights
-        if detector == "yunet":
-            raise BundleError("YuNet's weights cannot be had; set FACE_EXPRESSION_DETECTOR to a local copy")
-    return HaarDetector(settings.haar), None
+                raise BundleError(f"the model {model!r} cannot be used ({error}); {wants}") from error
+            log.warning("the model %s cannot be used, falling back to the embedded model: %s", wanted, error)
+    return load(open_bundle(EMBEDDED_BUNDLE, "embedded in this program"))

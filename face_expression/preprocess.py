@@ -2,18 +2,24 @@
 
 A crop is first cut at the resolution the model was trained on (`crop.size_px`, 48 for FER2013) and only then enlarged
 to the network's input, so that a sharp photograph and a small training image reach the network equally sharp.
+The pixels go through the bundle's graphs, which the browser runs too.
 """
 
+import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from face_expression.boxes import Box, box_size
-from face_expression.config import ContrastSettings, CropRule, CropSettings, InputSettings
+from face_expression.config import CropRule, CropSettings, InputSettings
+from face_expression.graphs import Graphs, embedded_graphs
 
-_BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect_101": cv2.BORDER_REFLECT_101}
+_BATCH = 256
+# A region of more than so many crop sizes is shrunk before the graph sees it.
+_LARGEST_SIDES = 16
 
 
 @dataclass(frozen=True)
@@ -75,16 +81,21 @@ def _to_eighths(value: float) -> float:
 
 
 def levelling_angle_deg(landmarks: tuple[tuple[float, float], ...] | None, settings: CropSettings) -> float:
-    """Slope of the line from the first eye to the second, in degrees, positive clockwise as seen.
+    """Slope of the line from the first eye to the second, in (-180, 180] degrees, positive clockwise as seen.
 
-    0 if there are no landmarks, eyes are not to be levelled, or the line is steeper than `max_levelling_deg`, which is
-    taken for a mistake of the detector (the eyes of a profile fall together).
+    0 if there are no landmarks, or eyes are not to be levelled. Where the line differs by more than
+    `max_levelling_deg` from what the way from the eyes to the mouth says, the detector is taken to be wrong about the
+    eyes (those of a profile fall together), and that way decides.
     """
     if landmarks is None or not settings.level_eyes:
         return 0.0
     (x0, y0), (x1, y1) = landmarks[0], landmarks[1]
-    angle = math.degrees(math.atan2(y1 - y0, x1 - x0))
-    return angle if abs(angle) <= settings.max_levelling_deg else 0.0
+    eyes = math.degrees(math.atan2(y1 - y0, x1 - x0))
+    down_x = landmarks[3][0] + landmarks[4][0] - x0 - x1
+    down_y = landmarks[3][1] + landmarks[4][1] - y0 - y1
+    upright = math.degrees(math.atan2(-down_x, down_y)) if (down_x, down_y) != (0, 0) else 0.0
+    difference = (eyes - upright + 180) % 360 - 180
+    return eyes if abs(difference) <= settings.max_levelling_deg else upright
 
 
 def whole_image_region(width: int, height: int) -> CropRegion:
@@ -92,103 +103,153 @@ def whole_image_region(width: int, height: int) -> CropRegion:
     return CropRegion(width / 2, height / 2, float(max(width, height)), 0.0)
 
 
-def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings) -> np.ndarray:
+def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings, graphs: Graphs | None = None) -> np.ndarray:
     """Cut a region out of a frame.
 
-    A region larger than the crop is sampled on a finer grid and averaged, so that nothing aliases; the region of an
-    image of exactly the crop's size gives that image back unchanged.
+    A large region is halved first and sampled on a finer grid, so that nothing aliases; the region of an image of
+    exactly the crop's size gives that image back unchanged. Beyond the frame, its edge pixels are repeated.
 
     Args:
         frame: uint8 (H, W) or (H, W, 3).
         region: what to cut; it may reach beyond the frame.
-        settings: size and border fill.
+        settings: size and oversampling.
+        graphs: those of the bundle; by default the embedded ones.
 
     Returns:
         uint8 (S, S) or (S, S, 3), S = `settings.size_px`.
     """
-    oversampling = min(max(1, math.ceil(region.side_px / settings.size_px - 1e-6)), settings.max_oversampling)
-    grid_px = settings.size_px * oversampling
-    step = region.side_px / grid_px
-    cos, sin = math.cos(math.radians(region.angle_deg)) * step, math.sin(math.radians(region.angle_deg)) * step
-    first = (grid_px - 1) / 2
-    grid_to_frame = np.array(
-        [
-            [cos, -sin, region.center_x - 0.5 - cos * first + sin * first],
-            [sin, cos, region.center_y - 0.5 - sin * first - cos * first],
-        ]
+    if region.side_px > _LARGEST_SIDES * settings.size_px:
+        frame, region = _shrunk(frame, region, _LARGEST_SIDES * settings.size_px)
+    grey = frame.ndim == 2
+    size = settings.size_px
+    halvings = max(0, math.ceil(math.log2(region.side_px / (2 * settings.oversampling * size))))
+    part, pads, left, top, width, height = _part_of_frame(frame, region, 2**halvings)
+    half = region.side_px / 2
+    cos, sin = half * math.cos(math.radians(region.angle_deg)), half * math.sin(math.radians(region.angle_deg))
+    to_part = [
+        [2 * cos / width, -2 * sin / width, 2 * (region.center_x - left) / width - 1],
+        [2 * sin / height, 2 * cos / height, 2 * (region.center_y - top) / height - 1],
+    ]
+    (crop,) = (graphs or embedded_graphs()).run(
+        "crop",
+        pixels=part[..., None] if grey else part,
+        pads=np.array(pads, np.int64),
+        halvings=np.array(halvings, np.int64),
+        to_picture=np.array(to_part, np.float32),
+        size=np.array([size], np.int64),
+        oversampling=np.array([settings.oversampling if region.side_px > size else 1], np.int64),
     )
-    part, grid_to_part = _part_of_frame(frame, region, grid_to_frame, shrink=math.ceil(step))
-    crop = cv2.warpAffine(
-        part,
-        grid_to_part,
-        (grid_px, grid_px),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=_BORDERS[settings.border],
-    )
-    if oversampling == 1:
-        return crop
-    return cv2.resize(crop, (settings.size_px, settings.size_px), interpolation=cv2.INTER_AREA)
+    return crop[..., 0] if grey else crop
+
+
+def _shrunk(frame: np.ndarray, region: CropRegion, side_px: float) -> tuple[np.ndarray, CropRegion]:
+    """The part of a frame around a very large region, and the region in it, of a side of about `side_px`.
+
+    Faces that fill a large photo would take hundreds of megabytes otherwise.
+    """
+    factor = region.side_px / side_px
+    reach = region.side_px * math.sqrt(0.5) + 2 * factor
+    spans = []
+    for center, side in ((region.center_x, frame.shape[1]), (region.center_y, frame.shape[0])):
+        first = min(max(math.floor(center - reach), 0), side - 1)
+        spans.append((first, max(first + 1, min(math.ceil(center + reach), side))))
+    (left, right), (top, bottom) = spans
+    size = max(1, round((right - left) / factor)), max(1, round((bottom - top) / factor))
+    part = cv2.resize(frame[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+    scale_x, scale_y = size[0] / (right - left), size[1] / (bottom - top)
+    center_x, center_y = (region.center_x - left) * scale_x, (region.center_y - top) * scale_y
+    return part, replace(region, center_x=center_x, center_y=center_y, side_px=side_px)
 
 
 def _part_of_frame(
-    frame: np.ndarray, region: CropRegion, grid_to_frame: np.ndarray, *, shrink: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a frame that a region needs, `shrink` times smaller, and the way from the grid into it.
+    frame: np.ndarray, region: CropRegion, multiple: int
+) -> tuple[np.ndarray, tuple[int, int, int, int], int, int, int, int]:
+    """The part of a frame that a region needs, and by how many edge pixels it must grow: top, left, bottom, right.
 
-    `cv2.warpAffine` takes no picture with a side of 32,767 px or more, and would skip pixels of a large region.
+    Returns:
+        The part, the four pads, and left, top, width and height of the grown part, which are multiples of `multiple`.
     """
-    reach = region.side_px * math.sqrt(0.5) + 2 * shrink + 2
-    height, width = frame.shape[:2]
-    left, right = (round(min(max(x, 0), width - 1)) for x in (region.center_x - reach, region.center_x + reach))
-    top, bottom = (round(min(max(y, 0), height - 1)) for y in (region.center_y - reach, region.center_y + reach))
-    part = frame[top : bottom + 1, left : right + 1]
-    grid_to_part = grid_to_frame - np.array([[0, 0, left], [0, 0, top]])
-    if shrink > 1:
-        size = max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink))
-        scale = np.array([[size[0] / part.shape[1]], [size[1] / part.shape[0]]])
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        grid_to_part = grid_to_part * scale
-        grid_to_part[:, 2:] += (scale - 1) / 2
-    return part, grid_to_part
+    reach = region.side_px * math.sqrt(0.5) + 2 * multiple
+    first, size, cut, pad = [], [], [], []
+    for center, side in ((region.center_x, frame.shape[1]), (region.center_y, frame.shape[0])):
+        start = math.floor(center - reach)
+        length = math.ceil((math.ceil(center + reach) - start) / multiple) * multiple
+        inside = min(max(start, 0), side - 1), min(max(start + length, 1), side)
+        first.append(start)
+        size.append(length)
+        cut.append(slice(inside[0], inside[1]))
+        before = max(0, inside[0] - start)
+        pad.append((before, length - before - (inside[1] - inside[0])))
+    part = np.ascontiguousarray(frame[cut[1], cut[0]])
+    return part, (pad[1][0], pad[0][0], pad[1][1], pad[0][1]), *first, *size
 
 
-def to_grey(crop: np.ndarray, settings: InputSettings) -> np.ndarray:
-    """Brightness of a crop: float32 (S, S) in 0..255."""
-    if crop.ndim == 2:
-        return crop.astype(np.float32)
-    return crop.astype(np.float32) @ np.asarray(settings.grey_weights, np.float32)
-
-
-def to_model_input(crop: np.ndarray, settings: InputSettings) -> np.ndarray:
-    """Normalise a crop and enlarge it to the network's input.
+def to_model_inputs(crops: Sequence[np.ndarray], settings: InputSettings, graphs: Graphs | None = None) -> np.ndarray:
+    """Normalise crops and enlarge them to the network's input.
 
     Args:
-        crop: uint8 (S, S) or (S, S, 3), RGB.
+        crops: N crops of one size, uint8 (S, S) or RGB (S, S, 3); N may be 0.
         settings: channels, contrast, mean, std and input size.
+        graphs: those of the bundle; by default the embedded ones.
 
     Returns:
-        float32 (channels, P, P), P = `settings.size_px`.
+        float32 (N, channels, P, P), P = `settings.size_px`.
     """
-    if settings.channels == 1:
-        planes = to_grey(crop, settings)[..., None]
-    else:
-        planes = (crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)).astype(np.float32)
-    if settings.contrast is not None:
-        planes = level_contrast(planes, settings.contrast)
-    planes = (planes / 255.0 - np.asarray(settings.mean, np.float32)) / np.asarray(settings.std, np.float32)
-    resized = cv2.resize(planes, (settings.size_px, settings.size_px), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(resized.reshape(settings.size_px, settings.size_px, -1).transpose(2, 0, 1))
+    if len(crops) == 0:
+        return np.zeros((0, settings.channels, settings.size_px, settings.size_px), np.float32)
+    contrast = settings.contrast
+    inputs = []
+    for stack in _stacks(crops):
+        colors = stack.shape[3]
+        grey = np.ones((1, 1)) if colors == 1 else np.reshape(settings.grey_weights, (3, 1))
+        mix = grey if settings.channels == 1 else np.ones((1, 3)) if colors == 1 else np.eye(3)
+        (planes,) = (graphs or embedded_graphs()).run(
+            "model_input",
+            crops=stack,
+            mix=mix.astype(np.float32),
+            normalize_contrast=np.array([contrast is not None]),
+            contrast_mean=np.array([contrast.mean if contrast else 0], np.float32),
+            contrast_std=np.array([contrast.std if contrast else 1], np.float32),
+            min_std=np.array([contrast.min_std if contrast else 1], np.float32),
+            mean=np.array(settings.mean, np.float32)[:, None],
+            std=np.array(settings.std, np.float32)[:, None],
+            size=np.array([settings.size_px], np.int64),
+        )
+        inputs.append(planes)
+    return np.concatenate(inputs)
 
 
-def level_contrast(planes: np.ndarray, settings: ContrastSettings) -> np.ndarray:
-    """Bring a crop to the same brightness and contrast as all others, whatever light it was taken in.
+def measure_crops(
+    crops: Sequence[np.ndarray], settings: InputSettings, light_percent: float, graphs: Graphs | None = None
+) -> np.ndarray:
+    """Shadow, highlight and sharpness of crops, as `face_expression.quality.Quality` describes them.
 
     Args:
-        planes: float32 (S, S, channels) in 0..255; all channels are changed alike.
-        settings: the mean and standard deviation wanted.
+        crops: N crops of one size, uint8 (S, S) or RGB (S, S, 3); N may be 0.
+        settings: the grey weights.
+        light_percent: see `QualityLimits`.
+        graphs: those of the bundle; by default the embedded ones.
 
     Returns:
-        float32 of the same shape, in 0..255.
+        float32 (N, 3).
     """
-    gain = settings.std / max(float(planes.std()), settings.min_std)
-    return np.clip((planes - planes.mean()) * np.float32(gain) + np.float32(settings.mean), 0, 255)
+    measured = [np.zeros((0, 3), np.float32)]
+    for stack in _stacks(crops):
+        weights = np.ones((1, 1)) if stack.shape[3] == 1 else np.reshape(settings.grey_weights, (3, 1))
+        columns = (graphs or embedded_graphs()).run(
+            "quality",
+            crops=stack,
+            grey_weights=weights.astype(np.float32),
+            percent=np.array([light_percent], np.float32),
+        )
+        measured.append(np.stack(columns, axis=1))
+    return np.concatenate(measured)
+
+
+def _stacks(crops: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Crops in their order as (N, S, S, 1 or 3), as many together as have as many channels."""
+    for _, alike in itertools.groupby(crops, key=lambda crop: crop.ndim):
+        stack = np.stack(list(alike))
+        for start in range(0, len(stack), _BATCH):
+            part = stack[start : start + _BATCH]
+            yield part[..., None] if part.ndim == 3 else part

@@ -1,15 +1,17 @@
-"""Is this crop fit to be judged? Five measures, the bundle's limits, and the reasons in plain words."""
+"""Is this crop fit to be classified? Six measures, the bundle's limits, and the reasons in plain words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from face_expression.boxes import box_size
-from face_expression.config import InputSettings, QualityLimits
+from face_expression.config import Preprocessing, QualityLimits
 from face_expression.detector import Detection
-from face_expression.preprocess import to_grey
+from face_expression.graphs import Graphs
+from face_expression.preprocess import measure_crops
 
+MAYBE_NO_FACE = "may be no face"
 TOO_SMALL = "too small"
 TURNED_AWAY = "turned away"
 TOO_DARK = "too dark"
@@ -22,13 +24,17 @@ NO_CLEAR_EXPRESSION = "no clear expression"
 class Quality:
     """What was measured on one face.
 
+    `score`: the detector's, 0..1.
     `face_px`: sqrt(width x height) of the detector's box, in pixels of the frame.
     `highlight`, `shadow`: 95th and 5th percentile of the grey crop, 0..255. Darkness is judged by the brightest parts
     and glare by the darkest, not by the mean, which the colour of the skin would move.
-    `sharpness`: see `measure_sharpness`.
+    `sharpness`: standard deviation of the grey crop's Laplacian over that of the crop. It falls with blur and does not
+    change with contrast. It is taken after the crop was brought to the size of the training images, which is all the
+    detail the model is given.
     `turn`: see `measure_turn`; None without landmarks.
     """
 
+    score: float
     face_px: float
     highlight: float
     shadow: float
@@ -36,43 +42,35 @@ class Quality:
     turn: float | None
 
 
-def measure_quality(detection: Detection, crop: np.ndarray, settings: InputSettings) -> Quality:
-    """Measure one face.
+def measure_quality(
+    detections: Sequence[Detection], crops: Sequence[np.ndarray], settings: Preprocessing, graphs: Graphs | None = None
+) -> list[Quality]:
+    """Measure faces.
 
     Args:
-        detection: where the face is in the frame.
-        crop: the uint8 crop that `cut_crop` made of it.
-        settings: the grey weights.
+        detections: where N faces are in the frame.
+        crops: the N uint8 crops that `cut_crop` made of them.
+        settings: the bundle's preprocessing.
+        graphs: those of the bundle; by default the embedded ones.
     """
-    grey = to_grey(crop, settings)
-    shadow, highlight = measure_light(grey)
-    return Quality(
-        face_px=box_size(detection.box),
-        highlight=highlight,
-        shadow=shadow,
-        sharpness=measure_sharpness(grey),
-        turn=None if detection.landmarks is None else measure_turn(detection.landmarks),
-    )
-
-
-def measure_light(grey: np.ndarray) -> tuple[float, float]:
-    """(shadow, highlight): the 5th and 95th percentile of a grey crop, 0..255."""
-    shadow, highlight = np.percentile(grey, (5, 95))
-    return float(shadow), float(highlight)
-
-
-def measure_sharpness(grey: np.ndarray) -> float:
-    """Standard deviation of a grey crop's Laplacian over that of the crop.
-
-    It falls with blur and does not change with contrast. It is taken after the crop was brought to the size of the
-    training images, which is all the detail the model is given.
-    """
-    return float(cv2.Laplacian(grey, cv2.CV_32F).std() / max(float(grey.std()), 1.0))
+    measured = measure_crops(crops, settings.input, settings.quality.light_percent, graphs)
+    return [
+        Quality(
+            score=detection.score,
+            face_px=box_size(detection.box),
+            highlight=highlight,
+            shadow=shadow,
+            sharpness=sharpness,
+            turn=None if detection.landmarks is None else measure_turn(detection.landmarks),
+        )
+        for detection, (shadow, highlight, sharpness) in zip(detections, measured.tolist(), strict=True)
+    ]
 
 
 def quality_reasons(quality: Quality, limits: QualityLimits) -> tuple[str, ...]:
-    """Why a face should not be judged; empty if nothing speaks against it."""
+    """Why a face should not be classified; empty if nothing speaks against it."""
     checks = (
+        (MAYBE_NO_FACE, quality.score < limits.min_score),
         (TOO_SMALL, quality.face_px < limits.min_face_px),
         (TURNED_AWAY, quality.turn is not None and quality.turn > limits.max_turn),
         (TOO_DARK, quality.highlight < limits.min_highlight),

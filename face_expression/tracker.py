@@ -6,46 +6,41 @@ frame rate; the label shown changes only when another one leads by a margin.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from face_expression.boxes import Box, iou_matrix
-
-
-@dataclass(frozen=True)
-class TrackerSettings:
-    """How faces are followed.
-
-    `time_constant_s`: after this long, 63 % of a change is shown. `label_margin`: lead in probability that another
-    label needs before it is shown. `forget_after_s`: how long a face may be unseen. `min_iou`: least overlap of the
-    same face in two frames, of boxes enlarged by `enlarge` on each side (in box sizes) so that quick heads are kept.
-    """
-
-    time_constant_s: float = 0.25
-    label_margin: float = 0.08
-    forget_after_s: float = 1.0
-    min_iou: float = 0.15
-    enlarge: float = 0.25
+from face_expression.config import TrackerSettings
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """One person in view: `probabilities` (C,) float32 smoothed, `shown` the index of the label shown."""
+    """One person in view: `probabilities` (C,) float32 smoothed, `shown` the index of the label shown.
+
+    `turn_deg`: how far the face is turned in the picture's plane, clockwise as seen, as it was found at `turn_seen_s`.
+    """
 
     track_id: int
     box: Box
     probabilities: np.ndarray
     shown: int
     seen_s: float
+    turn_deg: float = 0.0
+    turn_seen_s: float = -math.inf
 
 
 @dataclass(frozen=True)
 class TrackerState:
-    """Everything that is remembered between two frames of one viewer."""
+    """Everything that is remembered between two frames of one viewer.
+
+    `next_view` is the place in `video_views` of the next view to search; all that were due by `searched_s` have been.
+    """
 
     tracks: tuple[Track, ...] = field(default=())
     next_id: int = 1
+    next_view: int = 0
+    searched_s: float | None = None
 
 
 def update_tracks(
@@ -54,6 +49,7 @@ def update_tracks(
     probabilities: Sequence[np.ndarray],
     time_s: float,
     settings: TrackerSettings,
+    turns_deg: Sequence[float] | None = None,
 ) -> tuple[list[Track], TrackerState]:
     """Take one frame's faces in.
 
@@ -63,6 +59,7 @@ def update_tracks(
         probabilities: N times (C,) float32, of this frame alone.
         time_s: when the frame was taken, on any clock. A time before the last one counts as the same moment.
         settings: how faces are followed.
+        turns_deg: N turns of the faces in the picture's plane; upright by default.
 
     Returns:
         The track of each box, in the order of the boxes, and the state for the next call.
@@ -70,30 +67,48 @@ def update_tracks(
     Raises:
         ValueError: if `time_s` is not finite.
     """
-    if not math.isfinite(time_s):
-        raise ValueError(f"time_s must be finite, got {time_s}")
+    require_time(time_s)
     time_s = max([time_s, *(track.seen_s for track in state.tracks)])
     known = [track for track in state.tracks if time_s - track.seen_s <= settings.forget_after_s]
     matches = _match(known, boxes, settings)
     next_id = state.next_id
     current = []
     for index, box in enumerate(boxes):
+        turn_deg = turns_deg[index] if turns_deg else 0.0
         if index in matches:
-            current.append(_follow(known[matches[index]], box, probabilities[index], time_s, settings))
+            current.append(_follow(known[matches[index]], box, probabilities[index], turn_deg, time_s, settings))
         else:
             row = probabilities[index]
-            current.append(Track(next_id, box, row, int(row.argmax()), time_s))
+            current.append(Track(next_id, box, row, int(row.argmax()), time_s, turn_deg, time_s))
             next_id += 1
     unseen = [track for position, track in enumerate(known) if position not in matches.values()]
-    return current, TrackerState((*current, *unseen), next_id)
+    return current, replace(state, tracks=(*current, *unseen), next_id=next_id)
 
 
-def _follow(track: Track, box: Box, row: np.ndarray, time_s: float, settings: TrackerSettings) -> Track:
+def require_time(time_s: float) -> None:
+    """Check that a time is finite.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not math.isfinite(time_s):
+        raise ValueError(f"time_s must be finite, got {time_s}")
+
+
+def _follow(
+    track: Track, box: Box, row: np.ndarray, turn_deg: float, time_s: float, settings: TrackerSettings
+) -> Track:
     share = 1 - math.exp(-(time_s - track.seen_s) / settings.time_constant_s)
     smoothed = (track.probabilities + np.float32(share) * (row - track.probabilities)).astype(np.float32)
     leader = int(smoothed.argmax())
     leads = smoothed[leader] - smoothed[track.shown] > settings.label_margin
-    return Track(track.track_id, box, smoothed, leader if leads else track.shown, time_s)
+    turn_seen_s = track.turn_seen_s if is_turn_fresh(track, time_s, settings) else time_s
+    return Track(track.track_id, box, smoothed, leader if leads else track.shown, time_s, turn_deg, turn_seen_s)
+
+
+def is_turn_fresh(track: Track, time_s: float, settings: TrackerSettings) -> bool:
+    """Whether a face's turn was found so lately that it need not be found anew."""
+    return time_s - track.turn_seen_s < settings.turn_interval_s
 
 
 def _match(tracks: list[Track], boxes: list[Box], settings: TrackerSettings) -> dict[int, int]:

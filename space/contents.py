@@ -91,7 +91,7 @@ def front_matter(space: str, model: PinnedModel, *, endpoint: str) -> dict[str, 
     requirements = (HOUSE / "requirements.txt").read_text(encoding="utf-8")
     settings |= {
         "sdk_version": re.search(r"^gradio==(\S+)", requirements, re.MULTILINE)[1],
-        "models": list(model.used),
+        "models": [model.repo_id],
         "thumbnail": f"{endpoint}/spaces/{space}/resolve/main/{PICTURE}",
     }
     if model.datasets:

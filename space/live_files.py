@@ -1,5 +1,6 @@
 """What the live view fetches: its modules, and what the engine on the visitor's device needs."""
 
+import json
 from pathlib import Path
 
 from starlette.responses import FileResponse, Response
@@ -7,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from face_expression import Pipeline
+from face_expression.graphs import GRAPH_NAMES, graph_file
 from space.places import EXAMPLES, WEB
 
 DEMO = EXAMPLES / "astronaut.jpg"
@@ -14,37 +16,43 @@ DEMO = EXAMPLES / "astronaut.jpg"
 VENDOR = WEB / "vendor"
 
 
-def device_files(pipeline: Pipeline) -> dict[str, Path]:
-    """What a browser needs to do what the pipeline does, by the name under which it fetches it.
+def device_files(pipeline: Pipeline) -> dict[str, Path | bytes]:
+    """What a browser needs to do what the pipeline does, files or their content, by the name under which it fetches it.
 
     Raises:
         FileNotFoundError: if something is missing; the message says what to do.
     """
     if pipeline.files.yunet is None:
-        raise FileNotFoundError("it needs YuNet's weights, and another detector is in use")
+        raise FileNotFoundError("it needs YuNet, and another detector is in use")
     files = {
         "ort": VENDOR / "ort.wasm.bundle.min.mjs",
         "wasm": VENDOR / "ort-wasm-simd-threaded.wasm",
         "model": pipeline.files.bundle / "model.onnx",
-        "config": pipeline.files.bundle / "config.json",
         "detector": pipeline.files.yunet,
+        **{name: pipeline.files.graphs / graph_file(name) for name in GRAPH_NAMES},
     }
     if missing := [path.name for path in files.values() if not path.is_file()]:
         raise FileNotFoundError(f"{missing[0]} is missing; with npm installed, run `make web`")
-    return files
+    return {**files, "config": _config(pipeline)}
 
 
-def live_routes(files: dict[str, Path]) -> list[BaseRoute]:
+def _config(pipeline: Pipeline) -> bytes:
+    """The bundle's `config.json` in the present schema, without what only says how it was trained."""
+    settings = pipeline.config.model_dump(mode="json", exclude={"label_names", "training"})
+    return json.dumps({"label_names": pipeline.label_names, "face_expression": settings}).encode()
+
+
+def live_routes(files: dict[str, Path | bytes]) -> list[BaseRoute]:
     """Serve the files of `device_files`, the demonstration's picture and the page's modules under /live."""
     served = {"demo": DEMO, "fflate": VENDOR / "fflate.js", **files}
 
     def file(request) -> Response:
-        path = served.get(request.path_params["name"])
+        found = served.get(request.path_params["name"])
+        if isinstance(found, bytes):
+            return Response(found, media_type="application/json")
+        if found is None or not found.is_file():
+            return Response("no such file", status_code=404)
         kinds = {".mjs": "text/javascript", ".wasm": "application/wasm"}
-        return (
-            FileResponse(path, media_type=kinds.get(path.suffix))
-            if path and path.is_file()
-            else Response("no such file", status_code=404)
-        )
+        return FileResponse(found, media_type=kinds.get(found.suffix))
 
     return [Route("/live/files/{name}", file), Mount("/live", StaticFiles(directory=WEB / "live"))]

@@ -1,6 +1,5 @@
 """A model on the Hub, at one commit, checked as the Space will use it."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,25 +8,22 @@ from huggingface_hub import HfApi, ModelInfo
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig, BundleError, YuNetSettings
+from face_expression.config import BundleConfig, BundleError
 from face_expression.hub import BUNDLE_FILES, DamagedError, open_bundle
 from face_expression.push import Repository, check_repo_id
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PinnedModel:
     """A model at one commit.
 
-    `datasets` are those on the Hub that its card names; `used` are the repositories whose files the app loads, and
-    `preload` those files, as a Space's `preload_from_hub` takes them; `is_open` says whether everybody may read it.
+    `datasets` are those on the Hub that its card names; `preload` the files that the app loads, as a Space's
+    `preload_from_hub` takes them; `is_open` says whether everybody may read it.
     """
 
     repo_id: str
     commit: str
     datasets: tuple[str, ...]
-    used: tuple[str, ...]
     preload: tuple[str, ...]
     is_open: bool
 
@@ -78,13 +74,14 @@ def pin_model(model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ..
     except BundleError as error:
         why = str(error).replace(f"{folder}/", "")
         raise SystemExit(f"--model {model}: this program cannot use it: {why}") from error
-    weights = _detector_weights(config.preprocessing.yunet, info, hub)
+    names = {sibling.rfilename for sibling in info.siblings or []}
+    weights = [file.name for file in config.preprocessing.yunet.files if file.name in names]
+    loaded = [name for name in BUNDLE_FILES if name in names] + weights
     return PinnedModel(
         repo_id,
         info.sha,
         datasets=_named_datasets(info),
-        used=tuple(dict.fromkeys([repo_id, *(used for used, _, _ in weights)])),
-        preload=_preload([*((repo_id, name, info.sha) for name in BUNDLE_FILES), *weights]),
+        preload=(f"{repo_id} {','.join(loaded)} {info.sha}",),
         is_open=not info.private and not info.gated,
     )
 
@@ -100,26 +97,3 @@ def _named_datasets(model: ModelInfo) -> tuple[str, ...]:
     named = (model.card_data.datasets if model.card_data else None) or []
     # A model that was trained on a folder names the folder.
     return tuple(name for name in ([named] if isinstance(named, str) else named) if "/" in name)
-
-
-def _detector_weights(settings: YuNetSettings, model: ModelInfo, hub: Repository) -> list[tuple[str, str, str]]:
-    """Repository, file and commit of YuNet's weights; none if they are not there, which is logged."""
-    try:
-        info = model if settings.repo_id == hub.repo_id else hub.patiently(lambda: hub.api.model_info(settings.repo_id))
-    except RepositoryNotFoundError:
-        info = None
-    there = {sibling.rfilename for sibling in (info.siblings or [] if info else [])}
-    for file in settings.files:
-        if file.name in there:
-            return [(settings.repo_id, file.name, info.sha)]
-    log.warning(
-        "%s has no YuNet weights that this model knows; the Space will look for faces without", settings.repo_id
-    )
-    return []
-
-
-def _preload(files: list[tuple[str, str, str]]) -> tuple[str, ...]:
-    of_repository: dict[tuple[str, str], list[str]] = {}
-    for repo_id, name, commit in files:
-        of_repository.setdefault((repo_id, commit), []).append(name)
-    return tuple(f"{repo_id} {','.join(names)} {commit}" for (repo_id, commit), names in of_repository.items())

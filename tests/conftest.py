@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 import app
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, find_yunet_weights
+from face_expression.hub import EMBEDDED_BUNDLE, find_yunet_weights
 from space import live_files
 from tests.browsing import PATIENCE_MS, WIDE
 from tests.builders import SHARED
@@ -31,22 +31,13 @@ def skip_or_fail(message: str) -> None:
 
 @pytest.fixture(scope="session")
 def yunet_weights() -> Path:
-    """YuNet's weights, from beside the checkout or from the Hub."""
-    settings = read_bundle_config(EMBEDDED_BUNDLE / "config.json").preprocessing.yunet
-    beside = SHARED / "models" / settings.files[0].name
-    weights = beside if beside.is_file() else find_yunet_weights(settings)
-    if weights is None:
-        skip_or_fail(
-            f"YuNet's weights are neither at {beside} nor to be had from the Hub's repository {settings.repo_id}"
-        )
-    return weights
+    """YuNet's weights, from the package that ships them."""
+    return find_yunet_weights(read_bundle_config(EMBEDDED_BUNDLE / "config.json").preprocessing.yunet)
 
 
 @pytest.fixture(scope="session")
-def yunet_pipeline(yunet_weights: Path) -> Pipeline:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
-        return load_pipeline(detector="yunet")
+def yunet_pipeline() -> Pipeline:
+    return load_pipeline(detector="yunet")
 
 
 @pytest.fixture(scope="session")

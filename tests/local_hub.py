@@ -458,7 +458,8 @@ def _key(kind: str, repo_id: str) -> str:
 
 
 def _with_one_bit_flipped(content: bytes) -> bytes:
-    return content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
 def _front_matter(text: str) -> dict | str | None:

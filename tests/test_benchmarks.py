@@ -27,7 +27,7 @@ def test_latency_measures_every_step(tmp_path, capsys, few_faces):
     latency.main(repeats=10, output=tmp_path / "latency.json", detector="haar")
     rows = json.loads((tmp_path / "latency.json").read_text())["rows"]
     assert [(row["threads"], row["faces"]) for row in rows] == [(1, 0), (1, 1), (2, 0), (2, 1)]
-    assert all(set(row) == {"threads", "faces", "detect", "crop", "classify", "analyze"} for row in rows)
+    assert all(set(row) == {"threads", "faces", "detect", "crop", "classify", "analyze", "track"} for row in rows)
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(table) == 2 + len(rows)
     assert f"{rows[1]['analyze']['p50_ms']:.1f} / {rows[1]['analyze']['p95_ms']:.1f}" in table[3]

@@ -88,13 +88,6 @@ def test_names_that_are_no_unicode_are_printed(tmp_path):
     assert [line["faces"][0]["label"] for line in lines(result)] == ["happy", "happy"]
 
 
-def test_without_a_network_the_cascade_is_used_and_said(tmp_path):
-    result = predict(EXAMPLES / "astronaut.jpg", HF_HOME=str(tmp_path))
-    assert result.returncode == 0
-    assert "YuNet's weights cannot be had" in result.stderr and "face detector haar" in result.stderr
-    assert lines(result)[0]["faces"][0]["label"] == "happy"
-
-
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [

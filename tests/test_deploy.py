@@ -14,6 +14,7 @@ import yaml
 from huggingface_hub import HfApi
 from typer.testing import CliRunner
 
+from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub import EMBEDDED_BUNDLE, MODEL_VARIABLE
 from space.deploy import app, deploy, write
 from tests.builders import EXAMPLES, REPOSITORY
@@ -24,7 +25,7 @@ from tests.test_fresh_environment import wait_for_page
 
 SPACE, MODEL = f"{OWNER}/live-emotion-detector", f"{OWNER}/faces"
 KEY = f"spaces/{SPACE}"
-WEIGHTS = "face_detection_yunet_2026may.onnx"
+WEIGHTS = "face_detection_yunet_2023mar.onnx"
 DOCUMENTED_KEYS = {
     *(
         "title",
@@ -52,8 +53,8 @@ def model_repository(weights, *, temperature=50.0, card="datasets: [somebody/exp
     """A model whose first commit is one of ours, recognisable by its temperature, and whose second is none."""
     config = json.loads((EMBEDDED_BUNDLE / "config.json").read_text())
     config["face_expression"] |= {"temperature": temperature, **changes}
-    config["face_expression"]["preprocessing"]["yunet"]["repo_id"] = MODEL
-    files = {name: (EMBEDDED_BUNDLE / name).read_bytes() for name in ("model.onnx", "metrics.json")}
+    names = ("model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES))
+    files = {name: (EMBEDDED_BUNDLE / name).read_bytes() for name in names}
     files |= {"config.json": json.dumps(config).encode(), WEIGHTS: weights.read_bytes()}
     files |= {"README.md": f"---\n{card}\n---\n".encode(), "model.safetensors": b"weights of timm"}
     repository = Repository()
@@ -172,8 +173,8 @@ def test_the_app_starts_from_what_was_pushed(deployed, snapshot, tmp_path):
         assert in_use in page, log.read_text()
         assert read(f"{address}/live/page.js") == (REPOSITORY / "web" / "live" / "page.js").read_bytes()
         assert read(f"{address}/live/files/wasm").startswith(b"\0asm")
-        for name in ("ort", "fflate", "config", "detector", "demo"):
-            assert len(read(f"{address}/live/files/{name}")) > 10_000
+        for name in ("ort", "fflate", "config", "detector", "demo", *GRAPH_NAMES):
+            assert len(read(f"{address}/live/files/{name}")) > 1_000
 
 
 def test_the_configuration_is_what_the_hub_takes(deployed, snapshot):
@@ -185,7 +186,8 @@ def test_the_configuration_is_what_the_hub_takes(deployed, snapshot):
     assert isinstance(settings["python_version"], str) and (snapshot / settings["app_file"]).is_file()
     # A data set that is no repository on the Hub is left out.
     assert (settings["models"], settings["datasets"]) == ([MODEL], ["somebody/expressions"])
-    assert settings["preload_from_hub"] == [f"{MODEL} config.json,model.onnx,metrics.json,{WEIGHTS} {deployed.commit}"]
+    loaded = ["config.json", "model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES), WEIGHTS]
+    assert settings["preload_from_hub"] == [f"{MODEL} {','.join(loaded)} {deployed.commit}"]
     assert settings["thumbnail"] == f"{deployed.endpoint}/{KEY}/resolve/main/docs/live.png"
     assert read(settings["thumbnail"]).startswith(b"\x89PNG")
 
@@ -244,21 +246,14 @@ def test_a_new_model_replaces_files_and_variable_in_one_commit(hub, yunet_weight
     assert space.variables == {MODEL_VARIABLE: f"{MODEL}@{commit}"}
 
 
-def test_weights_elsewhere_are_pinned_too(hub, yunet_weights, tmp_path):
-    files = hub.repositories[MODEL].commits[-1].files
-    config = json.loads(files["config.json"].content)
-    config["face_expression"]["preprocessing"]["yunet"]["repo_id"] = "opencv/face_detection_yunet"
-    hub.repositories[MODEL].add("elsewhere", files | {"config.json": StoredFile(json.dumps(config).encode())})
-    opencv = hub.repositories["opencv/face_detection_yunet"] = Repository()
-    weights = opencv.add("weights", {WEIGHTS: stored(WEIGHTS, yunet_weights.read_bytes())})
+def test_what_the_app_loads_is_preloaded_and_nothing_else(hub):
     model = put(hub).model
-    assert model.used == (MODEL, "opencv/face_detection_yunet")
-    assert model.preload == (
-        f"{MODEL} config.json,model.onnx,metrics.json {model.commit}",
-        f"opencv/face_detection_yunet {WEIGHTS} {weights.oid}",
-    )
-    del hub.repositories["opencv/face_detection_yunet"]
-    assert put(hub).model.used == (MODEL,)
+    graphs = ",".join(map(graph_file, GRAPH_NAMES))
+    assert model.preload == (f"{MODEL} config.json,model.onnx,metrics.json,{graphs},{WEIGHTS} {model.commit}",)
+    files = hub.repositories[MODEL].commits[-1].files
+    hub.repositories[MODEL].add("without", {name: file for name, file in files.items() if name != WEIGHTS})
+    model = put(hub).model
+    assert model.preload == (f"{MODEL} config.json,model.onnx,metrics.json,{graphs} {model.commit}",)
 
 
 def test_a_private_model_is_not_preloaded(hub, tmp_path):
@@ -294,7 +289,7 @@ def damaged(hub):
 
 
 def of_another_schema(hub):
-    hub.repositories[MODEL] = model_repository(hub.weights, schema_version=2)
+    hub.repositories[MODEL] = model_repository(hub.weights, schema_version=3)
 
 
 def with_labels_that_do_not_fit(hub):
@@ -330,7 +325,7 @@ def nothing(_):
         (nothing, {"token": "hf_unknown"}, "does not know this token"),
         (no_bundle, {}, "cannot use it: config.json: cannot be read"),
         (with_labels_that_do_not_fit, {}, "cannot use it: model.onnx: gives 7 classes, but there are 6 labels"),
-        (of_another_schema, {}, "cannot use it: config.json: schema version 2"),
+        (of_another_schema, {}, "cannot use it: config.json: schema version 3"),
         (damaged, {}, "cannot use it: model.onnx: sha256 is"),
         (another_app, {}, "exists and is another app.*app.py is in it"),
     ],

@@ -260,13 +260,7 @@ def test_the_report_shows_and_explains_everything(evaluated):
     assert page.count("n = ") >= 9
 
 
-@pytest.fixture()
-def no_yunet(monkeypatch):
-    """No weights to be had, and no Hub to wait for."""
-    monkeypatch.setattr("face_expression.pipeline.find_yunet_weights", lambda *_, **__: None)
-
-
-def test_other_label_names_and_no_votes(no_yunet, tmp_path):
+def test_other_label_names_and_no_votes(tmp_path):
     data = write(tmp_path / "data", votes=False, names=OTHER_NAMES)
     bundle = copy_bundle(tmp_path / "bundle", OTHER_NAMES)
     report = tmp_path / "report.html"
@@ -289,7 +283,7 @@ def test_other_label_names_and_no_votes(no_yunet, tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "pages"), [([], ["evaluation/report.html"]), (["--no-report"], [])])
-def test_the_report_never_lies_in_the_bundle(no_yunet, tmp_path, monkeypatch, arguments, pages):
+def test_the_report_never_lies_in_the_bundle(tmp_path, monkeypatch, arguments, pages):
     monkeypatch.chdir(tmp_path)
     data, bundle = write(tmp_path / "data"), copy_bundle(tmp_path / "bundle")
     result = evaluate("--data", data, "--bundle", bundle, "--no-robustness", *arguments)

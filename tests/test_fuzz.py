@@ -24,10 +24,11 @@ from face_expression import (
     read_picture,
 )
 from face_expression.boxes import iou_matrix
-from face_expression.config import read_bundle_config
-from face_expression.tracker import TrackerSettings, update_tracks
+from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
+from face_expression.tracker import update_tracks
 from tests.builders import happy_face
 
+SETTINGS = read_bundle_config(EMBEDDED_CONFIG).tracker
 # The same cases every time, so that a failure is a change's and not chance's; nothing here is about time.
 fuzzed = settings(
     max_examples=150,
@@ -143,7 +144,7 @@ def test_any_boxes_are_followed(steps, seed):
     random, state, seen = np.random.default_rng(seed), TrackerState(), set()
     for boxes, time_s in steps:
         rows = random.dirichlet(np.ones(7), len(boxes)).astype(np.float32)
-        tracks, state = update_tracks(state, boxes, rows, time_s, TrackerSettings())
+        tracks, state = update_tracks(state, boxes, rows, time_s, SETTINGS)
         assert [track.box for track in tracks] == boxes
         ids = [track.track_id for track in tracks]
         assert len(set(ids)) == len(ids) and all(

@@ -158,7 +158,7 @@ def test_crops_are_judged_without_a_detector(haar_pipeline):
 
 @pytest.mark.parametrize("model", ["/no/such/folder", "not a repository", str(EXAMPLES)])
 def test_a_model_that_was_asked_for_is_never_replaced_by_another(model):
-    with pytest.raises(BundleError, match="cannot be had"):
+    with pytest.raises(BundleError, match="cannot be used"):
         load_pipeline(model, detector="haar")
 
 

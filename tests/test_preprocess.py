@@ -2,19 +2,18 @@ import cv2
 import numpy as np
 import pytest
 
-from face_expression.config import CropRule, CropSettings, InputSettings
+from face_expression.config import ContrastSettings, CropRule, CropSettings, InputSettings
 from face_expression.preprocess import (
     CropRegion,
     cut_crop,
     region_of_detection,
     require_rgb,
-    to_grey,
-    to_model_input,
+    to_model_inputs,
     whole_image_region,
 )
 from tests.builders import happy_photo
 
-CROP = CropSettings(size_px=48, border="replicate", level_eyes=True, max_levelling_deg=45, max_oversampling=8)
+CROP = CropSettings(size_px=48, oversampling=2, level_eyes=True, max_levelling_deg=45)
 GREY_INPUT = InputSettings(
     size_px=96, channels=1, grey_weights=(0.299, 0.587, 0.114), mean=(0.5,), std=(0.25,), resize="bilinear"
 )
@@ -98,6 +97,20 @@ def test_region_follows_the_rule(box, rule, expected):
     assert region.angle_deg == 0
 
 
+@pytest.mark.parametrize("turn_deg", [0, 30, 90, 135, 180, -90, -150])
+def test_a_face_stands_upright_in_its_crop_however_it_is_turned(turn_deg):
+    cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+    upright = [(-15, -20), (15, -20), (0, 0), (-10, 20), (10, 20)]
+    landmarks = tuple((100 + cos * x - sin * y, 100 + sin * x + cos * y) for x, y in upright)
+    image = np.zeros((200, 200), np.uint8)
+    for x, y in landmarks[:2]:
+        image[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4] = 255
+    region = region_of_detection((60, 60, 140, 140), landmarks, CropRule(scale=1.2, shift_x=0, shift_y=0), CROP)
+    rows, columns = np.nonzero(cut_crop(image, region, CROP) > 100)
+    assert rows.max() < 24 and columns.min() < 20 and columns.max() > 28
+    assert abs(rows[columns < 24].mean() - rows[columns >= 24].mean()) < 1
+
+
 def test_builds_that_differ_by_a_hair_cut_the_same_pixels():
     rule = CropRule(scale=1.087, shift_x=0.01, shift_y=0.02)
     landmarks = ((70.3, 80.1), (130.2, 90.7), (95.0, 120.0), (80.0, 140.0), (110.0, 155.0))
@@ -106,28 +119,44 @@ def test_builds_that_differ_by_a_hair_cut_the_same_pixels():
 
 
 def test_eyes_of_a_profile_do_not_turn_the_crop():
-    landmarks = ((50.0, 50.0), (51.0, 70.0), (60.0, 60.0), (50.0, 80.0), (50.0, 80.0))
+    landmarks = ((50.0, 50.0), (51.0, 70.0), (60.0, 60.0), (50.5, 80.0), (50.5, 80.0))
     region = region_of_detection((0, 0, 100, 100), landmarks, CropRule(scale=1, shift_x=0, shift_y=0), CROP)
     assert region.angle_deg == 0
 
 
-def test_grey_weighs_red_green_and_blue_in_that_order():
-    image = np.zeros((1, 3, 3), np.uint8)
-    image[0, 0, 0] = image[0, 1, 1] = image[0, 2, 2] = 200
-    np.testing.assert_allclose(to_grey(image, GREY_INPUT), [[59.8, 117.4, 22.8]], rtol=1e-5)
+@pytest.mark.parametrize("channel, grey", [(0, 59.8), (1, 117.4), (2, 22.8)])
+def test_grey_weighs_red_green_and_blue_in_that_order(channel, grey):
+    image = np.zeros((48, 48, 3), np.uint8)
+    image[..., channel] = 200
+    (found,) = to_model_inputs([image], GREY_INPUT)
+    np.testing.assert_allclose(found, (grey / 255 - 0.5) / 0.25, atol=1e-3)
 
 
 def test_model_input_is_normalised_and_enlarged():
     crop = np.full((48, 48), 255, np.uint8)
-    model_input = to_model_input(crop, GREY_INPUT)
+    (model_input,) = to_model_inputs([crop], GREY_INPUT)
     assert model_input.shape == (1, 96, 96) and model_input.dtype == np.float32
     np.testing.assert_allclose(model_input, 2.0)
 
 
 def test_color_networks_get_rgb_and_grey_is_repeated(noise):
-    np.testing.assert_allclose(to_model_input(noise, COLOR_INPUT), noise.transpose(2, 0, 1) / 255, rtol=1e-6)
-    grey = to_model_input(noise[..., 0], COLOR_INPUT)
+    color, grey = to_model_inputs([noise, noise[..., 0]], COLOR_INPUT)
+    np.testing.assert_allclose(color, noise.transpose(2, 0, 1) / 255, rtol=1e-6)
     np.testing.assert_array_equal(grey[0], grey[2])
+    assert to_model_inputs([], COLOR_INPUT).shape == (0, 3, 48, 48)
+
+
+def test_contrast_is_brought_to_what_is_wanted():
+    """One value for all channels; a crop flatter than `min_std` is stretched no further than one of `min_std`."""
+    contrast = ContrastSettings(mean=100, std=40, min_std=10)
+    settings = COLOR_INPUT.model_copy(update={"contrast": contrast})
+    rng = np.random.default_rng(1)
+    lively = rng.normal(128, 20, (48, 48, 3)).clip(0, 255).astype(np.uint8)
+    flat = np.full((48, 48, 3), 60, np.uint8)
+    flat[::2] = 62
+    found = to_model_inputs([lively, flat], settings) * 255
+    assert found[0].mean() == pytest.approx(100, abs=0.5) and found[0].std() == pytest.approx(40, abs=0.5)
+    assert found[1].mean() == pytest.approx(100, abs=0.1) and found[1].std() == pytest.approx(4, abs=0.05)
 
 
 @pytest.mark.parametrize(

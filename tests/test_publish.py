@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
+from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub import DETECTOR_VARIABLE, sha256_of
 from tests.builders import REPOSITORY, happy_face, save
 from tests.local_hub import OWNER, READER, WRITER, running_hub
@@ -32,10 +33,11 @@ PUBLISHED = {
     ".gitattributes",
     "README.md",
     "config.json",
-    "face_detection_yunet_2026may.onnx",
+    "face_detection_yunet_2023mar.onnx",
     "metrics.json",
     "model.onnx",
     "model.safetensors",
+    *map(graph_file, GRAPH_NAMES),
 }
 
 
@@ -150,7 +152,7 @@ def test_everything_is_published_in_one_commit(published, made, yunet_weights):
     assert stored.keys() == PUBLISHED
     assert stored["model.onnx"] == (made[1] / "model.onnx").read_bytes()
     assert stored["metrics.json"] == (made[1] / "metrics.json").read_bytes()
-    assert stored["face_detection_yunet_2026may.onnx"] == yunet_weights.read_bytes()
+    assert stored["face_detection_yunet_2023mar.onnx"] == yunet_weights.read_bytes()
     for name, file in commits[-1].files.items():
         assert file.lfs_sha256 in (None, hashlib.sha256(file.content).hexdigest()), name
     assert not published.repositories[REPO].private
@@ -455,7 +457,7 @@ def test_a_bundle_that_was_not_measured_is_not_sent(hub, made, bundle, change, w
 def test_unknown_detector_weights_are_not_sent(hub, made, tmp_path, monkeypatch):
     (tmp_path / "weights.onnx").write_bytes(b"x")
     monkeypatch.setenv(DETECTOR_VARIABLE, str(tmp_path / "weights.onnx"))
-    with pytest.raises(SystemExit, match="not one of YuNet's known weights"):
+    with pytest.raises(SystemExit, match="not one of the accepted YuNet weights"):
         send(hub, made)
     assert hub.repositories == {}
 

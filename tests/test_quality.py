@@ -1,22 +1,33 @@
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 
-from face_expression.config import QualityLimits
+from face_expression.config import EMBEDDED_CONFIG, QualityLimits, read_bundle_config
+from face_expression.preprocess import measure_crops
 from face_expression.quality import (
     BLURRED,
+    MAYBE_NO_FACE,
     TOO_BRIGHT,
     TOO_DARK,
     TOO_SMALL,
     TURNED_AWAY,
     Quality,
-    measure_sharpness,
     measure_turn,
     quality_reasons,
 )
 
-LIMITS = QualityLimits(min_face_px=30, min_sharpness=0.4, min_highlight=50, max_shadow=190, max_turn=0.6)
-FINE = {"face_px": 100.0, "highlight": 200.0, "shadow": 40.0, "sharpness": 1.0, "turn": 0.1}
+LIMITS = QualityLimits(
+    min_face_px=30,
+    min_sharpness=0.4,
+    min_highlight=50,
+    max_shadow=190,
+    max_turn=0.6,
+    min_score=0.7,
+    light_percent=5,
+)
+INPUT = read_bundle_config(EMBEDDED_CONFIG).preprocessing.input
+FINE = {"score": 0.9, "face_px": 100.0, "highlight": 200.0, "shadow": 40.0, "sharpness": 1.0, "turn": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +35,7 @@ FINE = {"face_px": 100.0, "highlight": 200.0, "shadow": 40.0, "sharpness": 1.0, 
     [
         ({}, ()),
         ({"turn": None}, ()),
+        ({"score": 0.69}, (MAYBE_NO_FACE,)),
         ({"face_px": 29.9}, (TOO_SMALL,)),
         ({"turn": 0.61}, (TURNED_AWAY,)),
         ({"highlight": 49.0}, (TOO_DARK,)),
@@ -43,9 +55,20 @@ def test_turn_is_measured_in_eye_distances(nose_x, turn):
 
 
 def test_sharpness_does_not_change_with_contrast():
-    noise = np.random.default_rng(0).normal(128, 20, (48, 48)).astype(np.float32)
-    assert measure_sharpness(noise * 0.5) == pytest.approx(measure_sharpness(noise), rel=1e-3)
-    assert measure_sharpness(np.full((48, 48), 9, np.float32)) == 0
+    noise = np.random.default_rng(0).normal(120, 20, (48, 48))
+    crops = [noise.astype(np.uint8), (noise * 0.5).astype(np.uint8), np.full((48, 48), 9, np.uint8)]
+    blurred = cv2.GaussianBlur(crops[0], (0, 0), 2)
+    sharp, flat, even, soft = measure_crops([*crops, blurred], INPUT, 5)[:, 2]
+    assert flat == pytest.approx(sharp, rel=0.02) and even == 0 and soft < 0.5 * sharp
+
+
+def test_light_is_measured_as_numpy_does_in_grey_and_in_colour():
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (48, 48, 3), np.uint8), rng.integers(0, 90, (48, 48), np.uint8)]
+    measured = measure_crops(crops, INPUT, 5)
+    greys = [crops[0] @ np.array(INPUT.grey_weights), crops[1]]
+    np.testing.assert_allclose(measured[:, :2], [np.percentile(grey, (5, 95)) for grey in greys], atol=0.01)
+    assert measure_crops([], INPUT, 5).shape == (0, 3)
 
 
 def test_the_photographer_looks_into_his_camera(yunet_pipeline):

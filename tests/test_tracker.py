@@ -1,13 +1,13 @@
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from face_expression.tracker import TrackerSettings, TrackerState, update_tracks
+from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
+from face_expression.tracker import TrackerState, update_tracks
 
-SETTINGS = TrackerSettings()
+SETTINGS = read_bundle_config(EMBEDDED_CONFIG).tracker
 TABLE = json.loads(Path(__file__).with_name("tracker_cases.json").read_text(encoding="utf-8"))
 LEFT = (0.0, 0.0, 100.0, 100.0)
 FIRST, SECOND = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -23,7 +23,8 @@ def play(frames, settings=SETTINGS):
 
 
 def test_the_table_is_written_for_the_settings_in_use():
-    assert TABLE["settings"] == asdict(SETTINGS)
+    settings = SETTINGS.model_dump()
+    assert {name: settings[name] for name in TABLE["settings"]} == TABLE["settings"]
 
 
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["name"])

@@ -169,6 +169,19 @@ def export(
 
 
 @app.command()
+def calibrate(
+    data: Data,
+    bundle: Annotated[Path, typer.Option(help="Bundle to change.")] = EMBEDDED_BUNDLE,
+    revision: Revision = None,
+) -> None:
+    """Fit a bundle's temperature, thresholds and quality limits again on validation, and write its graphs anew."""
+    from train.export import calibrate as run
+
+    config = run(bundle=bundle, data=data, revision=revision)
+    typer.echo(f"bundle: {bundle} (temperature {config.temperature:g}, not sure below {config.abstain_below:g})")
+
+
+@app.command()
 def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Folder of Parquet files, or a Hub data set USER/NAME; not with --stream.")
@@ -260,7 +273,7 @@ def measure(
     limit: Annotated[int, typer.Option(min=1, help="Faces of each split, evenly spread.")] = 4000,
     preprocessing: Annotated[Path, typer.Option(help="File to rewrite.")] = PREPROCESSING,
 ) -> None:
-    """Measure crop margins of both detectors and how far faces are turned, and write it down."""
+    """Measure crop margins of both detectors, how far faces are turned and how certain YuNet is, and write it down."""
     from train.measure import measure as run
 
     typer.echo(json.dumps(run(data=data, revision=revision, limit=limit, preprocessing_file=preprocessing)["measured"]))

@@ -31,6 +31,7 @@ from tqdm import tqdm
 from face_expression.classifier import Classifier
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.hub import open_bundle
+from face_expression.preprocess import to_model_inputs
 from train.data import (
     data_name,
     label_names_of,
@@ -39,7 +40,6 @@ from train.data import (
     read_targets,
     require_labels,
     require_readable,
-    stack_inputs,
 )
 from train.export import MAX_BUNDLE_BYTES, WithFeatures, export, load_checkpoint
 from train.finetune import EMA_FOLDER, FINAL_FOLDER, Recipe, finetune, write_json
@@ -235,7 +235,7 @@ def measure_models(models: list[str], output: Path, rows: datasets.Dataset, prep
     bundles = {model: open_bundle(output / model / "bundle", "compared") for model in models}
     majority = read_targets(rows).majority()
     judged = np.flatnonzero(majority >= 0)
-    inputs = stack_inputs(read_crops(rows.select(judged), preprocessing), preprocessing.input)
+    inputs = to_model_inputs(read_crops(rows.select(judged), preprocessing), preprocessing.input)
     metric = hf_evaluate.load(str(ACCURACY))
     classifiers = {model: Classifier(bundle.model, bundle.config, threads=1) for model, bundle in bundles.items()}
     predictions = {}

@@ -21,14 +21,14 @@ import torch
 from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
 
-from face_expression.config import InputSettings, Preprocessing
+from face_expression.config import Preprocessing
 from face_expression.labels import LABEL_NAMES
 from face_expression.picture_file import PictureError, read_picture
 from face_expression.preprocess import (
     CropRegion,
     cut_crop,
     region_of_detection,
-    to_model_input,
+    to_model_inputs,
     whole_image_region,
 )
 from train.augment import Augmentation, augment_crop, erase, jitter_region
@@ -272,11 +272,6 @@ def read_crops(rows: datasets.Dataset, preprocessing: Preprocessing) -> list[np.
     return [crop_of_row(row, preprocessing) for row in tqdm(rows, unit="face", desc="reading faces", leave=False)]
 
 
-def stack_inputs(crops: list[np.ndarray], settings: InputSettings) -> np.ndarray:
-    """What the network is given for crops of `cut_crop`: (N, channels, P, P) float32."""
-    return np.stack([to_model_input(crop, settings) for crop in crops])
-
-
 class FaceDataset:
     """Rows of one split as `{"pixel_values", "labels"}`; rows with no target are left out.
 
@@ -309,7 +304,7 @@ class FaceDataset:
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         row = self._rows[int(self._kept[index])]
         if self._augmentation is None:
-            pixels = to_model_input(crop_of_row(row, self._preprocessing), self._preprocessing.input)
+            (pixels,) = to_model_inputs([crop_of_row(row, self._preprocessing)], self._preprocessing.input)
         else:
             pixels = self._varied(row, self._augmentation)
         return {"pixel_values": pixels, "labels": self._targets[index]}
@@ -320,4 +315,4 @@ class FaceDataset:
         image = decode(row["image"])
         region = jitter_region(region_of_row(row, image, settings), augmentation, rng)
         crop = augment_crop(cut_crop(image, region, settings.crop), augmentation, rng)
-        return erase(to_model_input(crop, settings.input), augmentation, rng)
+        return erase(to_model_inputs([crop], settings.input)[0], augmentation, rng)

@@ -41,8 +41,9 @@ import numpy as np
 from face_expression.classifier import Classifier
 from face_expression.config import BundleError, InputSettings
 from face_expression.hub import Bundle, open_bundle
+from face_expression.preprocess import to_model_inputs
 from train.calibration import measure_calibration, measure_risk_coverage
-from train.data import data_name, load_split, read_crops, require_labels, require_readable, stack_inputs
+from train.data import data_name, load_split, read_crops, require_labels, require_readable
 from train.duplicates import find_duplicates
 from train.fairness import compare_groups, read_groups
 from train.protocols import Metrics, Predictions, condition_subsets, measure_full_path, measure_protocols, read_truth
@@ -125,7 +126,7 @@ def predict(classifier: Classifier, crops: list[np.ndarray], settings: InputSett
     """Run the network on crops, so many at a time that memory stays small."""
     logits, probabilities, own_label_logits = [], [], []
     for start in range(0, len(crops), _CROPS_AT_ONCE):
-        inputs = stack_inputs(crops[start : start + _CROPS_AT_ONCE], settings)
+        inputs = to_model_inputs(crops[start : start + _CROPS_AT_ONCE], settings)
         logits.append(classifier.run(inputs)[0])
         probabilities.append(classifier.probabilities(inputs))
         own_label_logits.append(classifier.own_label_logits(inputs))

@@ -19,6 +19,7 @@ from transformers import TimmWrapperForImageClassification
 
 from face_expression.classifier import OUTPUT_NAMES, OWN_LABEL_OUTPUT, Classifier, softmax
 from face_expression.config import (
+    EMBEDDED_CONFIG,
     SCHEMA_VERSION,
     BundleConfig,
     BundleError,
@@ -26,11 +27,14 @@ from face_expression.config import (
     read_bundle_config,
     read_preprocessing,
 )
-from face_expression.hub import sha256_of
+from face_expression.graphs import GRAPH_NAMES, graph_file
+from face_expression.hub import open_bundle, sha256_of
+from face_expression.preprocess import to_model_inputs
 from train import custom_cnn  # noqa: F401 - a checkpoint may be of it
-from train.data import load_split, read_crops, read_targets, require_labels, stack_inputs
+from train.data import load_split, read_crops, read_targets, require_labels
+from train.graphs import write_graphs
 from train.limits import fit_limits
-from train.quantize import quantize
+from train.quantize import is_quantized, make_sums_exact, quantize
 from train.starting_point import LABEL_HEAD_FILE
 
 PARITY_TOLERANCE = 1e-4
@@ -75,7 +79,7 @@ def load_checkpoint(checkpoint: Path) -> WithFeatures:
 
 
 def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, int8: bool = False) -> BundleConfig:
-    """Write `model.onnx` and `config.json` into the folder `bundle`.
+    """Write `model.onnx`, the graphs and `config.json` into the folder `bundle`.
 
     The folder is only touched once everything is checked; an old `metrics.json` in it is removed, since it measured
     another network.
@@ -101,44 +105,117 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
     rows = load_split(data, "validation", revision=revision)
     require_labels(rows, tuple(timm_config["label_names"]), data)
     crops = read_crops(rows, preprocessing)
-    inputs = stack_inputs(crops, preprocessing.input)
-    draft = bundle.with_name(bundle.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    inputs = to_model_inputs(crops, preprocessing.input)
+    draft = _new_draft(bundle)
     model = draft / "model.onnx"
     write_onnx(network, model, preprocessing)
-    settings = {
-        "schema_version": SCHEMA_VERSION,
-        "preprocessing": preprocessing.model_dump(mode="json"),
-        "temperature": 1.0,
-        "abstain_below": 0.0,
-        "model_sha256": sha256_of(model),
-    }
+    write_graphs(draft)
+    settings = _settings(draft, preprocessing)
     _write_config(draft, timm_config, settings)
     classifier = Classifier(model, read_bundle_config(draft / "config.json"))
     check_parity(network, classifier, inputs[:_PARITY_ROWS])
     if int8:
         quantize(model, inputs)
-        settings["model_sha256"] = sha256_of(model)
+        settings = _settings(draft, preprocessing)
         classifier = Classifier(model, read_bundle_config(draft / "config.json"))
-    logits, _ = classifier.run(inputs)
-    settings["temperature"] = round(fit_temperature(logits, rows), 4)
-    majority = read_targets(rows).majority()
-    judged = np.flatnonzero(majority >= 0)
-    judged_crops = [crops[index] for index in judged]
-    settings["preprocessing"]["quality"] |= fit_limits(classifier, judged_crops, majority[judged], preprocessing)
-    settings["abstain_below"] = round(fit_abstention(softmax(logits / settings["temperature"]), majority), 4)
     training = json.loads((checkpoint / "training.json").read_text())
     training["checkpoint_sha256"] = sha256_of(checkpoint / "model.safetensors")
-    _write_config(draft, timm_config, settings | {"training": training})
+    settings |= calibrated(classifier, rows, crops, preprocessing) | {"training": training}
+    _write_config(draft, timm_config, settings)
     if (size := sum(file.stat().st_size for file in draft.iterdir())) > MAX_BUNDLE_BYTES:
         raise SystemExit(f"the bundle has {size} bytes; a bundle may have {MAX_BUNDLE_BYTES} at most")
+    _move_files(draft, bundle)
+    return read_bundle_config(bundle / "config.json")
+
+
+def calibrate(*, bundle: Path, data: str, revision: str | None) -> BundleConfig:
+    """Fit what a bundle's `config.json` has from validation anew, and write its graphs anew.
+
+    An old `metrics.json` is removed, as in `export`.
+
+    Args:
+        bundle: the bundle's folder.
+        data: as in `load_split`; its validation split is used.
+        revision: as in `load_split`.
+
+    Raises:
+        SystemExit: if the folder holds no bundle, or the data set has other classes.
+    """
+    try:
+        opened = open_bundle(bundle, str(bundle))
+    except BundleError as error:
+        raise SystemExit(str(error)) from error
+    draft = _new_draft(bundle)
+    write_graphs(draft)
+    network = onnx.load(opened.model)
+    if is_quantized(opened.model):
+        make_sums_exact(network)
+    onnx.save(network, draft / "model.onnx")
+    preprocessing = opened.config.preprocessing
+    rows = load_split(data, "validation", revision=revision)
+    require_labels(rows, opened.config.label_names, data)
+    written = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
+    training = written.pop("face_expression")["training"]
+    classifier = Classifier(draft / "model.onnx", opened.config)
+    settings = _settings(draft, preprocessing) | calibrated(
+        classifier, rows, read_crops(rows, preprocessing), preprocessing
+    )
+    _write_config(draft, written, settings | {"training": training})
+    _move_files(draft, bundle)
+    return read_bundle_config(bundle / "config.json")
+
+
+def calibrated(
+    classifier: Classifier, rows: datasets.Dataset, crops: list[np.ndarray], preprocessing: Preprocessing
+) -> dict[str, object]:
+    """What is fitted on validation rows: `temperature`, `abstain_below`, and `preprocessing` with its quality limits.
+
+    Args:
+        classifier: the bundle's network.
+        rows: N rows of the validation split.
+        crops: the crop of each row.
+        preprocessing: how crops become model input.
+    """
+    logits, _ = classifier.run(to_model_inputs(crops, preprocessing.input))
+    temperature = round(fit_temperature(logits, rows), 4)
+    majority = read_targets(rows).majority()
+    labelled = np.flatnonzero(majority >= 0)
+    limits = fit_limits(classifier, [crops[index] for index in labelled], majority[labelled], preprocessing)
+    written = preprocessing.model_dump(mode="json")
+    return {
+        "preprocessing": written | {"quality": written["quality"] | limits},
+        "temperature": temperature,
+        "abstain_below": round(fit_abstention(softmax(logits / temperature), majority), 4),
+    }
+
+
+def _settings(folder: Path, preprocessing: Preprocessing) -> dict[str, object]:
+    """What `config.json` says of the files in a bundle's folder, before anything is fitted."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "preprocessing": preprocessing.model_dump(mode="json"),
+        "tracker": read_bundle_config(EMBEDDED_CONFIG).tracker.model_dump(mode="json"),
+        "temperature": 1.0,
+        "abstain_below": 0.0,
+        "model_sha256": sha256_of(folder / "model.onnx"),
+        "graphs": {name: sha256_of(folder / graph_file(name)) for name in GRAPH_NAMES},
+    }
+
+
+def _new_draft(bundle: Path) -> Path:
+    draft = bundle.with_name(bundle.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    return draft
+
+
+def _move_files(draft: Path, bundle: Path) -> None:
+    """Put the files of a finished draft into a bundle's folder; what was measured on its last network is gone."""
     bundle.mkdir(parents=True, exist_ok=True)
     (bundle / "metrics.json").unlink(missing_ok=True)
     for file in draft.iterdir():
         file.replace(bundle / file.name)
     draft.rmdir()
-    return read_bundle_config(bundle / "config.json")
 
 
 def write_onnx(network: WithFeatures, path: Path, preprocessing: Preprocessing) -> None:

@@ -24,10 +24,10 @@ MISSED = -1
 
 
 def load_app(bundle: Path) -> Pipeline:
-    """The app's pipeline with this bundle, and YuNet or, where its weights cannot be had, Haar.
+    """The app's pipeline with this bundle.
 
     Raises:
-        SystemExit: if FACE_EXPRESSION_DETECTOR names no file.
+        SystemExit: if the bundle or YuNet's weights cannot be used.
     """
     try:
         return load_pipeline(str(bundle))

@@ -13,10 +13,8 @@ import numpy as np
 
 from face_expression.classifier import Classifier
 from face_expression.config import Preprocessing
-from face_expression.preprocess import cut_crop, to_grey, whole_image_region
-from face_expression.quality import measure_light, measure_sharpness
+from face_expression.preprocess import cut_crop, measure_crops, to_model_inputs, whole_image_region
 from train.augment import add_noise
-from train.data import stack_inputs
 
 TOLERANCE = 0.03
 CAMERA_NOISE = 2.0
@@ -25,12 +23,16 @@ MAX_CROPS = 1500
 
 @dataclass(frozen=True)
 class Spoiling:
-    """One way to make crops worse: `spoil(crop, step)` for each of `steps`, mildest first, and what it moves."""
+    """One way to make crops worse: `spoil(crop, step)` for each of `steps`, mildest first.
+
+    `measure(crops, step)` gives the value that `limit` limits for each crop: the graph's shadow, highlight or
+    sharpness, or the size of the face.
+    """
 
     limit: str
     steps: Sequence[float]
     spoil: Callable[[np.ndarray, float], np.ndarray]
-    measure: Callable[[np.ndarray, float], float]
+    measure: Callable[[list[np.ndarray], float], Sequence[float]]
 
 
 def fit_limits(
@@ -48,7 +50,7 @@ def fit_limits(
     crops, majority = [crops[index] for index in chosen], majority[chosen]
 
     def accuracy(spoiled: list[np.ndarray]) -> float:
-        inputs = stack_inputs(spoiled, preprocessing.input)
+        inputs = to_model_inputs(spoiled, preprocessing.input)
         return float((classifier.run(inputs)[0].argmax(1) == majority).mean())
 
     untouched = accuracy(crops)
@@ -60,7 +62,7 @@ def fit_limits(
             if accuracy(spoiled) < untouched - TOLERANCE:
                 break
             step, acceptable = step_tried, spoiled
-        limits[spoiling.limit] = round(float(np.median([spoiling.measure(crop, step) for crop in acceptable])), 3)
+        limits[spoiling.limit] = round(float(np.median(spoiling.measure(acceptable, step))), 3)
     return limits
 
 
@@ -74,32 +76,33 @@ def spoilings(preprocessing: Preprocessing) -> list[Spoiling]:
         small = cut_crop(crop, region, settings.model_copy(update={"size_px": int(side_px)}))
         return cut_crop(small, whole_image_region(int(side_px), int(side_px)), settings)
 
-    def grey(crop: np.ndarray) -> np.ndarray:
-        return to_grey(crop, preprocessing.input)
+    def measured(column: int) -> Callable[[list[np.ndarray], float], Sequence[float]]:
+        percent = preprocessing.quality.light_percent
+        return lambda crops, _: measure_crops(crops, preprocessing.input, percent)[:, column]
 
     return [
         Spoiling(
             "min_face_px",
             list(range(settings.size_px, 7, -4)),
             shrink,
-            lambda _, side_px: side_px / preprocessing.yunet.crop.scale,
+            lambda crops, side_px: [side_px / preprocessing.yunet.crop.scale] * len(crops),
         ),
         Spoiling(
             "min_highlight",
             [0.9**power for power in range(25)],
             lambda crop, factor: add_noise(crop * factor, CAMERA_NOISE, rng),
-            lambda crop, _: measure_light(grey(crop))[1],
+            measured(1),
         ),
         Spoiling(
             "max_shadow",
             [0.9**power for power in range(25)],
             lambda crop, factor: (255 - (255.0 - crop) * factor).astype(np.uint8),
-            lambda crop, _: measure_light(grey(crop))[0],
+            measured(0),
         ),
         Spoiling(
             "min_sharpness",
             [0.25 * step for step in range(1, 17)],
             lambda crop, sigma_px: cv2.GaussianBlur(crop, (0, 0), sigma_px),
-            lambda crop, _: measure_sharpness(grey(crop)),
+            measured(2),
         ),
     ]

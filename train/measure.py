@@ -2,7 +2,8 @@
 
 The app must cut what the model was trained on. FER2013's images are crops: each is enlarged, pasted into a grey frame,
 and found by each detector; the median place of the boxes gives that detector's crop rule. The same on the validation
-split gives how far a face may be turned: the percentile beyond which it is unlike nearly all of them.
+split gives how far a face may be turned, and how uncertain the detector may be: the percentiles beyond which a face is
+unlike nearly all of them.
 """
 
 import json
@@ -14,8 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from face_expression.boxes import Box, box_size
-from face_expression.config import read_preprocessing
-from face_expression.detector import Detector, HaarDetector, YuNetDetector
+from face_expression.config import BundleError, read_preprocessing
+from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
 from face_expression.hub import find_yunet_weights
 from face_expression.quality import measure_turn
 from train.data import decode, load_split
@@ -48,7 +49,7 @@ def crop_rule_of_box(box: Box) -> tuple[float, float, float]:
 
 
 def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: Path) -> dict:
-    """Measure both detectors on the training split and the turn on validation, and rewrite the file with both.
+    """Measure both detectors on the training split, turn and score on validation, and rewrite the file with all.
 
     Args:
         data: as in `load_split`.
@@ -57,13 +58,13 @@ def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: 
         preprocessing_file: a `preprocessing.json`.
 
     Raises:
-        SystemExit: if YuNet's weights cannot be had.
+        SystemExit: if YuNet's weights are not found.
     """
     preprocessing = read_preprocessing(preprocessing_file)
-    weights = find_yunet_weights(preprocessing.yunet)
-    if weights is None:
-        raise SystemExit("YuNet's weights cannot be had; set FACE_EXPRESSION_DETECTOR to a local copy")
-    yunet = YuNetDetector(weights, preprocessing.yunet)
+    try:
+        yunet = YuNetDetector(find_yunet_weights(preprocessing.yunet), preprocessing.yunet, preprocessing.crop)
+    except BundleError as error:
+        raise SystemExit(str(error)) from error
     written = json.loads(preprocessing_file.read_text())
     measured = {}
     train_rows = _spread(load_split(data, "train", revision=revision), limit)
@@ -72,9 +73,12 @@ def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: 
         scale, shift_x, shift_y = (figures[name]["median"] for name in ("scale", "shift_x", "shift_y"))
         written["preprocessing"][detector.name]["crop"] = {"scale": scale, "shift_x": shift_x, "shift_y": shift_y}
         measured[detector.name] = figures
-    turns = _measure_turns(yunet, _spread(load_split(data, "validation", revision=revision), limit))
+    found = _find_largest(yunet, _spread(load_split(data, "validation", revision=revision), limit))
+    turns = [measure_turn(detection.landmarks) for detection in found]
+    scores = [detection.score for detection in found]
     written["preprocessing"]["quality"]["max_turn"] = _percentile(turns, 100 - OUTLYING_PERCENT)
-    measured["turn"] = {"rows": len(turns), "outlying_percent": OUTLYING_PERCENT}
+    written["preprocessing"]["quality"]["min_score"] = _percentile(scores, OUTLYING_PERCENT)
+    measured["turn and score"] = {"rows": len(found), "outlying_percent": OUTLYING_PERCENT}
     preprocessing_file.write_text(json.dumps(written | {"measured": measured}, indent=2) + "\n")
     return written["preprocessing"] | {"measured": measured}
 
@@ -99,11 +103,10 @@ def _measure_boxes(detector: Detector, rows: datasets.Dataset) -> dict:
     }
 
 
-def _measure_turns(detector: YuNetDetector, rows: datasets.Dataset) -> list[float]:
-    found = (
-        detector.detect(paste_into_frame(decode(image))) for image in tqdm(rows["image"], unit="face", desc="turn")
-    )
-    return [measure_turn(detections[0].landmarks) for detections in found if detections]
+def _find_largest(detector: YuNetDetector, rows: datasets.Dataset) -> list[Detection]:
+    images = tqdm(rows["image"], unit="face", desc="turn and score")
+    found = (detector.detect(paste_into_frame(decode(image))) for image in images)
+    return [detections[0] for detections in found if detections]
 
 
 def _percentile(values, percent: float) -> float:

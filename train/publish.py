@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from face_expression.classifier import Classifier
 from face_expression.config import BundleError, InputSettings, YuNetSettings
+from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub import DETECTOR_VARIABLE, Bundle, find_yunet_weights, sha256_of
 from face_expression.push import (
     PAUSES_S,
@@ -91,14 +92,13 @@ def assemble(folder: Path, *, repo_id: str, bundle: Path, checkpoint: Path, card
     config = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
     weights, first_layers = picture_weights(opened, config, checkpoint)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    for name in ("model.onnx", "metrics.json"):
+    for name in ("model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES)):
         shutil.copyfile(bundle / name, folder / name)
     for file in (bundle / REPORT_FILE, checkpoint / LABEL_HEAD_FILE):
         if file.is_file():
             shutil.copyfile(file, folder / file.name)
     detector_name, detector = detector_weights(settings.yunet)
     shutil.copyfile(detector, folder / detector_name)
-    config["face_expression"]["preprocessing"]["yunet"]["repo_id"] = repo_id
     config["model_args"]["in_chans"] = 3
     config["pretrained_cfg"] |= {
         "input_size": [3, settings.input.size_px, settings.input.size_px],
@@ -155,18 +155,16 @@ def detector_weights(settings: YuNetSettings) -> tuple[str, Path]:
     """The published name of YuNet's weights, and where they are.
 
     Raises:
-        SystemExit: if they cannot be had or are not the known ones.
+        SystemExit: if they are not found or not accepted.
     """
     try:
         path = find_yunet_weights(settings)
     except BundleError as error:
         raise SystemExit(str(error)) from error
     names = {file.sha256: file.name for file in settings.files}
-    if path is None or sha256_of(path) not in names:
-        raise SystemExit(
-            f"{path or 'nothing'} is not one of YuNet's known weights ({', '.join(names.values())}); get one from "
-            f"https://huggingface.co/{settings.repo_id} and name the file in {DETECTOR_VARIABLE}"
-        )
+    if sha256_of(path) not in names:
+        accepted = ", ".join(names.values())
+        raise SystemExit(f"{path} is not one of the accepted YuNet weights ({accepted}); unset {DETECTOR_VARIABLE}")
     return names[sha256_of(path)], path
 
 

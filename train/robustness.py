@@ -15,10 +15,9 @@ from tqdm import tqdm
 from face_expression.classifier import Classifier
 from face_expression.config import BundleConfig, Preprocessing
 from face_expression.detector import Detection
-from face_expression.preprocess import cut_crop, whole_image_region
+from face_expression.preprocess import cut_crop, to_model_inputs, whole_image_region
 from face_expression.quality import measure_quality, quality_reasons
 from train.augment import add_noise, change_gamma, compress, downscale, light_from_side
-from train.data import stack_inputs
 from train.metrics.bootstrap import share_with_interval
 
 SUNGLASSES, MASK = 32, 208
@@ -120,19 +119,20 @@ def _judge(
             corrupt(crop, amount, np.random.default_rng((seed, number)))
             for number, crop in enumerate(crops[start : start + _CROPS_AT_ONCE], start)
         ]
-        probabilities = classifier.probabilities(stack_inputs(part, config.preprocessing.input))
-        fit = [not _crop_reasons(crop, config.preprocessing) for crop in part]
+        probabilities = classifier.probabilities(to_model_inputs(part, config.preprocessing.input))
+        fit = [not reasons for reasons in _crop_reasons(part, config.preprocessing)]
         right.append(probabilities.argmax(1) == truth[start : start + len(part)])
-        sure.append((probabilities.max(1) >= config.abstain_below) & fit)
+        sure.append((probabilities.max(1) >= config.abstain_below) & np.array(fit))
         progress.update(len(part))
     return np.concatenate(right), np.concatenate(sure)
 
 
-def _crop_reasons(crop: np.ndarray, preprocessing: Preprocessing) -> tuple[str, ...]:
-    """What the app's quality check says of a crop whose face filled it, with no landmarks to tell how it is turned."""
+def _crop_reasons(crops: list[np.ndarray], preprocessing: Preprocessing) -> list[tuple[str, ...]]:
+    """What the app's quality check says of crops whose face filled them, with no landmarks to tell how it is turned."""
     side_px = preprocessing.crop.size_px / preprocessing.yunet.crop.scale
     detection = Detection(box=(0.0, 0.0, side_px, side_px), score=1.0, landmarks=None)
-    return quality_reasons(measure_quality(detection, crop, preprocessing.input), preprocessing.quality)
+    measured = measure_quality([detection] * len(crops), crops, preprocessing)
+    return [quality_reasons(quality, preprocessing.quality) for quality in measured]
 
 
 def _gamma(crop: np.ndarray, gamma: float, _: np.random.Generator) -> np.ndarray:

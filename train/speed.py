@@ -9,7 +9,7 @@ import onnx
 
 from face_expression.classifier import Classifier
 from face_expression.config import BundleConfig
-from face_expression.preprocess import to_model_input
+from face_expression.preprocess import to_model_inputs
 from train.metrics.bootstrap import RESAMPLES, interval_95
 
 ROUNDS = 300
@@ -23,7 +23,7 @@ def measure_speed(model: Path, config: BundleConfig, crops: list[np.ndarray]) ->
     for number in range(_WARM_UP + ROUNDS):
         crop = crops[number % len(crops)]
         start = time.perf_counter()
-        classifier.probabilities(to_model_input(crop, config.preprocessing.input)[None])
+        classifier.probabilities(to_model_inputs([crop], config.preprocessing.input))
         times_ms.append((time.perf_counter() - start) * 1000)
     timed = np.array(times_ms[_WARM_UP:])
     resampled = timed[np.random.default_rng(0).integers(0, ROUNDS, (RESAMPLES, ROUNDS))]

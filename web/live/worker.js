@@ -1,13 +1,15 @@
 /**
  * The engine in a worker of its own, so that the page never stutters.
  *
- * Messages in: {load: {ort, wasm, config, model, detector}} with addresses, {frame: ImageBitmap, timeS, scene}.
+ * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}} with addresses, each graph by its name, and
+ * {frame: ImageBitmap, timeS, scene}.
  * Messages out: {progress: {loaded, total}} in bytes, {ready: true}, {faces}, {problem}. A scene is a number;
  * nobody in it is known from the one before.
  */
 
 import { fetchWithProgress } from "./download.js";
 import { loadEngine } from "./engine/engine.js";
+import { GRAPH_NAMES } from "./engine/graphs.js";
 
 let engine = null;
 let state = null;
@@ -16,8 +18,8 @@ let canvas = null;
 
 async function load(places) {
   const tell = (progress) => postMessage({ progress });
-  const [wasm, model, detector, configBytes] = await fetchWithProgress(
-    [places.wasm, places.model, places.detector, places.config],
+  const [wasm, model, detector, configBytes, ...graphs] = await fetchWithProgress(
+    [places.wasm, places.model, places.detector, places.config, ...GRAPH_NAMES.map((name) => places[name])],
     tell,
   );
   const ort = await import(places.ort);
@@ -25,10 +27,12 @@ async function load(places) {
   ort.env.wasm.wasmBinary = wasm.buffer;
   ort.env.logLevel = "error";
   const config = JSON.parse(new TextDecoder().decode(configBytes));
-  engine = await loadEngine({ ort, config, model, detector });
+  const named = Object.fromEntries(GRAPH_NAMES.map((name, index) => [name, graphs[index]]));
+  engine = await loadEngine({ ort, config, model, graphs: named, detector });
   // The first run of a network takes much longer than all others.
-  await engine.analyze({ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 });
-  await engine.classify([{ data: new Uint8ClampedArray(48 * 48), width: 48, height: 48 }]);
+  const blank = { data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 };
+  await engine.analyze(blank);
+  await engine.classify([blank]);
   postMessage({ ready: true });
 }
 

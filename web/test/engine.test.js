@@ -4,28 +4,54 @@ import test from "node:test";
 import { softmax } from "../live/engine/classifier.js";
 import { BundleError, readBundleConfig } from "../live/engine/config.js";
 import { Engine } from "../live/engine/engine.js";
+import { bundleGraphs } from "../testing/bundle_graphs.js";
 
 const CONFIG = {
   labelNames: ["happy", "sad"],
   abstainBelow: 0.6,
+  tracker: {
+    time_constant_s: 0.25,
+    label_margin: 0.08,
+    forget_after_s: 1,
+    min_iou: 0.15,
+    enlarge: 0.25,
+    tile_interval_s: 0.1,
+    turn_interval_s: 0.5,
+  },
   preprocessing: {
-    crop: { size_px: 8, border: "replicate", level_eyes: true, max_levelling_deg: 45, max_oversampling: 8 },
+    yunet: { scales_px: [320, 640], video_tile_wh_px: [384, 288], window_px: 96 },
+    crop: { size_px: 8, oversampling: 2, level_eyes: true, max_levelling_deg: 45 },
     input: { size_px: 8, channels: 1, grey_weights: [0.3, 0.6, 0.1], mean: [0], std: [1] },
-    quality: { min_face_px: 20, min_sharpness: 0, min_highlight: 0, max_shadow: 255, max_turn: 1 },
+    quality: {
+      min_face_px: 20,
+      min_sharpness: 0,
+      min_highlight: 0,
+      max_shadow: 255,
+      max_turn: 1,
+      min_score: 0.5,
+      light_percent: 5,
+    },
   },
 };
-const FRAME = { data: new Uint8ClampedArray(64 * 64 * 4).fill(90), width: 64, height: 64 };
+const FRAME = { data: new Uint8ClampedArray(640 * 480 * 3).fill(90), width: 640, height: 480 };
+const graphs = await bundleGraphs();
 
 function faceAt(left, sidePx) {
   const landmarks = [[left + 5, 10], [left + 15, 10], [left + 10, 15], [left + 5, 20], [left + 15, 20]];
-  return { box: [left, 0, left + sidePx, sidePx], score: 0.9, landmarks };
+  return { box: [left, 0, left + sidePx, sidePx], score: 0.9, landmarks, turnDeg: 0 };
 }
 
-/** An engine that sees the faces given, and in each the probabilities given. */
-function engineThatSees(faces, rows) {
-  const detector = { cropRule: { scale: 1, shift_x: 0, shift_y: 0 }, detect: async () => faces };
-  const classifier = { probabilities: async (inputs) => inputs.map((_, index) => Float32Array.from(rows[index])) };
-  return new Engine(CONFIG, detector, classifier);
+/** An engine that sees the faces given, and in each the probabilities given; `asked` has what a video is searched in. */
+function engineThatSees(faces, rows, asked = []) {
+  const detector = {
+    cropRule: { scale: 1, shift_x: 0, shift_y: 0 },
+    detect: async () => (asked.push("photo"), faces),
+    follow: async (_, known, views) => (asked.push({ known, views }), faces),
+  };
+  const classifier = {
+    probabilities: async ({ dims }) => Array.from({ length: dims[0] }, (_, index) => Float32Array.from(rows[index])),
+  };
+  return new Engine(CONFIG, detector, classifier, graphs);
 }
 
 test("nobody in view is an empty list", async () => {
@@ -51,16 +77,33 @@ test("a video's labels are smoothed, and its state is the caller's", async () =>
   assert.ok(Math.abs(after.faces[0].confidence - Math.exp(-0.2)) < 1e-6);
 });
 
-for (const [frame, told] of [
+test("boxes end where the frame ends", async () => {
+  const [face] = await engineThatSees([{ ...faceAt(0, 30), box: [-5, -4, 26, 27] }], [[1, 0]]).analyze(FRAME);
+  assert.deepEqual(face.box, [0, 0, 26, 27]);
+});
+
+test("a video is searched as a photo first, and then in further places in turn", async () => {
+  const asked = [];
+  const engine = engineThatSees([faceAt(0, 30)], [[1, 0]], asked);
+  let state = null;
+  for (const timeS of [7, 7.05, 7.12, 7.35, 60]) ({ state } = await engine.track(FRAME, state, timeS));
+  assert.equal(asked[0], "photo");
+  assert.deepEqual(asked.slice(1).map(({ views }) => views.length), [0, 1, 2, 7]);
+  assert.deepEqual(asked.slice(1).map(({ known }) => known.length), [1, 1, 1, 0]);
+  const places = asked.slice(2).flatMap(({ views }) => views);
+  assert.equal(new Set(places.slice(0, 7).map((view) => JSON.stringify(view))).size, 7);
+});
+
+for (const [frame, message] of [
   [null, "got null"],
   [[[0]], "got 0"],
   [{ data: new Float32Array(12), width: 2, height: 2 }, "got data of type Float32Array"],
   [{ data: new Uint8Array(4), width: 2, height: 2 }, "got 4 bytes for 2 x 2 pixels"],
   [{ data: new Uint8Array(0), width: 0, height: 2 }, "got 0 bytes for 0 x 2 pixels"],
 ]) {
-  test(`a frame of another kind is told what it is: ${told}`, async () => {
+  test(`what is no frame is refused: ${message}`, async () => {
     await assert.rejects(engineThatSees([], []).analyze(frame), (error) => {
-      return error instanceof TypeError && error.message.includes(told) && error.message.includes("3 or 4 channels");
+      return error instanceof TypeError && error.message.includes(message) && error.message.includes("3 or 4 channels");
     });
   });
 }
@@ -78,11 +121,17 @@ test("class scores become probabilities, however large they are", () => {
 });
 
 test("a configuration of another version or without a part is refused", () => {
-  const ours = { schema_version: 1, preprocessing: { yunet: {}, crop: {}, input: {}, quality: {} }, temperature: 2 };
+  const preprocessing = { yunet: {}, crop: {}, input: {}, quality: {} };
+  const ours = { schema_version: 2, preprocessing, tracker: {}, temperature: 2 };
   assert.equal(readBundleConfig({ label_names: ["happy"], face_expression: ours }).temperature, 2);
   for (const raw of [null, {}, { label_names: [] }, { face_expression: ours }]) {
     assert.throws(() => readBundleConfig(raw), BundleError);
   }
-  const later = { label_names: [], face_expression: { ...ours, schema_version: 2 } };
-  assert.throws(() => readBundleConfig(later), /schema version 2/);
+  for (const [change, message] of [
+    [{ schema_version: 3 }, /schema version 3/],
+    [{ preprocessing: { ...preprocessing, crop: undefined } }, /preprocessing.crop is missing/],
+    [{ tracker: undefined }, /tracker is missing/],
+  ]) {
+    assert.throws(() => readBundleConfig({ label_names: [], face_expression: { ...ours, ...change } }), message);
+  }
 });

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { NOTHING_SEEN, TRACKER_SETTINGS, updateTracks } from "../live/engine/tracker.js";
+import { NOTHING_SEEN, updateTracks } from "../live/engine/tracker.js";
 
 /** `tests/test_tracker.py` reads the same table. */
 const table = JSON.parse(readFileSync(new URL("../../tests/tracker_cases.json", import.meta.url), "utf8"));
+const bundle = new URL("../../face_expression/bundle/config.json", import.meta.url);
+const SETTINGS = JSON.parse(readFileSync(bundle, "utf8")).face_expression.tracker;
 const FACE = [0, 0, 100, 100];
 
 /** Run frames through the tracker; the tracks of each frame. */
@@ -13,7 +15,7 @@ function play(frames) {
   let state = NOTHING_SEEN;
   return frames.map(({ time_s: timeS, boxes, probabilities }) => {
     const rows = probabilities.map((row) => Float32Array.from(row));
-    const updated = updateTracks(state, boxes, rows, timeS, TRACKER_SETTINGS);
+    const updated = updateTracks(state, boxes, rows, timeS, SETTINGS);
     state = updated.state;
     return updated.tracks;
   });
@@ -25,7 +27,16 @@ function assertClose(values, expected, tolerance) {
 }
 
 test("the table is written for the settings in use", () => {
-  assert.deepEqual(table.settings, { ...TRACKER_SETTINGS });
+  for (const [name, value] of Object.entries(table.settings)) assert.equal(SETTINGS[name], value);
+});
+
+test("a face's turn is kept, and when it was found", () => {
+  const row = Float32Array.of(1, 0);
+  const first = updateTracks(NOTHING_SEEN, [FACE], [row], 10, SETTINGS, [90]);
+  const soon = updateTracks(first.state, [FACE], [row], 10.1, SETTINGS, [88]);
+  const late = updateTracks(soon.state, [FACE], [row], 10.1 + SETTINGS.turn_interval_s, SETTINGS, [87]);
+  const turns = [first, soon, late].map(({ tracks: [track] }) => [track.turnDeg, track.turnSeenS]);
+  assert.deepEqual(turns, [[90, 10], [88, 10], [87, 10.1 + SETTINGS.turn_interval_s]]);
 });
 
 for (const { name, frames } of table.cases) {
@@ -44,22 +55,22 @@ for (const framesPerSecond of [5, 30, 120]) {
     const times = Array.from({ length: framesPerSecond + 1 }, (_, index) => index / framesPerSecond);
     const frames = times.map((time_s) => ({ time_s, boxes: [FACE], probabilities: [time_s === 0 ? [1, 0] : [0, 1]] }));
     const [last] = play(frames).at(-1);
-    assertClose([last.probabilities[1]], [1 - Math.exp(-1 / TRACKER_SETTINGS.time_constant_s)], 1e-4);
+    assertClose([last.probabilities[1]], [1 - Math.exp(-1 / SETTINGS.time_constant_s)], 1e-4);
   });
 }
 
 for (const timeS of [NaN, Infinity, undefined]) {
   test(`a time that is none is refused: ${timeS}`, () => {
-    assert.throws(() => updateTracks(NOTHING_SEEN, [], [], timeS, TRACKER_SETTINGS), RangeError);
+    assert.throws(() => updateTracks(NOTHING_SEEN, [], [], timeS, SETTINGS), RangeError);
   });
 }
 
 test("states are values", () => {
   const happy = Float32Array.of(1, 0);
-  const { state } = updateTracks(NOTHING_SEEN, [FACE], [happy], 0, TRACKER_SETTINGS);
-  updateTracks(state, [FACE], [Float32Array.of(0, 1)], 5, TRACKER_SETTINGS);
-  const { tracks } = updateTracks(state, [FACE], [happy], 0.1, TRACKER_SETTINGS);
+  const { state } = updateTracks(NOTHING_SEEN, [FACE], [happy], 0, SETTINGS);
+  updateTracks(state, [FACE], [Float32Array.of(0, 1)], 5, SETTINGS);
+  const { tracks } = updateTracks(state, [FACE], [happy], 0.1, SETTINGS);
   assert.equal(tracks[0].trackId, 1);
   assertClose(tracks[0].probabilities, [1, 0], 0);
-  assert.deepEqual(NOTHING_SEEN, { tracks: [], nextId: 1 });
+  assert.deepEqual(NOTHING_SEEN, { tracks: [], nextId: 1, nextView: 0, searchedS: null });
 });

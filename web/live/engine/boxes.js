@@ -33,3 +33,25 @@ export function boxOverlap(first, second) {
   const union = boxArea(first) + boxArea(second) - intersection;
   return union > 0 ? intersection / union : 0;
 }
+
+/**
+ * @param {Box} box
+ * @param {number} width of the frame in pixels
+ * @param {number} height of the frame in pixels
+ * @returns {Box} the part of a box that lies in the frame
+ */
+export function clipBox([x0, y0, x1, y1], width, height) {
+  const inside = (value, side) => Math.min(Math.max(value, 0), side);
+  return [inside(x0, width), inside(y0, height), inside(x1, width), inside(y1, height)];
+}
+
+/**
+ * @param {number} value
+ * @returns {number} the nearest whole number, and of two the even one, as Python rounds
+ */
+export function roundHalfEven(value) {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}

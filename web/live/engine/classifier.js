@@ -5,7 +5,7 @@
  */
 
 import { BundleError } from "./config.js";
-import { loadNetwork } from "./network.js";
+import { loadNetwork } from "./graphs.js";
 
 /**
  * Turn one face's class scores into probabilities.
@@ -22,12 +22,10 @@ export function softmax(logits) {
 
 /** A bundle's network. */
 export class Classifier {
-  #ort;
   #session;
   #config;
 
-  constructor(ort, session, config) {
-    this.#ort = ort;
+  constructor(session, config) {
     this.#session = session;
     this.#config = config;
   }
@@ -42,26 +40,21 @@ export class Classifier {
   static async load(ort, model, config) {
     const session = await loadNetwork(ort, model, "the model");
     if (!session.outputNames.includes("logits")) throw new BundleError("the model has no output named logits");
-    return new Classifier(ort, session, config);
+    return new Classifier(session, config);
   }
 
   /**
-   * @param {Float32Array[]} inputs from `toModelInput`; there may be none
+   * @param {object} inputs a tensor from `toModelInputs`
    * @returns {Promise<Float32Array[]>} calibrated probabilities, one row for each input
    * @throws {BundleError} if the network gives another number of classes than the bundle has labels
    */
   async probabilities(inputs) {
-    if (inputs.length === 0) return [];
-    const { channels, size_px: size } = this.#config.preprocessing.input;
-    const batch = new Float32Array(inputs.length * channels * size * size);
-    inputs.forEach((input, index) => batch.set(input, index * input.length));
-    const tensor = new this.#ort.Tensor("float32", batch, [inputs.length, channels, size, size]);
-    const { logits } = await this.#session.run({ [this.#session.inputNames[0]]: tensor }, ["logits"]);
+    const { logits } = await this.#session.run({ [this.#session.inputNames[0]]: inputs }, ["logits"]);
     const classes = this.#config.labelNames.length;
     if (logits.dims[1] !== classes) {
       throw new BundleError(`the model gives ${logits.dims[1]} classes, but there are ${classes} labels`);
     }
-    return inputs.map((_, index) => {
+    return Array.from({ length: inputs.dims[0] }, (_, index) => {
       const row = logits.data.subarray(index * classes, (index + 1) * classes);
       return softmax(row.map((logit) => logit / this.#config.temperature));
     });

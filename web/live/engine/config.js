@@ -1,6 +1,6 @@
 /** What a bundle's `config.json` says about how a frame becomes calibrated probabilities. */
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /** A bundle, or detector weights, that cannot be used; the message says why. */
 export class BundleError extends Error {
@@ -20,6 +20,7 @@ export class BundleError extends Error {
  * @typedef {object} BundleConfig
  * @property {string[]} labelNames in the order of the probabilities
  * @property {{yunet: object, crop: object, input: object, quality: object}} preprocessing
+ * @property {object} tracker
  * @property {number} temperature what logits are divided by
  * @property {number} abstainBelow least confidence of a clear expression, 0..1
  */
@@ -43,9 +44,11 @@ export function readBundleConfig(raw) {
   for (const part of ["yunet", "crop", "input", "quality"]) {
     if (!ours.preprocessing?.[part]) throw new BundleError(`config.json: preprocessing.${part} is missing`);
   }
+  if (!ours.tracker) throw new BundleError("config.json: tracker is missing");
   return {
     labelNames: raw.label_names,
     preprocessing: ours.preprocessing,
+    tracker: ours.tracker,
     temperature: ours.temperature,
     abstainBelow: ours.abstain_below,
   };

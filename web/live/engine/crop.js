@@ -1,46 +1,20 @@
-/** Frame + detection -> crop, as `face_expression/preprocess.py` cuts it. */
+/** Frame + detection -> crop -> model input: `face_expression/preprocess.py`, which explains it, for the browser. */
 
-import { boxSize } from "./boxes.js";
-import { clamp, roundHalfEven } from "./numbers.js";
-import { bytesPerPixel, channelsOf } from "./picture.js";
-import { shrinkByArea } from "./resize.js";
+import { boxSize, roundHalfEven } from "./boxes.js";
+import { channelsOf, cutPart, scalePart } from "./frame.js";
 
-/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./frame.js").Picture} Picture */
 /** @typedef {import("./boxes.js").Box} Box */
 
 /**
  * A square of the frame, in pixels, turned clockwise (as seen) by `angleDeg` about its centre.
  *
- * @typedef {object} CropRegion
- * @property {number} centerX
- * @property {number} centerY
- * @property {number} sidePx
- * @property {number} angleDeg
- */
-
-/**
- * From a pixel (x, y) of the picture that is made to the place in the picture that is read:
- * (xx * x + xy * y + x0, yx * x + yy * y + y0).
- *
- * @typedef {{xx: number, xy: number, x0: number, yx: number, yy: number, y0: number}} Affine
+ * @typedef {{centerX: number, centerY: number, sidePx: number, angleDeg: number}} CropRegion
  */
 
 const RADIANS = Math.PI / 180;
-// `cv2.warpAffine` keeps places in 1/1024 of a pixel and blends neighbours in steps of 1/32.
-const PLACE_ONE = 1024;
-const BLEND_BITS = 5;
-const BLEND_ONE = 1 << BLEND_BITS;
-
-/** Which pixel of a side of `size` stands in for one at `index` beyond it. */
-const BORDERS = {
-  replicate: (index, size) => clamp(index, 0, size - 1),
-  reflect_101: (index, size) => {
-    if (size === 1) return 0;
-    const period = 2 * (size - 1);
-    const inside = ((index % period) + period) % period;
-    return Math.min(inside, period - inside);
-  },
-};
+/** A region of more than so many crop sizes is shrunk before the graph sees it. */
+const LARGEST_SIDES = 16;
 
 /**
  * The crop that belongs to a detector's box, to an eighth of a pixel and of a degree: finer steps would let the
@@ -69,14 +43,21 @@ export function regionOfDetection(box, landmarks, rule, settings) {
 const toEighths = (value) => roundHalfEven(value * 8) / 8;
 
 /**
- * Slope of the line from the first eye to the second, in degrees, positive clockwise as seen; 0 if eyes are not to be
- * levelled, or if the line is so steep that it is taken for a mistake of the detector.
+ * Slope of the line from the first eye to the second, positive clockwise as seen; the way from the eyes to the mouth
+ * decides where that line differs too much from it.
+ *
+ * @param {[number, number][]} landmarks as in `regionOfDetection`
+ * @param {object} settings `preprocessing.crop` of the bundle
+ * @returns {number} degrees, -180..180; 0 if eyes are not to be levelled
  */
-function levellingAngleDeg(landmarks, settings) {
+export function levellingAngleDeg(landmarks, settings) {
   if (!settings.level_eyes) return 0;
-  const [[x0, y0], [x1, y1]] = landmarks;
-  const angle = Math.atan2(y1 - y0, x1 - x0) / RADIANS;
-  return Math.abs(angle) <= settings.max_levelling_deg ? angle : 0;
+  const [[x0, y0], [x1, y1], , [mouthX0, mouthY0], [mouthX1, mouthY1]] = landmarks;
+  const eyes = Math.atan2(y1 - y0, x1 - x0) / RADIANS;
+  const [downX, downY] = [mouthX0 + mouthX1 - x0 - x1, mouthY0 + mouthY1 - y0 - y1];
+  const upright = downX === 0 && downY === 0 ? 0 : Math.atan2(-downX, downY) / RADIANS;
+  const difference = ((((eyes - upright + 180) % 360) + 360) % 360) - 180;
+  return Math.abs(difference) <= settings.max_levelling_deg ? eyes : upright;
 }
 
 /**
@@ -91,104 +72,88 @@ export function wholePictureRegion(width, height) {
 }
 
 /**
- * Cut a region out of a frame. A region larger than the crop is sampled on a finer grid and averaged, so that nothing
- * aliases.
+ * Cut a region out of a frame.
  *
  * @param {Picture} frame
  * @param {CropRegion} region it may reach beyond the frame
- * @param {object} settings `preprocessing.crop` of the bundle: `size_px` S, `border`, `max_oversampling`
- * @returns {Picture} S x S pixels, grey or RGB
+ * @param {{size_px: number, oversampling: number}} settings as in `preprocessing.crop` of the bundle
+ * @param {import("./graphs.js").Graphs} graphs
+ * @returns {Promise<Picture>} size_px x size_px pixels, grey or RGB
  */
-export function cutCrop(frame, region, settings) {
-  const finer = Math.max(1, Math.ceil(region.sidePx / settings.size_px - 1e-6));
-  const gridPx = settings.size_px * Math.min(finer, settings.max_oversampling);
-  const step = region.sidePx / gridPx;
-  const cos = Math.cos(region.angleDeg * RADIANS) * step;
-  const sin = Math.sin(region.angleDeg * RADIANS) * step;
-  const first = (gridPx - 1) / 2;
-  const gridToFrame = {
-    xx: cos,
-    xy: -sin,
-    x0: region.centerX - 0.5 - cos * first + sin * first,
-    yx: sin,
-    yy: cos,
-    y0: region.centerY - 0.5 - sin * first - cos * first,
-  };
-  const shrink = Math.ceil(step);
-  const [source, gridToSource] = shrink > 1 ? shrunkPart(frame, region, gridToFrame, shrink) : [frame, gridToFrame];
-  const grid = warp(source, gridToSource, gridPx, BORDERS[settings.border]);
-  return gridPx === settings.size_px ? grid : shrinkByArea(grid, settings.size_px, settings.size_px);
+export async function cutCrop(frame, region, settings, graphs) {
+  const size = settings.size_px;
+  if (region.sidePx > LARGEST_SIDES * size) [frame, region] = shrunk(frame, region, LARGEST_SIDES * size);
+  const { centerX, centerY, sidePx, angleDeg } = region;
+  const halvings = Math.max(0, Math.ceil(Math.log2(sidePx / (2 * settings.oversampling * size))));
+  const reach = sidePx * Math.SQRT1_2 + 2 * 2 ** halvings;
+  const [across, down] = [spanOf(centerX, reach, frame.width, halvings), spanOf(centerY, reach, frame.height, halvings)];
+  const [cos, sin] = [Math.cos(angleDeg * RADIANS), Math.sin(angleDeg * RADIANS)].map((value) => (value * sidePx) / 2);
+  const toPicture = [
+    [(2 * cos) / across.length, (-2 * sin) / across.length, (2 * (centerX - across.start)) / across.length - 1],
+    [(2 * sin) / down.length, (2 * cos) / down.length, (2 * (centerY - down.start)) / down.length - 1],
+  ];
+  const part = cutPart(frame, [across.first, down.first, across.last, down.last]);
+  const { crop } = await graphs.run("crop", {
+    pixels: graphs.pictures([part], true),
+    pads: graphs.integers([down.before, across.before, down.after, across.after]),
+    halvings: graphs.integers([halvings], []),
+    to_picture: graphs.floats(toPicture.flat(), [2, 3]),
+    size: graphs.integers([size]),
+    oversampling: graphs.integers([sidePx > size ? settings.oversampling : 1]),
+  });
+  return { data: crop.data, width: size, height: size };
 }
 
-/** The part of a frame that a large region needs, `shrink` times smaller, and the way from the grid into it. */
-function shrunkPart(frame, region, gridToFrame, shrink) {
-  const reach = region.sidePx * Math.SQRT1_2 + 2 * shrink + 2;
-  const edge = (place, size) => roundHalfEven(clamp(place, 0, size - 1));
-  const [left, right] = [-reach, reach].map((offset) => edge(region.centerX + offset, frame.width));
-  const [top, bottom] = [-reach, reach].map((offset) => edge(region.centerY + offset, frame.height));
-  const part = copyPart(frame, left, top, right - left + 1, bottom - top + 1);
-  const width = Math.max(1, roundHalfEven(part.width / shrink));
-  const height = Math.max(1, roundHalfEven(part.height / shrink));
-  const [scaleX, scaleY] = [width / part.width, height / part.height];
-  const gridToPart = {
-    xx: gridToFrame.xx * scaleX,
-    xy: gridToFrame.xy * scaleX,
-    x0: (gridToFrame.x0 - left) * scaleX + (scaleX - 1) / 2,
-    yx: gridToFrame.yx * scaleY,
-    yy: gridToFrame.yy * scaleY,
-    y0: (gridToFrame.y0 - top) * scaleY + (scaleY - 1) / 2,
-  };
-  return [shrinkByArea(part, width, height), gridToPart];
+/** What of one side of a frame a region needs, and by how many edge pixels that must grow on both ends. */
+function spanOf(center, reach, side, halvings) {
+  const start = Math.floor(center - reach);
+  const length = Math.ceil((Math.ceil(center + reach) - start) / 2 ** halvings) * 2 ** halvings;
+  const first = Math.min(Math.max(start, 0), side - 1);
+  const last = Math.min(Math.max(start + length, 1), side);
+  const before = Math.max(0, first - start);
+  return { start, length, first, last, before, after: length - before - (last - first) };
 }
 
-function copyPart(frame, left, top, width, height) {
-  const stride = bytesPerPixel(frame);
-  const data = new Uint8Array(width * height * stride);
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * frame.width + left) * stride;
-    data.set(frame.data.subarray(from, from + width * stride), y * width * stride);
-  }
-  return { data, width, height };
+/** The part of a frame around a very large region, and the region in it, of a side of about `sidePx`. */
+function shrunk(frame, region, sidePx) {
+  const factor = region.sidePx / sidePx;
+  const reach = region.sidePx * Math.SQRT1_2 + 2 * factor;
+  const [[left, right], [top, bottom]] = [
+    [region.centerX, frame.width],
+    [region.centerY, frame.height],
+  ].map(([center, side]) => {
+    const first = Math.min(Math.max(Math.floor(center - reach), 0), side - 1);
+    return [first, Math.max(first + 1, Math.min(Math.ceil(center + reach), side))];
+  });
+  const [width, height] = [right - left, bottom - top].map((side) => Math.max(1, roundHalfEven(side / factor)));
+  const [scaleX, scaleY] = [width / (right - left), height / (bottom - top)];
+  const [centerX, centerY] = [(region.centerX - left) * scaleX, (region.centerY - top) * scaleY];
+  return [scalePart(frame, [left, top, right, bottom], [width, height]), { ...region, centerX, centerY, sidePx }];
 }
 
 /**
- * Sample a picture bilinearly on a square grid, in the whole numbers in which `cv2.warpAffine` calculates.
+ * Normalise crops and enlarge them to the network's input.
  *
- * @param {Picture} source
- * @param {Affine} gridToSource
- * @param {number} sizePx side of the grid
- * @param {(index: number, size: number) => number} border
- * @returns {Picture}
+ * @param {Picture[]} crops at least one, all of one size and kind
+ * @param {object} settings `preprocessing.input` of the bundle
+ * @param {import("./graphs.js").Graphs} graphs
+ * @returns {Promise<object>} a tensor of N x channels x size_px x size_px
  */
-function warp(source, gridToSource, sizePx, border) {
-  const { width, height, data: old } = source;
-  const stride = bytesPerPixel(source);
-  const channels = channelsOf(source);
-  const data = new Uint8Array(sizePx * sizePx * channels);
-  const columns = Int32Array.from({ length: sizePx }, (_, x) => roundHalfEven(gridToSource.xx * x * PLACE_ONE));
-  const columnsDown = Int32Array.from({ length: sizePx }, (_, x) => roundHalfEven(gridToSource.yx * x * PLACE_ONE));
-  const toBlendSteps = Math.log2(PLACE_ONE) - BLEND_BITS;
-  const half = 1 << (toBlendSteps - 1);
-  for (let y = 0, at = 0; y < sizePx; y++) {
-    const rowX = roundHalfEven((gridToSource.xy * y + gridToSource.x0) * PLACE_ONE) + half;
-    const rowY = roundHalfEven((gridToSource.yy * y + gridToSource.y0) * PLACE_ONE) + half;
-    for (let x = 0; x < sizePx; x++) {
-      const placeX = (rowX + columns[x]) >> toBlendSteps;
-      const placeY = (rowY + columnsDown[x]) >> toBlendSteps;
-      const [shareX, shareY] = [placeX & (BLEND_ONE - 1), placeY & (BLEND_ONE - 1)];
-      const [left, top] = [placeX >> BLEND_BITS, placeY >> BLEND_BITS];
-      const [columnLeft, columnRight] = [border(left, width) * stride, border(left + 1, width) * stride];
-      const [rowTop, rowBottom] = [border(top, height) * width * stride, border(top + 1, height) * width * stride];
-      for (let channel = 0; channel < channels; channel++) {
-        const above =
-          old[rowTop + columnLeft + channel] * (BLEND_ONE - shareX) + old[rowTop + columnRight + channel] * shareX;
-        const below =
-          old[rowBottom + columnLeft + channel] * (BLEND_ONE - shareX) +
-          old[rowBottom + columnRight + channel] * shareX;
-        const sum = above * (BLEND_ONE - shareY) + below * shareY;
-        data[at++] = (sum + BLEND_ONE * (BLEND_ONE / 2)) >> (2 * BLEND_BITS);
-      }
-    }
-  }
-  return { data, width: sizePx, height: sizePx };
+export async function toModelInputs(crops, settings, graphs) {
+  const { channels, contrast } = settings;
+  const colors = channelsOf(crops[0]);
+  const grey = colors === 1 ? [1] : settings.grey_weights;
+  const color = colors === 1 ? [1, 1, 1] : [1, 0, 0, 0, 1, 0, 0, 0, 1];
+  const { pixels } = await graphs.run("model_input", {
+    crops: graphs.pictures(crops),
+    mix: graphs.floats(channels === 1 ? grey : color, [colors, channels]),
+    normalize_contrast: graphs.truth(Boolean(contrast)),
+    contrast_mean: graphs.floats([contrast?.mean ?? 0]),
+    contrast_std: graphs.floats([contrast?.std ?? 1]),
+    min_std: graphs.floats([contrast?.min_std ?? 1]),
+    mean: graphs.floats(settings.mean, [channels, 1]),
+    std: graphs.floats(settings.std, [channels, 1]),
+    size: graphs.integers([settings.size_px]),
+  });
+  return pixels;
 }

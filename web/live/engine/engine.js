@@ -1,15 +1,17 @@
 /** (frame, state) -> (faces, state) on the visitor's device: `face_expression/pipeline.py` for the browser. */
 
+import { clipBox } from "./boxes.js";
 import { Classifier } from "./classifier.js";
 import { readBundleConfig } from "./config.js";
-import { cutCrop, regionOfDetection, wholePictureRegion } from "./crop.js";
-import { requirePicture } from "./picture.js";
-import { toModelInput } from "./preprocess.js";
+import { cutCrop, regionOfDetection, toModelInputs, wholePictureRegion } from "./crop.js";
+import { YuNetDetector } from "./detector.js";
+import { requirePicture } from "./frame.js";
+import { Graphs } from "./graphs.js";
 import { NO_CLEAR_EXPRESSION, measureQuality, qualityReasons } from "./quality.js";
-import { NOTHING_SEEN, TRACKER_SETTINGS, indexOfLargest, updateTracks } from "./tracker.js";
-import { YuNetDetector } from "./yunet.js";
+import { videoViews } from "./search.js";
+import { NOTHING_SEEN, indexOfLargest, isTurnFresh, requireTime, updateTracks } from "./tracker.js";
 
-/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./frame.js").Picture} Picture */
 /** @typedef {import("./tracker.js").TrackerState} TrackerState */
 
 /**
@@ -22,7 +24,7 @@ import { YuNetDetector } from "./yunet.js";
  * @property {Float32Array} probabilities calibrated, in the order of the engine's `labelNames`
  * @property {string} label the expression shown
  * @property {number} confidence its probability
- * @property {boolean} reliable whether nothing speaks against judging this face
+ * @property {boolean} reliable whether nothing speaks against classifying this face
  * @property {string[]} reasons why to say "not sure"
  * @property {number | null} trackId stays with a person in `track`; null in `analyze`
  * @property {Picture} crop what the model was shown, before its contrast is levelled
@@ -35,14 +37,16 @@ import { YuNetDetector } from "./yunet.js";
  * @param {object} parts.ort the module `onnxruntime-web/wasm`, set up by the caller
  * @param {object} parts.config the bundle's `config.json`, parsed
  * @param {Uint8Array} parts.model the bundle's `model.onnx`
+ * @param {Record<string, Uint8Array>} parts.graphs the bundle's graphs by their names
  * @param {Uint8Array} parts.detector YuNet's ONNX file
  * @returns {Promise<Engine>}
  * @throws {import("./config.js").BundleError} if one of them cannot be used
  */
-export async function loadEngine({ ort, config, model, detector }) {
+export async function loadEngine({ ort, config, model, graphs: files, detector }) {
   const settings = readBundleConfig(config);
-  const yunet = await YuNetDetector.load(ort, detector, settings.preprocessing.yunet);
-  return new Engine(settings, yunet, await Classifier.load(ort, model, settings));
+  const graphs = await Graphs.load(ort, files);
+  const yunet = await YuNetDetector.load(ort, detector, settings.preprocessing, graphs);
+  return new Engine(settings, yunet, await Classifier.load(ort, model, settings), graphs);
 }
 
 /** Frames in, labelled faces out. All state is passed in and handed back; one call at a time. */
@@ -50,11 +54,13 @@ export class Engine {
   #config;
   #detector;
   #classifier;
+  #graphs;
 
-  constructor(config, detector, classifier) {
+  constructor(config, detector, classifier, graphs) {
     this.#config = config;
     this.#detector = detector;
     this.#classifier = classifier;
+    this.#graphs = graphs;
   }
 
   /** The labels, in the order of every face's probabilities. */
@@ -63,19 +69,20 @@ export class Engine {
   }
 
   /**
-   * Find and judge the faces of one picture, the largest first.
+   * Find and classify the faces of one picture, the largest first.
    *
    * @param {Picture} frame RGB or RGBA, any size from 1 x 1 up; a canvas's `ImageData` will do
    * @returns {Promise<Face[]>}
    * @throws {TypeError} if the frame is anything else
    */
   async analyze(frame) {
-    const judged = await this.#judge(frame);
-    return judged.map((face) => this.#face(face, face.probabilities, indexOfLargest(face.probabilities), null));
+    requirePicture(frame, [3, 4]);
+    const found = await this.#classified(frame, await this.#detector.detect(frame));
+    return found.map((face) => this.#face(frame, face, face.probabilities, indexOfLargest(face.probabilities), null));
   }
 
   /**
-   * Find, judge and follow the faces of one frame of a video, the largest first.
+   * Find, classify and follow the faces of one frame of a video, the largest first.
    *
    * @param {Picture} frame as in `analyze`
    * @param {TrackerState | null} state what the last call for this viewer returned, or null at the start
@@ -85,23 +92,40 @@ export class Engine {
    * @throws {RangeError} if the time is not finite
    */
   async track(frame, state, timeS) {
-    const judged = await this.#judge(frame);
+    requirePicture(frame, [3, 4]);
+    requireTime(timeS);
+    const settings = this.#config.tracker;
+    let before = { ...(state ?? NOTHING_SEEN) };
+    let detections;
+    if (before.searchedS === null) {
+      detections = await this.#detector.detect(frame);
+      before.searchedS = timeS;
+    } else {
+      const known = before.tracks.filter((track) => timeS - track.seenS <= settings.forget_after_s);
+      const views = videoViews(frame.width, frame.height, this.#config.preprocessing.yunet);
+      const due = viewsDue(before, views, timeS, settings);
+      before = { ...before, ...due.state };
+      const places = known.map((track) => ({ ...track, isTurnFresh: isTurnFresh(track, timeS, settings) }));
+      detections = await this.#detector.follow(frame, places, due.views);
+    }
+    const found = await this.#classified(frame, detections);
     const updated = updateTracks(
-      state ?? NOTHING_SEEN,
-      judged.map((face) => face.detection.box),
-      judged.map((face) => face.probabilities),
+      before,
+      found.map((face) => face.detection.box),
+      found.map((face) => face.probabilities),
       timeS,
-      TRACKER_SETTINGS,
+      settings,
+      found.map((face) => face.detection.turnDeg),
     );
-    const faces = judged.map((face, index) => {
+    const faces = found.map((face, index) => {
       const track = updated.tracks[index];
-      return this.#face(face, track.probabilities, track.shown, track.trackId);
+      return this.#face(frame, face, track.probabilities, track.shown, track.trackId);
     });
     return { faces, state: updated.state };
   }
 
   /**
-   * Judge pictures that are already crops of one face each.
+   * Classify pictures that are already crops of one face each.
    *
    * @param {Picture[]} crops grey, RGB or RGBA, any size
    * @returns {Promise<Float32Array[]>} calibrated probabilities, one row for each crop
@@ -109,35 +133,41 @@ export class Engine {
    */
   async classify(crops) {
     const settings = this.#config.preprocessing;
-    const inputs = crops.map((crop) => {
+    const rows = [];
+    for (const crop of crops) {
       requirePicture(crop, [1, 3, 4]);
-      const region = wholePictureRegion(crop.width, crop.height);
-      return toModelInput(cutCrop(crop, region, settings.crop), settings.input);
-    });
-    return this.#classifier.probabilities(inputs);
+      const cut = await cutCrop(crop, wholePictureRegion(crop.width, crop.height), settings.crop, this.#graphs);
+      rows.push(...(await this.#classifier.probabilities(await toModelInputs([cut], settings.input, this.#graphs))));
+    }
+    return rows;
   }
 
-  async #judge(frame) {
-    requirePicture(frame, [3, 4]);
+  async #classified(frame, detections) {
+    if (detections.length === 0) return [];
     const settings = this.#config.preprocessing;
-    const detections = await this.#detector.detect(frame);
-    const crops = detections.map(({ box, landmarks }) =>
-      cutCrop(frame, regionOfDetection(box, landmarks, this.#detector.cropRule, settings.crop), settings.crop),
-    );
-    const rows = await this.#classifier.probabilities(crops.map((crop) => toModelInput(crop, settings.input)));
+    const crops = [];
+    for (const { box, landmarks } of detections) {
+      const region = regionOfDetection(box, landmarks, this.#detector.cropRule, settings.crop);
+      crops.push(await cutCrop(frame, region, settings.crop, this.#graphs));
+    }
+    const inputs = await toModelInputs(crops, settings.input, this.#graphs);
+    const rows = await this.#classifier.probabilities(inputs);
+    const qualities = await measureQuality(detections, crops, settings, this.#graphs);
     return detections.map((detection, index) => ({
       detection,
       crop: crops[index],
       probabilities: rows[index],
-      reasons: qualityReasons(measureQuality(detection, crops[index], settings.input), settings.quality),
+      reasons: qualityReasons(qualities[index], settings.quality),
     }));
   }
 
-  #face({ detection, crop, reasons }, probabilities, shown, trackId) {
+  #face(frame, { detection, crop, reasons }, probabilities, shown, trackId) {
     const confidence = probabilities[shown];
-    const all = confidence < this.#config.abstainBelow ? [...reasons, NO_CLEAR_EXPRESSION] : reasons;
+    const all = confidence >= this.#config.abstainBelow ? reasons : [...reasons, NO_CLEAR_EXPRESSION];
     return {
-      ...detection,
+      box: clipBox(detection.box, frame.width, frame.height),
+      score: detection.score,
+      landmarks: detection.landmarks,
       probabilities,
       label: this.#config.labelNames[shown],
       confidence,
@@ -147,4 +177,12 @@ export class Engine {
       crop,
     };
   }
+}
+
+/** The views whose turn has come since the last frame, all of them at most, and what of the state notes it. */
+function viewsDue({ nextView, searchedS }, views, timeS, { tile_interval_s: intervalS }) {
+  if (timeS - searchedS >= views.length * intervalS) return { views, state: { searchedS: timeS } };
+  const due = Math.max(0, Math.floor((timeS - searchedS) / intervalS));
+  const chosen = Array.from({ length: due }, (_, step) => views[(nextView + step) % views.length]);
+  return { views: chosen, state: { nextView: (nextView + due) % views.length, searchedS: searchedS + due * intervalS } };
 }

@@ -8,15 +8,6 @@ import { boxOverlap } from "./boxes.js";
 
 /** @typedef {import("./boxes.js").Box} Box */
 
-/** `TrackerSettings` of `face_expression/tracker.py`, which explains them. */
-export const TRACKER_SETTINGS = Object.freeze({
-  time_constant_s: 0.25,
-  label_margin: 0.08,
-  forget_after_s: 1.0,
-  min_iou: 0.15,
-  enlarge: 0.25,
-});
-
 /**
  * One person in view.
  *
@@ -26,16 +17,19 @@ export const TRACKER_SETTINGS = Object.freeze({
  * @property {Float32Array} probabilities smoothed
  * @property {number} shown index of the label shown
  * @property {number} seenS when it was last seen
+ * @property {number} turnDeg how far the face is turned in the picture's plane, clockwise as seen
+ * @property {number} turnSeenS when that was found
  */
 
 /**
  * Everything that is remembered between two frames of one viewer. Values: they are never changed, only replaced.
+ * `nextView` is the place in `videoViews` of the next view to search; all that were due by `searchedS` have been.
  *
- * @typedef {{tracks: Track[], nextId: number}} TrackerState
+ * @typedef {{tracks: Track[], nextId: number, nextView: number, searchedS: number | null}} TrackerState
  */
 
 /** @type {TrackerState} */
-export const NOTHING_SEEN = Object.freeze({ tracks: [], nextId: 1 });
+export const NOTHING_SEEN = Object.freeze({ tracks: [], nextId: 1, nextView: 0, searchedS: null });
 
 /**
  * Take one frame's faces in.
@@ -44,24 +38,26 @@ export const NOTHING_SEEN = Object.freeze({ tracks: [], nextId: 1 });
  * @param {Box[]} boxes one for each face
  * @param {Float32Array[]} probabilities one row for each face, of this frame alone
  * @param {number} timeS when the frame was taken, on any clock; a time before the last one counts as the same moment
- * @param {typeof TRACKER_SETTINGS} settings
+ * @param {object} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/config.py` explains them
+ * @param {number[]} [turnsDeg] of the faces in the picture's plane; upright by default
  * @returns {{tracks: Track[], state: TrackerState}} the track of each box, in their order, and the state for next time
  * @throws {RangeError} if `timeS` is not finite
  */
-export function updateTracks(state, boxes, probabilities, timeS, settings) {
-  if (!Number.isFinite(timeS)) throw new RangeError(`timeS must be finite, got ${timeS}`);
+export function updateTracks(state, boxes, probabilities, timeS, settings, turnsDeg = boxes.map(() => 0)) {
+  requireTime(timeS);
   const now = Math.max(timeS, ...state.tracks.map((track) => track.seenS));
   const known = state.tracks.filter((track) => now - track.seenS <= settings.forget_after_s);
   const matches = matchBoxes(known, boxes, settings);
   let { nextId } = state;
   const tracks = boxes.map((box, index) => {
-    const row = probabilities[index];
-    if (matches.has(index)) return follow(known[matches.get(index)], box, row, now, settings);
-    return { trackId: nextId++, box, probabilities: row, shown: indexOfLargest(row), seenS: now };
+    const [row, turnDeg] = [probabilities[index], turnsDeg[index]];
+    if (matches.has(index)) return follow(known[matches.get(index)], box, row, turnDeg, now, settings);
+    const seen = { seenS: now, turnDeg, turnSeenS: now };
+    return { trackId: nextId++, box, probabilities: row, shown: indexOfLargest(row), ...seen };
   });
   const matched = new Set(matches.values());
   const unseen = known.filter((_, index) => !matched.has(index));
-  return { tracks, state: { tracks: [...tracks, ...unseen], nextId } };
+  return { tracks, state: { ...state, tracks: [...tracks, ...unseen], nextId } };
 }
 
 /**
@@ -72,12 +68,32 @@ export function indexOfLargest(values) {
   return values.indexOf(Math.max(...values));
 }
 
-function follow(track, box, row, now, settings) {
+function follow(track, box, row, turnDeg, now, settings) {
   const share = 1 - Math.exp(-(now - track.seenS) / settings.time_constant_s);
   const probabilities = track.probabilities.map((value, index) => value + share * (row[index] - value));
   const leader = indexOfLargest(probabilities);
   const leads = probabilities[leader] - probabilities[track.shown] > settings.label_margin;
-  return { trackId: track.trackId, box, probabilities, shown: leads ? leader : track.shown, seenS: now };
+  const turnSeenS = isTurnFresh(track, now, settings) ? track.turnSeenS : now;
+  const shown = leads ? leader : track.shown;
+  return { trackId: track.trackId, box, probabilities, shown, seenS: now, turnDeg, turnSeenS };
+}
+
+/**
+ * @param {Track} track
+ * @param {number} timeS
+ * @param {object} settings `tracker` of the bundle
+ * @returns {boolean} whether a face's turn was found so lately that it need not be found anew
+ */
+export function isTurnFresh(track, timeS, settings) {
+  return timeS - track.turnSeenS < settings.turn_interval_s;
+}
+
+/**
+ * @param {number} timeS
+ * @throws {RangeError} if it is not finite
+ */
+export function requireTime(timeS) {
+  if (!Number.isFinite(timeS)) throw new RangeError(`timeS must be finite, got ${timeS}`);
 }
 
 /** Pair boxes (keys) with tracks (values), best overlap first, each used once. */

@@ -155,7 +155,7 @@ class Bars {
 }
 
 /**
- * @param {import("../engine/picture.js").Picture} picture grey, RGB or RGBA
+ * @param {import("../engine/frame.js").Picture} picture grey, RGB or RGBA
  * @returns {ImageData}
  */
 export function imageDataOf({ data, width, height }) {

@@ -10,7 +10,7 @@ const FEWEST_LABELS = 2;
  * A face with the label that somebody gave it.
  *
  * @typedef {object} Correction
- * @property {import("../engine/picture.js").Picture} crop what the model was shown
+ * @property {import("../engine/frame.js").Picture} crop what the model was shown
  * @property {string} label what the visitor says
  * @property {string} said what the model said; its likeliest label, if it was not sure
  * @property {number} confidence the model's, 0..1
@@ -62,7 +62,7 @@ export function tellOf(corrections) {
  * Pack corrections for `python -m train finetune --data`.
  *
  * @param {Correction[]} corrections
- * @param {(crop: import("../engine/picture.js").Picture) => Promise<Uint8Array>} encodePng
+ * @param {(crop: import("../engine/frame.js").Picture) => Promise<Uint8Array>} encodePng
  * @param {(files: Record<string, Uint8Array | [Uint8Array, object]>) => Uint8Array} zip `zipSync` of fflate
  * @returns {Promise<Uint8Array>} the zip file
  */

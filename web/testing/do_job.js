@@ -1,10 +1,10 @@
 /** A job of pictures for the engine, as the tests give it: in Node through analyze.js, and in a page. */
 
 /**
- * @param {import("./live/engine/engine.js").Engine} engine
+ * @param {import("../live/engine/engine.js").Engine} engine
  * @param {{frames: object[], video: object[], crops: object[]}} job pictures as `readPicture` takes them; those of the
  *   video have a `time_s`
- * @param {(place: object) => Promise<import("./live/engine/picture.js").Picture>} readPicture
+ * @param {(place: object) => Promise<import("../live/engine/frame.js").Picture>} readPicture
  * @returns {Promise<string>} JSON with the faces of each frame, the tracked faces of each frame of the video, and the
  *   probabilities of each crop
  */

@@ -1,0 +1,107 @@
+"""Latency of the engine in the browser, in ms, in real Chromium: `python -m benchmarks.latency_in_browser`.
+
+Each figure is of one frame of a video of FRAMES_PER_S, 640x480, with 0, 1 or 5 faces that stay where they are: from
+the bitmap of a camera's frame to its labelled faces, on one thread. The frames are those of `benchmarks.latency`.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from playwright.sync_api import Route, sync_playwright
+
+from benchmarks.latency import FRAMES_PER_S, PLACES, figures, machine_name, make_frame
+from benchmarks.live_browser import find_browser
+from face_expression import load_pipeline
+from face_expression.graphs import GRAPH_NAMES
+from space.live_files import device_files
+from space.places import WEB
+
+_ADDRESS = "http://localhost/"
+_MEASURE = """async ({ files, faces, frames, framesPerS }) => {
+    const bytes = async (name) => new Uint8Array(await (await fetch("/files/" + name)).arrayBuffer());
+    const { loadEngine } = await import("/live/engine/engine.js");
+    const ort = await import("/files/ort");
+    Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: (await bytes("wasm")).buffer });
+    const graphs = {};
+    for (const name of files) graphs[name] = await bytes(name);
+    const config = await (await fetch("/files/config")).json();
+    const [model, detector] = [await bytes("model"), await bytes("detector")];
+    const engine = await loadEngine({ ort, config, graphs, model, detector });
+    const frame = new ImageData(new Uint8ClampedArray((await bytes(`frame${faces}`)).buffer), 640, 480);
+    const bitmap = await createImageBitmap(frame);
+    const canvas = new OffscreenCanvas(640, 480);
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const times = [];
+    let state = null;
+    let found = 0;
+    for (let number = 0; number < frames; number++) {
+        const start = performance.now();
+        context.drawImage(bitmap, 0, 0);
+        const seen = await engine.track(context.getImageData(0, 0, 640, 480), state, number / framesPerS);
+        times.push(performance.now() - start);
+        state = seen.state;
+        found = seen.faces.length;
+    }
+    return { times, found };
+}"""
+_WARM_UP = 20
+
+
+def main(
+    repeats: Annotated[int, typer.Option(min=10, help="Frames for each figure.")] = 150,
+    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/latency_in_browser.json"),
+) -> None:
+    """Measure, print a table, write JSON."""
+    served = device_files(load_pipeline())
+    frames = {f"frame{faces}": _rgba(places) for faces, places in PLACES.items()}
+
+    def answer(route: Route) -> None:
+        path = route.request.url.removeprefix(_ADDRESS)
+        content = frames.get(path.removeprefix("files/"), served.get(path.removeprefix("files/")))
+        if path == "":
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+        elif isinstance(content, bytes):
+            route.fulfill(body=content, content_type="application/json")
+        else:
+            file = content or WEB / path
+            route.fulfill(path=file, content_type="text/javascript" if file.suffix in (".js", ".mjs") else None)
+
+    rows = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox", "--disable-gpu"])
+        version = browser.version
+        for faces in PLACES:
+            page = browser.new_page()
+            page.route("**", answer)
+            page.goto(_ADDRESS)
+            job = {"files": GRAPH_NAMES, "faces": faces, "frames": repeats + _WARM_UP, "framesPerS": FRAMES_PER_S}
+            measured = page.evaluate(_MEASURE, job)
+            page.close()
+            if measured["found"] != faces:
+                raise SystemExit(f"the engine found {measured['found']} faces in the frame of {faces}")
+            rows.append({"faces": faces, **figures(measured["times"][_WARM_UP:])})
+        browser.close()
+    typer.echo(f"Chromium {version}, {machine_name()}, one thread; 640x480; of {repeats} frames\n")
+    typer.echo("| faces | p50 ms | p95 ms | mean ms |\n|---|---|---|---|")
+    for row in rows:
+        typer.echo(f"| {row['faces']} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {row['mean_ms']:.1f} |")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"machine": machine_name(), "chromium": version, "rows": rows}, indent=2) + "\n")
+
+
+def _rgba(places: list[tuple[int, int, int]]) -> bytes:
+    frame = make_frame(places)
+    return np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]).tobytes()
+
+
+def _is_graph(file: Path | bytes) -> bool:
+    return (
+        isinstance(file, Path) and file.suffix == ".onnx" and file.parent.name == "bundle" and file.name != "model.onnx"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,76 @@
+"""The small ONNX graphs of a bundle: they cut crops, prepare inputs and read YuNet's outputs.
+
+`train.graphs` writes them. The browser runs the same files. They are small, so each runs on the thread that calls it.
+"""
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from face_expression.config import EMBEDDED_CONFIG, BundleError
+
+GRAPH_NAMES = ("crop", "detector_input", "detector_output", "model_input", "quality")
+
+
+def graph_file(name: str) -> str:
+    """The name of a graph's file inside a bundle."""
+    return f"{name}.onnx"
+
+
+def load_session(model: Path | bytes, name: str, *, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """Load a network or graph into ONNX Runtime, on the CPU.
+
+    Args:
+        model: an ONNX file, or its bytes.
+        name: what to call it in errors.
+        threads: for one call; None takes ONNX Runtime's default.
+
+    Raises:
+        BundleError: if ONNX Runtime cannot load it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Several networks take turns; threads of one that wait busily would hold up the next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's errors share no base class of their own
+        raise BundleError(f"{name}: ONNX Runtime cannot load this file: {error}") from error
+
+
+class Graphs:
+    """A bundle's graphs; safe to share between threads.
+
+    Args:
+        folder: the bundle's.
+
+    Raises:
+        BundleError: if a file is missing or is no graph.
+    """
+
+    def __init__(self, folder: Path):
+        self._sessions = {
+            name: load_session(folder / graph_file(name), str(folder / graph_file(name)), threads=1)
+            for name in GRAPH_NAMES
+        }
+
+    def run(self, name: str, **inputs: np.ndarray) -> list[np.ndarray]:
+        """Run one graph; `train.graphs` describes its inputs and outputs."""
+        return self._sessions[name].run(None, inputs)
+
+
+def embedded_graphs() -> Graphs:
+    """The embedded bundle's graphs, loaded once for each process."""
+    return _graphs_of_process(os.getpid())
+
+
+@functools.cache
+def _graphs_of_process(_: int) -> Graphs:
+    return Graphs(EMBEDDED_CONFIG.parent)

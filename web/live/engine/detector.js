@@ -1,0 +1,265 @@
+/** Frame -> detections, by YuNet: `face_expression/detector.py`, which explains it, for the browser. */
+
+import { boxArea, boxOverlap, boxSize } from "./boxes.js";
+import { BundleError } from "./config.js";
+import { cutCrop, levellingAngleDeg } from "./crop.js";
+import { scalePart } from "./frame.js";
+import { loadNetwork } from "./graphs.js";
+import { finestViews, isSameFace, liesIn, merge, photoViews, scaleOf, toFrame, wholeView } from "./search.js";
+
+/** @typedef {import("./frame.js").Picture} Picture */
+/** @typedef {import("./search.js").Detection} Detection */
+/** @typedef {import("./search.js").View} View */
+
+/**
+ * A face of an earlier frame: where it was, how it was turned, and whether that was checked lately.
+ *
+ * @typedef {{box: import("./boxes.js").Box, turnDeg: number, isTurnFresh: boolean}} Known
+ */
+
+// As in `face_expression/detector.py`.
+const FIXED_SIDES = [0x0a, 0x03, 0x08, 0x80, 0x05, 0x0a, 0x03, 0x08, 0x80, 0x05];
+const FREE_SIDES = [0x0a, 0x03, 0x12, 0x01, 0x68, 0x0a, 0x03, 0x12, 0x01, 0x77];
+const MAX_HINTS = 64;
+const NEAR_IOU = 0.1;
+const DOUBTFUL_SCORE = 0.1;
+const TILTED_DEG = 15;
+
+const RADIANS = Math.PI / 180;
+
+/** YuNet, one frame at a time. */
+export class YuNetDetector {
+  #ort;
+  #session;
+  #settings;
+  #crop;
+  #graphs;
+
+  constructor(ort, session, settings, crop, graphs) {
+    this.#ort = ort;
+    this.#session = session;
+    this.#settings = settings;
+    this.#crop = crop;
+    this.#graphs = graphs;
+  }
+
+  /**
+   * @param {object} ort the module `onnxruntime-web`, or one like it
+   * @param {Uint8Array} weights the bytes of YuNet's ONNX file
+   * @param {{yunet: object, crop: object}} preprocessing of the bundle
+   * @param {import("./graphs.js").Graphs} graphs
+   * @returns {Promise<YuNetDetector>}
+   * @throws {BundleError} if the file is no YuNet
+   */
+  static async load(ort, weights, { yunet, crop }, graphs) {
+    const session = await loadNetwork(ort, freeSides(weights), "the face detector");
+    if (!session.outputNames.includes("kps_32")) throw new BundleError("the face detector's file is no YuNet");
+    return new YuNetDetector(ort, session, yunet, crop, graphs);
+  }
+
+  /** Where the crop lies relative to this detector's boxes. */
+  get cropRule() {
+    return this.#settings.crop;
+  }
+
+  /**
+   * Find the faces of a photo at every scale for which it has pixels, the largest first.
+   *
+   * @param {Picture} frame
+   * @returns {Promise<Detection[]>}
+   */
+  async detect(frame) {
+    const settings = this.#settings;
+    const { width, height } = frame;
+    const levels = photoViews(width, height, settings);
+    const hints = [];
+    for (const views of levels) hints.push(await this.#scanViews(frame, views, settings.hint_score));
+    const certain = hints.flat().filter((hint) => hint.score >= settings.score_threshold);
+    let found = merge(certain, settings.nms_threshold);
+    const finer = finestViews(width, height, levels.at(-1), settings);
+    const scale = scaleOf(levels.at(-1)[0]);
+    const left = placesLeft(hints.at(-1), found);
+    const small = left.filter((hint) => boxSize(hint.box) * scale <= settings.hint_max_px);
+    const area = finer.reduce((sum, { wh }) => sum + wh[0] * wh[1], 0);
+    const many = small.length * settings.window_px ** 2 > area / 2;
+    if (finer.length && (many || isDoubtful(left))) {
+      found.push(...(await this.#scanViews(frame, finer, settings.score_threshold)));
+    } else if (finer.length) {
+      for (const hint of small) found.push(...present(await this.#scanAround(frame, hint.box, 0)));
+    }
+    const upright = [];
+    for (const face of merge(found, settings.nms_threshold)) upright.push((await this.#upright(frame, face)) ?? face);
+    found = upright;
+    if (isDoubtful(placesLeft(hints[0], found))) {
+      for (const turnDeg of [90, 180, 270]) {
+        found.push(...(await this.#scanTurned(frame, { ...levels[0][0], turnDeg }, found)));
+      }
+    }
+    return largestFirst(merge(found, settings.nms_threshold));
+  }
+
+  /**
+   * Find the faces of one frame of a video: anew at the coarsest scale, and the known ones where they were.
+   *
+   * @param {Picture} frame
+   * @param {Known[]} known faces of earlier frames
+   * @param {View[]} views what else to search (`videoViews`)
+   * @returns {Promise<Detection[]>} the largest first
+   */
+  async follow(frame, known, views) {
+    const settings = this.#settings;
+    const whole = wholeView(frame.width, frame.height, settings.scales_px[0]);
+    const found = merge(await this.#scanViews(frame, [whole], settings.score_threshold), settings.nms_threshold);
+    // What is seen at the coarse scale keeps its box, so that boxes do not jump when another scale's turn comes.
+    for (const view of views) {
+      const seen = view.turnDeg
+        ? await this.#scanTurned(frame, view, found)
+        : this.#notAmong(found, await this.#scanViews(frame, [view], settings.score_threshold));
+      found.push(...seen);
+    }
+    for (const face of this.#notAmong(found, known)) {
+      found.push(...this.#notAmong(found, present(await this.#scanAround(frame, face.box, face.turnDeg))));
+    }
+    const turned = [];
+    for (const face of merge(found, settings.nms_threshold)) turned.push(await this.#turnedAsBefore(frame, face, known));
+    return largestFirst(merge(turned, settings.nms_threshold));
+  }
+
+  /** Faces in a turned view that are not among those found, and certain once they stand upright. */
+  async #scanTurned(frame, view, found) {
+    const { score_threshold: minScore, upright_score: sure } = this.#settings;
+    const upright = [];
+    for (const face of this.#notAmong(found, await this.#scanViews(frame, [view], minScore))) {
+      upright.push((await this.#upright(frame, face)) ?? face);
+    }
+    return upright.filter(({ score }) => score >= sure);
+  }
+
+  #notAmong(found, others) {
+    const { nms_threshold: maxOverlap } = this.#settings;
+    return others.filter((other) => !found.some((face) => isSameFace(other.box, face.box, maxOverlap)));
+  }
+
+  async #turnedAsBefore(frame, face, known) {
+    const overlaps = known.map((other) => boxOverlap(face.box, other.box));
+    const before = known[overlaps.indexOf(Math.max(...overlaps))];
+    if (before && boxOverlap(face.box, before.box) > this.#settings.nms_threshold) {
+      const again = before.turnDeg && (await this.#scanAround(frame, face.box, before.turnDeg));
+      if (again) return again;
+      if (before.isTurnFresh) return face;
+    }
+    return (await this.#upright(frame, face)) ?? face;
+  }
+
+  /** The same face as it is found best when the frame is turned about it; null if it is not found better. */
+  async #upright(frame, face) {
+    const { upright_score: sure, turn_step_deg: step } = this.#settings;
+    let best = face;
+    if (face.score < sure) {
+      for (let turnDeg = 0; turnDeg < 360; turnDeg += step) {
+        const tried = await this.#scanAround(frame, face.box, face.turnDeg + turnDeg);
+        if (tried?.score > best.score) best = tried;
+      }
+    }
+    const turnDeg = levellingAngleDeg(best.landmarks, this.#crop);
+    if (Math.abs(turnDeg) > TILTED_DEG) {
+      const exact = await this.#scanAround(frame, best.box, turnDeg);
+      if (exact?.score >= best.score) best = exact;
+    }
+    return best === face ? null : best;
+  }
+
+  /** The face nearest to a box, in a window about it that is turned with it; null if there is none. */
+  async #scanAround(frame, box, turnDeg) {
+    const { window_px: windowPx, window_face_px: facePx, score_threshold: minScore } = this.#settings;
+    const [centerX, centerY] = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+    const sidePx = Math.max((Math.max(boxSize(box), 1) * windowPx) / facePx, 1);
+    const window = { size_px: windowPx, oversampling: 1 };
+    const pixels = await cutCrop(frame, { centerX, centerY, sidePx, angleDeg: turnDeg }, window, this.#graphs);
+    const middle = windowPx / 2;
+    const isNear = (low, high) => Math.abs((low + high) / 2 - middle) <= facePx / 2;
+    const scanned = await this.#scan(pixels, minScore);
+    const near = scanned.filter((face) => isNear(face.box[0], face.box[2]) && isNear(face.box[1], face.box[3]));
+    if (!near.length) return null;
+    const best = near.reduce((first, second) => (second.score > first.score ? second : first));
+    const scale = sidePx / windowPx;
+    const [cos, sin] = [Math.cos(turnDeg * RADIANS) * scale, Math.sin(turnDeg * RADIANS) * scale];
+    const point = ([x, y]) => [
+      centerX + cos * (x - middle) - sin * (y - middle),
+      centerY + sin * (x - middle) + cos * (y - middle),
+    ];
+    const [x, y] = point([(best.box[0] + best.box[2]) / 2, (best.box[1] + best.box[3]) / 2]);
+    const halves = [((best.box[2] - best.box[0]) * scale) / 2, ((best.box[3] - best.box[1]) * scale) / 2];
+    const [halfX, halfY] = Math.abs(Math.cos(turnDeg * RADIANS)) >= Math.SQRT1_2 ? halves : halves.reverse();
+    return {
+      box: [x - halfX, y - halfY, x + halfX, y + halfY],
+      score: best.score,
+      landmarks: best.landmarks.map(point),
+      turnDeg: ((((turnDeg + 180) % 360) + 360) % 360) - 180,
+    };
+  }
+
+  async #scanViews(frame, views, minScore) {
+    const found = [];
+    for (const view of views) {
+      const scanned = await this.#scan(scalePart(frame, view.part, view.wh, view.turnDeg), minScore);
+      const inFrame = scanned.map((detection) => toFrame(detection, view));
+      found.push(...inFrame.filter((detection) => liesIn(detection, view, frame.width, frame.height)));
+    }
+    return found;
+  }
+
+  /** The faces in a picture, in its pixels, the best score first. */
+  async #scan(picture, minScore) {
+    const settings = this.#settings;
+    const graphs = this.#graphs;
+    const { network_input: input } = await graphs.run("detector_input", {
+      pixels: graphs.pictures([picture], true),
+      min_side: graphs.integers([settings.min_side_px]),
+      multiple: graphs.integers([settings.cell_px]),
+    });
+    const { boxes, landmarks, scores } = await graphs.run("detector_output", {
+      ...(await this.#session.run({ [this.#session.inputNames[0]]: input })),
+      width: graphs.integers([input.dims[3]]),
+      min_score: graphs.floats([minScore]),
+      max_overlap: graphs.floats([settings.nms_threshold]),
+      max_faces: graphs.integers([settings.max_faces]),
+    });
+    return Array.from(scores.data, (score, index) => {
+      const points = landmarks.data.subarray(10 * index, 10 * index + 10);
+      return {
+        box: Array.from(boxes.data.subarray(4 * index, 4 * index + 4)),
+        score,
+        landmarks: [0, 2, 4, 6, 8].map((at) => [points[at], points[at + 1]]),
+        turnDeg: 0,
+      };
+    });
+  }
+}
+
+/** YuNet's file with an input of any height and width, also where it was written for one size. */
+function freeSides(weights) {
+  const at = weights.findIndex((_, start) => FIXED_SIDES.every((byte, offset) => weights[start + offset] === byte));
+  if (at < 0) return weights;
+  const free = weights.slice();
+  free.set(FREE_SIDES, at);
+  return free;
+}
+
+/** The hints, the best first, at which no face was found. */
+function placesLeft(hints, found) {
+  const ranked = [...hints].sort((first, second) => second.score - first.score);
+  return ranked.filter((hint) => !found.some((face) => isSameFace(hint.box, face.box, NEAR_IOU))).slice(0, MAX_HINTS);
+}
+
+function largestFirst(detections) {
+  return [...detections].sort((first, second) => boxArea(second.box) - boxArea(first.box));
+}
+
+function present(detection) {
+  return detection ? [detection] : [];
+}
+
+function isDoubtful(left) {
+  return left.some(({ score }) => score >= DOUBTFUL_SCORE);
+}
