@@ -22,6 +22,7 @@ from face_expression import BundleError, PictureError, Pipeline, load_pipeline, 
 from face_expression.boxes import Box, box_area
 from face_expression.detector import Detection
 from face_expression.hub import find_yunet_weights, sha256_of
+from face_expression.io.metadata import split_metadata
 from face_expression.picture_file import MAX_SIDE_PX
 from face_expression.preprocess import CropRegion, cut_crop, region_of_detection
 from face_expression.quality import (
@@ -181,6 +182,7 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
         _Rejected: if it is no picture, of another format, animated, or too large.
     """
     try:
+        content, _ = split_metadata(content)
         with Image.open(io.BytesIO(content), formats=(*_FORMATS, "GIF")) as picture:
             name, animated = picture.format, getattr(picture, "is_animated", False)
             known: Row = {"format": name, "width": picture.width, "height": picture.height}
@@ -189,7 +191,7 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
     except UnidentifiedImageError:
         told = f"none of {', '.join(_FORMATS)}; begins with {content[:16]!r}"
         raise _Rejected(Reason.DAMAGED if _BEGINNING.match(content) else Reason.NOT_AN_IMAGE, told) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # decoders raise many kinds
         raise _Rejected(Reason.DAMAGED, str(error)) from error
     if known["width"] * known["height"] > max_pixels or max(known["width"], known["height"]) > MAX_SIDE_PX:
         raise _Rejected(Reason.TOO_MANY_PIXELS, f"{known['width']} x {known['height']} pixels", **known)
