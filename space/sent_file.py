@@ -9,6 +9,7 @@ import gradio as gr
 import safehttpx
 
 SEND_THE_FILE = "addresses are not fetched: send the file itself, uploaded or in base64"
+_FROM_URL_SAFE = str.maketrans("-_", "+/")
 _OF_AN_UPLOAD = "/gradio_api/file="
 
 
@@ -35,8 +36,8 @@ def sent_file(sent: str | dict, uploads: Path) -> Path | bytes:
     """Find an upload, or decode what was sent.
 
     Args:
-        sent: base64, a data URL, the path that /gradio_api/upload answered, the address of such a file here, or
-            Gradio's FileData, which holds one of these.
+        sent: base64 of any kind, a data URL, the path that /gradio_api/upload answered, the address of such a file here,
+            or Gradio's FileData, which holds one of these.
         uploads: the only folder from which anything is read.
 
     Raises:
@@ -46,8 +47,9 @@ def sent_file(sent: str | dict, uploads: Path) -> Path | bytes:
         sent = sent.get("path") or sent.get("url")
     if not isinstance(sent, str) or not sent:
         raise SentFileError("no file was sent")
-    if sent.startswith("data:"):
-        return _decoded(sent.partition(",")[2])
+    sent = sent.strip()
+    if sent[:5].lower() == "data:":
+        return _decoded(unquote(sent.partition(",")[2]))
     if sent.startswith(("http://", "https://")) and _OF_AN_UPLOAD in sent:
         sent = unquote(sent.partition(_OF_AN_UPLOAD)[2])
     if "://" in sent[:16]:
@@ -68,7 +70,9 @@ def _upload(path: Path, uploads: Path) -> Path:
 
 
 def _decoded(text: str) -> bytes:
+    """Base64 as programs write it: with the letters of RFC 4648 section 4 or 5, broken into lines, padded or not."""
+    letters = "".join(text.split()).translate(_FROM_URL_SAFE).rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise SentFileError("this is neither a file that was uploaded here nor base64") from None

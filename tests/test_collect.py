@@ -210,6 +210,48 @@ def test_each_odd_answer_is_one_row(tmp_path, site):
     assert [outcome(rows[url])[1] for url in urls] == [reason for _, reason in ODD]
 
 
+def test_two_folders_of_one_name_are_never_taken_for_one(tmp_path):
+    for place in ("here", "there", "moved"):
+        (tmp_path / place / "faces").mkdir(parents=True)
+        (tmp_path / place / "faces" / "1.jpg").write_bytes(jpeg(len(place)))
+    (tmp_path / "moved" / "faces" / "2.jpg").write_bytes(jpeg(9))
+
+    def collect(place: str):
+        arguments = ["collect", "--work", str(tmp_path / "work"), "--folder", str(tmp_path / place / "faces")]
+        return CliRunner().invoke(app, arguments)
+
+    assert collect("here").exit_code == collect("here").exit_code == 0
+    refused = collect("there")
+    assert refused.exit_code == 1 and "rename one" in str(refused.exception) and "there/faces" in str(refused.exception)
+    # The same folder, moved: it is not there any more, and goes on.
+    (tmp_path / "here" / "faces").rename(tmp_path / "here" / "old")
+    assert collect("moved").exit_code == 0
+    with opened(tmp_path / "work") as manifest:
+        assert sorted(row["url"] for row in manifest.rows()) == ["local:faces/1.jpg", "local:faces/2.jpg"]
+
+
+def test_a_folder_is_searched_as_in_every_command(tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder, elsewhere = tmp_path / "faces", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.mkdir()
+    (elsewhere / "1.jpg").write_bytes(jpeg(1))
+    (folder / "Happy").symlink_to(elsewhere)
+    (folder / "round").symlink_to(folder)
+    for name in ("2.JFIF", "._2.jpg", "3.heic"):
+        (folder / name).write_bytes(jpeg(2))
+    with opened(tmp_path / "work", create=True) as manifest:
+        assert read_source(manifest, Folder(folder, ("happy",))) == 2
+        fetch_found(manifest, FetchSettings(), folders={"faces": folder})
+        found = {row["url"]: (row["query_label"], row["status"]) for row in manifest.rows()}
+    assert found == {"local:faces/2.JFIF": (None, "fetched"), "local:faces/Happy/1.jpg": ("happy", "fetched")}
+    assert "left out: 1 ._*, 1 .heic" in caplog.text
+    (folder / "2.JFIF").unlink()
+    (folder / "Happy").unlink()
+    with pytest.raises(SystemExit, match="holds no picture"):
+        Folder(folder, ())
+
+
 def test_half_characters_of_any_source_are_taken(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

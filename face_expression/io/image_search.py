@@ -1,6 +1,7 @@
-"""A folder -> the image files in it, in order, and what was left out, by ending."""
+"""A folder -> the files in it that are wanted, in order, and what was left out, by ending."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -10,11 +11,16 @@ MAC_METADATA = "._*"  # beside each file that a Mac writes to a foreign disk; no
 
 
 @dataclass
-class FoundImages:
-    """What a folder holds: `files`, in order; how many of each ending were `left_out`; folders that cannot be read."""
+class FoundFiles:
+    """What a folder holds.
+
+    `files` in order; how many of each ending were `left_out`, and the first of each ending; what is `unreadable`, and
+    why.
+    """
 
     files: list[Path] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    first_left_out: dict[str, Path] = field(default_factory=dict)
     unreadable: dict[Path, str] = field(default_factory=dict)
 
 
@@ -28,21 +34,27 @@ def ending_of(name: str) -> str:
     return MAC_METADATA if name.startswith("._") else PurePath(name).suffix.lower() or "no ending"
 
 
-def find_images(folder: Path, *, skip: Path | None = None) -> FoundImages:
+def find_images(folder: Path, *, skip: Path | None = None) -> FoundFiles:
+    """The image files of a folder, as `find_files`."""
+    return find_files(folder, is_image_name, skip=skip)
+
+
+def find_files(folder: Path, is_wanted: Callable[[str], bool], *, skip: Path | None = None) -> FoundFiles:
     """Search a folder to the bottom; links to folders are followed, but not back to a folder above.
 
     Args:
         folder: where to search.
+        is_wanted: answers for a file's name.
         skip: a folder that is passed over.
     """
-    found = FoundImages()
+    found = FoundFiles()
     skipped = _identity(skip) if skip is not None else None
     # Folders to be read and files, the next one last, with the folders above each.
     waiting: list[tuple[Path, frozenset]] = [(folder, frozenset())]
     while waiting:
         path, above = waiting.pop()
         if not path.is_dir():
-            _add_file(found, path)
+            _add_file(found, path, is_wanted)
             continue
         identity = _identity(path)
         if identity in above or identity == skipped:
@@ -56,9 +68,11 @@ def find_images(folder: Path, *, skip: Path | None = None) -> FoundImages:
     return found
 
 
-def _add_file(found: FoundImages, path: Path) -> None:
-    if not is_image_name(path.name):
-        found.left_out[ending_of(path.name)] += 1
+def _add_file(found: FoundFiles, path: Path, is_wanted: Callable[[str], bool]) -> None:
+    if path.name.startswith("._") or not is_wanted(path.name):
+        ending = ending_of(path.name)
+        found.left_out[ending] += 1
+        found.first_left_out.setdefault(ending, path)
     elif path.exists() and not path.is_file():
         found.unreadable[path] = "this is no regular file"
     else:
