@@ -36,8 +36,8 @@ def sent_file(sent: str | dict, uploads: Path) -> Path | bytes:
     """Find an upload, or decode what was sent.
 
     Args:
-        sent: base64 of any kind, a data URL, the path that /gradio_api/upload answered, the address of such a file here,
-            or Gradio's FileData, which holds one of these.
+        sent: base64 of any kind, a data URL, the path that /gradio_api/upload answered, the address of such a file
+            here, or Gradio's FileData, which holds one of these.
         uploads: the only folder from which anything is read.
 
     Raises:
