@@ -14,6 +14,7 @@ from face_expression.config import BundleError
 from face_expression.console_log import log_to_stderr
 from face_expression.desktop import DesktopError, require_windows, show_camera
 from face_expression.io.image_search import describe_left_out
+from face_expression.io.piped_file import PipeError, as_file
 from face_expression.output.picture_records import (
     Format,
     MissingPackageError,
@@ -135,7 +136,11 @@ def _load_pipeline(model: str | None, detector: str | None) -> Pipeline:
 @app.command()
 def video(
     source: Annotated[
-        str, typer.Argument(metavar="FILE|CAMERA", help="A video, or a camera's number; 0 is the first camera.")
+        str,
+        typer.Argument(
+            metavar="FILE|CAMERA",
+            help="A video, /dev/stdin for one in a pipe, or a camera's number; 0 is the first camera.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -199,9 +204,10 @@ def _label_file(
 ) -> None:
     written = " and ".join(str(file) for file in (output, csv) if file) or "the rows above"
     try:
-        pictures = read_header(source).pictures
-        labelled = label_with_progress(_load_pipeline(model, detector), source, output, csv, every, pictures)
-    except VideoError as error:
+        with as_file(source) as file:
+            pictures = read_header(file).pictures
+            labelled = label_with_progress(_load_pipeline(model, detector), file, output, csv, every, pictures)
+    except (VideoError, PipeError) as error:
         _fail(f"{source}: {error}")
     except BrokenPipeError:
         raise

@@ -17,7 +17,7 @@ from face_expression.cli.worker_pool import TaskFault, shared_out
 from face_expression.face_json import face_as_json
 from face_expression.hub import DETECTOR_VARIABLE
 from face_expression.io.image_search import find_images
-from face_expression.io.piped_file import as_file, is_pipe
+from face_expression.io.piped_file import PipeError, as_file, is_pipe
 from face_expression.output.picture_records import PictureRecord
 from face_expression.picture_file import PictureError, encode_jpeg, read_picture
 from face_expression.pipeline import Pipeline, load_pipeline
@@ -174,8 +174,8 @@ def _without_pipe(picture: Picture, stack: ExitStack) -> Picture:
         return picture
     try:
         return replace(picture, file=stack.enter_context(as_file(picture.path)))
-    except (OSError, ValueError) as error:
-        return replace(picture, error=f"the pipe cannot be read: {error}")
+    except PipeError as error:
+        return replace(picture, error=str(error))
 
 
 def _where_from(pipeline: Pipeline) -> tuple[Path, str, Path | None]:

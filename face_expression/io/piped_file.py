@@ -4,9 +4,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_BYTES = 4_000_000_000
 _CHUNK_BYTES = 1 << 20
+
+
+class PipeError(Exception):
+    """A pipe that cannot be read, or whose copy cannot be written; the message says why."""
 
 
 @contextmanager
@@ -14,21 +19,28 @@ def as_file(source: Path) -> Iterator[Path]:
     """The file itself; of a pipe such as /dev/stdin, a copy in the folder for temporary files, deleted at the end.
 
     Raises:
-        OSError: if the pipe cannot be read, or the copy not written.
-        ValueError: if more than 4 GB come out of it.
+        PipeError: if it cannot be read, its copy cannot be written, or more than 4 GB come out of it.
     """
     if not is_pipe(source):
         yield source
         return
-    with tempfile.NamedTemporaryFile(prefix="piped-", suffix=source.suffix) as copy, source.open("rb") as pipe:
-        size = 0
+    with tempfile.NamedTemporaryFile(prefix="piped-", suffix=source.suffix) as copy:
+        try:
+            _copy(source, copy)
+        except OSError as error:
+            raise PipeError(f"the pipe cannot be copied to a file: {error.strerror or error}") from error
+        yield Path(copy.name)
+
+
+def _copy(source: Path, copy: BinaryIO) -> None:
+    size = 0
+    with source.open("rb") as pipe:
         while chunk := pipe.read(_CHUNK_BYTES):
             size += len(chunk)
             if size > MAX_BYTES:
-                raise ValueError(f"more than {MAX_BYTES / 1e9:g} GB come out of the pipe, which is the limit")
+                raise PipeError(f"more than {MAX_BYTES / 1e9:g} GB come out of the pipe, which is the limit")
             copy.write(chunk)
-        copy.flush()
-        yield Path(copy.name)
+    copy.flush()
 
 
 def is_pipe(source: Path) -> bool:
