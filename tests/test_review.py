@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from data_tools.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
 from data_tools.doubt import DoubtfulFace, find_doubtful
 from data_tools.manifest import opened, store
-from data_tools.review import review
+from data_tools.review import read_table, review, write_table
 from data_tools.review_page import build_page, launch
 from face_expression import Pipeline
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo
@@ -295,6 +295,19 @@ def write_rows(path, rows: list[dict]) -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def test_no_label_in_a_table_is_a_formula(tmp_path):
+    folder = tmp_path / "work"
+    with opened(folder, create=True) as manifest:
+        add_faces(manifest, "happy", 2, query_label="=1+2")
+        add_faces(manifest, "neutral", 1, query_label="happy")
+        faces = tuple(DoubtfulFace(row["image_sha256"], row["query_label"], "@sum") for row in manifest.rows())
+        write_table(tmp_path / "table.csv", manifest, faces)
+        rows = read_rows(tmp_path / "table.csv")
+        assert {row["query_label"] for row in rows} == {"'=1+2", "happy"} and rows[0]["suggested"] == "'@sum"
+        write_rows(tmp_path / "table.csv", [{**row, "decision": "relabel", "label": "'=1+2"} for row in rows])
+        assert {decision.label for decision in read_table(tmp_path / "table.csv", manifest)} == {"=1+2"}
 
 
 def test_a_table_does_what_the_page_does(doubtful_folder, tmp_path, caplog):

@@ -60,9 +60,8 @@ def read_class_folders(folder: Path, split: str) -> datasets.Dataset:
     found = find_images(folder)
     for path, error in found.unreadable.items():
         raise ValueError(f"{path}: {error}")
-    if found.left_out:
-        first = ", ".join(str(path.relative_to(folder)) for path in found.first_left_out.values())
-        _warn_once(f"{folder}: left out, since these are no pictures: {describe_left_out(found.left_out)} ({first})")
+    first = {ending: path.relative_to(folder) for ending, path in found.first_left_out.items()}
+    warn_of_others(folder, found.left_out, first)
     placed = place_pictures([file.relative_to(folder).parts for file in found.files])
     _require_apart(found.files, placed)
     chosen = placed.of(split)
@@ -149,6 +148,13 @@ def _warn_of_other_folders(names: list[str]) -> None:
     if names:
         counts = ", ".join(f"{count:,} in or at {name!r}" for name, count in Counter(names).most_common(_MAX_LISTED))
         _warn_once(f"pictures left out, since they are in no folder of a split ({', '.join(SPLITS)}): {counts}")
+
+
+def warn_of_others(data: Path, left_out: Counter[str], first: dict[str, str | Path]) -> None:
+    """Log what is left out because it is no picture: how many of each ending, and the first of each."""
+    if left_out:
+        examples = ", ".join(map(str, first.values()))
+        _warn_once(f"{data}: left out, since these are no pictures: {describe_left_out(left_out)} ({examples})")
 
 
 def _listed(paths: list[str]) -> str:

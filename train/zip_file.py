@@ -3,11 +3,13 @@
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path, PureWindowsPath
 
 import datasets
 
-from train.class_folders import as_dataset, place_pictures
+from face_expression.io.image_search import ending_of, is_image_name
+from train.class_folders import as_dataset, place_pictures, warn_of_others
 
 MOST_FILES = 50_000
 MOST_BYTES = 500_000_000
@@ -32,6 +34,8 @@ def read_zip_split(path: Path, split: str) -> datasets.Dataset:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             _require_harmless(archive.infolist())
+            others = [(ending_of(_path(entry).name), entry.filename) for entry in entries if not _is_picture(entry)]
+            warn_of_others(path, Counter(ending for ending, _ in others), dict(reversed(others)))
             placed = place_pictures([_path(entry).parts for entry in entries])
             chosen = placed.of(split)
             images = [
@@ -45,6 +49,10 @@ def read_zip_split(path: Path, split: str) -> datasets.Dataset:
 def _path(entry: zipfile.ZipInfo) -> PureWindowsPath:
     """Where an entry lies; of all systems Windows sees the most ways out of a folder."""
     return PureWindowsPath(entry.filename)
+
+
+def _is_picture(entry: zipfile.ZipInfo) -> bool:
+    return is_image_name(_path(entry).name)
 
 
 def _require_harmless(entries: list[zipfile.ZipInfo]) -> None:

@@ -79,7 +79,7 @@ def record_writer(
         return
     with _text_sink(file) as put:
         if records_format is Format.CSV:
-            put(_csv_line(columns(label_names)))
+            put(_csv_line(list(map(csv_text, columns(label_names)))))
             yield lambda record: put("".join(map(_csv_line, _csv_rows(record, label_names))))
         else:
             yield lambda record: put(json.dumps(record) + "\n")
