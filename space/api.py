@@ -19,13 +19,11 @@ from face_expression import (
     label_file,
     read_picture,
 )
+from space.limits import AT_ONCE, Kind
 from space.people import PeopleSeen, Person
-from space.rate_limit import RateLimit
 from space.sent_file import SentFileError, sent_file
 from space.video_tab import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
 
-IMAGES_A_MINUTE, VIDEOS_A_MINUTE = 60, 4
-IMAGES_AT_ONCE, VIDEOS_AT_ONCE = 2, 1
 MOST_PEOPLE, MOST_ROWS = 50, 5_000
 
 
@@ -70,7 +68,6 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
         scratch: a folder for a video while it is read.
         forget: drops what Gradio remembers of a caller, who never leaves a page: the picture itself, if it came inside.
     """
-    images, videos = RateLimit(IMAGES_A_MINUTE), RateLimit(VIDEOS_A_MINUTE)
 
     def analyze_image(image: str, request: gr.Request) -> ImageAnswer:
         """Say what the expression on each face of a picture looks like, which is not what somebody feels.
@@ -89,7 +86,6 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
             reliable, reasons: in each face, whether the picture is good enough to judge it, and why not
         """
         forget(request)
-        require_in_time(images, request, "pictures")
         try:
             sent = sent_file(image, uploads)
             frame = read_picture(sent if isinstance(sent, Path) else io.BytesIO(sent))
@@ -102,7 +98,7 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
         """Say what the expression of each person in a video looks like over time, which is not what somebody feels.
 
         At most 60 seconds, 3600 pictures and 1920 x 1200 pixels each, sent as for analyze_image (upload what is over
-        6 MB). Addresses are not fetched, and nothing is kept. At most 4 videos a minute; one is done at a time. The
+        6 MB). Addresses are not fetched, and nothing is kept. At most 4 videos a minute; two are done at once. The
         answer is JSON: each person, and which part of the time each label fitted best.
 
         Args:
@@ -118,7 +114,6 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
             rows: as in the CSV of the command line
         """
         forget(request)
-        require_in_time(videos, request, "videos")
         if not isinstance(every, int) or every < 1:
             raise refusal("every must be a whole number, at least 1")
         scratch.mkdir(parents=True, exist_ok=True)
@@ -132,15 +127,8 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
         except (SentFileError, VideoError) as error:
             raise refusal(error) from None
 
-    gr.api(analyze_image, concurrency_limit=IMAGES_AT_ONCE)
-    gr.api(analyze_video, concurrency_limit=VIDEOS_AT_ONCE)
-
-
-def require_in_time(limit: RateLimit, request: gr.Request, what: str) -> None:
-    """Refuse a request of an address that asks too often."""
-    address = request.client.host if request.client else "unknown"
-    if wait_s := limit.ask(address):
-        raise refusal(f"too many requests (429): {limit.a_minute} {what} a minute; try again in {wait_s:.0f} s")
+    for function, kind in ((analyze_image, Kind.PICTURE), (analyze_video, Kind.VIDEO)):
+        gr.api(function, concurrency_id=kind, concurrency_limit=AT_ONCE[kind])
 
 
 def refusal(reason: object) -> gr.Error:

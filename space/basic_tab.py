@@ -6,10 +6,10 @@ import gradio as gr
 import numpy as np
 
 from face_expression import Pipeline, TrackerState, annotate, face_summary
+from space.limits import AT_ONCE, Kind
 from space.pictures import face_bars, shown_picture
 
 CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
-VISITORS = 8
 LIMIT_S = 900
 FRAME_INTERVAL_S = 0.1
 MAX_FRAME_PX = 1280
@@ -56,7 +56,8 @@ def build_basic_tab(pipeline: Pipeline) -> None:
         [view, headline, bars, tracker],
         stream_every=FRAME_INTERVAL_S,
         time_limit=LIMIT_S,
-        concurrency_limit=VISITORS,
+        concurrency_id=Kind.CAMERA,
+        concurrency_limit=AT_ONCE[Kind.CAMERA],
         show_progress="hidden",
         api_visibility="private",
     )

@@ -5,10 +5,11 @@ from random import Random
 import gradio as gr
 
 from face_expression import PictureError, Pipeline, annotate, face_summary, load_suggestions, plain_words, read_picture
+from space.limits import AT_ONCE, Kind
 from space.pictures import face_bars, shown_picture, uploaded_path
 from space.places import EXAMPLES
 
-AT_ONCE = 8
+CARDS_AT_ONCE = 8
 NO_SUGGESTION = "<p>There is no suggestion: no face here shows one clear expression.</p>"
 
 
@@ -49,7 +50,7 @@ def build_photo_tab(pipeline: Pipeline, *, remember_s: int) -> None:
     suggestion = gr.HTML(visible=False, elem_id="photo-suggestion")
     suggests.change(lambda on: gr.update(visible=on), suggests, suggestion, api_visibility="private")
 
-    @gr.render(inputs=found, concurrency_limit=AT_ONCE)
+    @gr.render(inputs=found, concurrency_limit=CARDS_AT_ONCE)
     def show_faces(told: list[tuple[str, dict[str, float]]]) -> None:
         with gr.Row():
             for number, (sentence, face_values) in enumerate(told, start=1):
@@ -57,5 +58,12 @@ def build_photo_tab(pipeline: Pipeline, *, remember_s: int) -> None:
                     gr.Markdown(f"**{number}.** {sentence}")
                     gr.Label(face_values, label=f"Face {number}", show_heading=False)
 
-    photo.change(on_photo, photo, [result, summary, found, suggestion], concurrency_limit=2, api_visibility="private")
+    photo.change(
+        on_photo,
+        photo,
+        [result, summary, found, suggestion],
+        concurrency_id=Kind.PICTURE,
+        concurrency_limit=AT_ONCE[Kind.PICTURE],
+        api_visibility="private",
+    )
     gr.Examples(sorted(str(path) for path in EXAMPLES.glob("*.jpg")), photo, label="Examples")

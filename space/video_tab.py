@@ -17,6 +17,7 @@ from face_expression import (
     read_header,
     read_video,
 )
+from space.limits import AT_ONCE, Kind
 from space.people import PeopleSeen, Person, person_summary, seconds, told_people
 from space.pictures import uploaded_path
 from space.video_folders import COPY, TABLE, VideoFolder, VideoFolders
@@ -24,7 +25,6 @@ from space.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 MAX_S = 60
 MAX_PIXELS = 1920 * 1200
 MAX_FRAMES = 60 * MAX_S
-AT_ONCE = 2
 MOST_PEOPLE = 5
 LEAST_IN_VIEW_S = 1.0
 MOST_POINTS = 300
@@ -78,9 +78,9 @@ def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: st
 
     gr.Markdown(
         f"One video of at most **{MAX_S} seconds**, **{max_upload.removesuffix('mb')} MB** and 1920 x 1200 pixels: "
-        f"MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {AT_ONCE} videos at once; others wait for "
-        "their turn. What you send is deleted a minute or two after it is labelled, and what was made of it after "
-        f"{keep_s // 60} minutes or as soon as you leave."
+        f"MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {AT_ONCE[Kind.VIDEO]} videos at once; "
+        "others wait for their turn. What you send is deleted a minute or two after it is labelled, and what was made "
+        f"of it after {keep_s // 60} minutes or as soon as you leave."
     )
     video = gr.File(label="Your video", file_types=["video", ".mkv", ".ts", ".flv", ".wmv"], elem_id="video-upload")
     video.preprocess = uploaded_path
@@ -91,7 +91,9 @@ def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: st
     shown = [status, cancel, result, people]
     private = {"api_visibility": "private", "show_progress_on": status}
     taken = video.upload(on_upload, video, shown, queue=False, **private)
-    labelled = taken.then(on_video, video, shown, concurrency_limit=AT_ONCE, **private)
+    labelled = taken.then(
+        on_video, video, shown, concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
+    )
     video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private)
     cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private)
 
