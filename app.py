@@ -27,10 +27,11 @@ from space.gradio_internals import (
     keeping_shares,
     serving_with,
 )
-from space.limits import MAX_UPLOAD_BYTES, Limits
+from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
 from space.live_files import device_files, live_routes
 from space.live_tab import build_live_tab
 from space.photo_tab import build_photo_tab
+from space.photos import Photos
 from space.places import WEB
 from space.private_folder import private_folder
 from space.request_limits import RequestLimits
@@ -38,6 +39,7 @@ from space.sent_file import refuse_addresses
 from space.sessions import Sessions
 from space.video_folders import VideoFolders
 from space.video_tab import build_video_tab
+from space.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,10 @@ def build_app(
     def on_leave(request: gr.Request) -> None:
         page.sessions.forget(request.session_hash)
 
+    def is_wanted(session: str) -> bool:
+        return page._queue.is_wanted(session)
+
+    photos, videos = Photos(pipeline), Workers(AT_ONCE[Kind.VIDEO], "video")
     try:
         files = device_files(pipeline)
     except FileNotFoundError as error:
@@ -112,14 +118,19 @@ def build_app(
         with gr.Tab("Live (basic)"):
             build_basic_tab(pipeline)
         with gr.Tab("Photo"):
-            build_photo_tab(pipeline, remember_s=cleaning_interval_s)
+            build_photo_tab(pipeline, photos, remember_s=cleaning_interval_s)
         with gr.Tab("Video"):
-            build_video_tab(pipeline, page.videos, max_upload=MAX_UPLOAD, keep_s=KEEP_VIDEOS_S)
+            build_video_tab(
+                pipeline, page.videos, videos, max_upload=MAX_UPLOAD, keep_s=KEEP_VIDEOS_S, is_wanted=is_wanted
+            )
         build_api(
             pipeline,
+            photos,
+            videos,
             uploads=Path(page.GRADIO_CACHE),
             scratch=page.videos.root,
             forget=lambda request: forget_state(page, request.session_hash),
+            is_wanted=is_wanted,
         )
         gr.Markdown(NOTICE)
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")

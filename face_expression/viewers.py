@@ -27,15 +27,18 @@ class RefusedError(ValueError):
 class ViewerLimits:
     """What the server takes on.
 
-    `most_viewers` at once; `frames_per_s` of one viewer, beyond which pictures are dropped; `frame_bytes` and
-    `frame_side_px` of one picture; a viewer who sends no usable picture for `idle_s` is forgotten, a new one already
-    after `unproven_s`; `threads` analyse pictures; `name_length` of a viewer's name.
+    `most_viewers` at once; `frames_per_s` of one viewer, beyond which pictures are dropped; `frame_bytes`,
+    `frame_side_px` and `frame_scans` (of a JPEG) of one picture, and `frame_deadline_s` to decode it. A viewer who
+    sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads` analyse pictures;
+    `name_length` is that of a viewer's name.
     """
 
     most_viewers: int = 16
     frames_per_s: float = 40.0
     frame_bytes: int = 200_000
     frame_side_px: int = 640
+    frame_scans: int = 20
+    frame_deadline_s: float = 5.0
     idle_s: float = 10.0
     unproven_s: float = 2.0
     threads: int = 2
@@ -187,7 +190,12 @@ class Viewers:
 
     def _track(self, picture: bytes, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
         try:
-            frame = read_picture(io.BytesIO(picture), max_side_px=self._limits.frame_side_px)
+            frame = read_picture(
+                io.BytesIO(picture),
+                max_side_px=self._limits.frame_side_px,
+                max_scans=self._limits.frame_scans,
+                deadline_s=self._limits.frame_deadline_s,
+            )
             return self._pipeline.track(frame, state, time_s)
         except PictureError as error:
             raise RefusedError(str(error)) from error

@@ -17,12 +17,13 @@ from face_expression import (
     VideoFrame,
     face_as_json,
     label_file,
-    read_picture,
 )
 from space.limits import AT_ONCE, Kind
 from space.people import PeopleSeen, Person
+from space.photos import Photos
 from space.sent_file import SentFileError, sent_file
 from space.video_tab import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
+from space.workers import BusyError, Workers
 
 MOST_PEOPLE, MOST_ROWS = 50, 5_000
 
@@ -59,14 +60,26 @@ class VideoAnswer(TypedDict):
     rows_left_out: int
 
 
-def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Callable[[gr.Request], None]) -> None:
+def build_api(
+    pipeline: Pipeline,
+    photos: Photos,
+    videos: Workers,
+    *,
+    uploads: Path,
+    scratch: Path,
+    forget: Callable[[gr.Request], None],
+    is_wanted: Callable[[str], bool],
+) -> None:
     """Two endpoints, which are also MCP tools; what they say of themselves is the docstrings here.
 
     Args:
-        pipeline: what judges the faces.
+        pipeline: classifies the faces.
+        photos: analyses pictures.
+        videos: where videos are labelled.
         uploads: where Gradio puts uploads; nothing else is ever read.
         scratch: a folder for a video while it is read.
         forget: drops what Gradio remembers of a caller, who never leaves a page: the picture itself, if it came inside.
+        is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
     """
 
     def analyze_image(image: str, request: gr.Request) -> ImageAnswer:
@@ -87,12 +100,11 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
         """
         forget(request)
         try:
-            sent = sent_file(image, uploads)
-            frame = read_picture(sent if isinstance(sent, Path) else io.BytesIO(sent))
-        except (SentFileError, PictureError) as error:
+            photo = photos.analyze(sent_file(image, uploads))
+        except (SentFileError, PictureError, BusyError) as error:
             raise refusal(error) from None
-        faces = [face_as_json(face, pipeline.label_names) for face in pipeline.analyze(frame)]
-        return {"width": frame.shape[1], "height": frame.shape[0], "faces": faces}
+        faces = [face_as_json(face, pipeline.label_names) for face in photo.faces]
+        return {"width": photo.width, "height": photo.height, "faces": faces}
 
     def analyze_video(video: str, request: gr.Request, every: int = 1, rows: bool = False) -> VideoAnswer:
         """Say what the expression of each person in a video looks like over time, which is not what somebody feels.
@@ -123,7 +135,15 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
                 source = sent if isinstance(sent, Path) else Path(folder) / "sent"
                 if isinstance(sent, bytes):
                     source.write_bytes(sent)
-                return video_answer(pipeline, source, every=every, with_rows=bool(rows))
+                session = request.session_hash
+                return videos.run(
+                    video_answer,
+                    pipeline,
+                    source,
+                    every=every,
+                    with_rows=bool(rows),
+                    is_wanted=lambda: is_wanted(session),
+                )
         except (SentFileError, VideoError) as error:
             raise refusal(error) from None
 
@@ -136,8 +156,10 @@ def refusal(reason: object) -> gr.Error:
     return gr.Error(str(reason), print_exception=False)
 
 
-def video_answer(pipeline: Pipeline, source: Path, *, every: int, with_rows: bool) -> VideoAnswer:
-    """Label a video, and tell who was in it.
+def video_answer(
+    pipeline: Pipeline, source: Path, *, every: int, with_rows: bool, is_wanted: Callable[[], bool]
+) -> VideoAnswer:
+    """Label a video, as long as somebody waits for it, and list who was in it.
 
     Raises:
         VideoError: if it cannot be read.
@@ -146,7 +168,7 @@ def video_answer(pipeline: Pipeline, source: Path, *, every: int, with_rows: boo
 
     def go_on(frame: VideoFrame) -> bool:
         seen.add(frame)
-        return frame.index + 1 < MAX_FRAMES
+        return frame.index + 1 < MAX_FRAMES and is_wanted()
 
     done = label_file(
         pipeline,

@@ -46,7 +46,7 @@ class ConnectionLimits:
         return {
             "http": self.protocol(),
             "backlog": _BACKLOG,
-            "timeout_graceful_shutdown": 5,
+            "timeout_graceful_shutdown": 2,
             "h11_max_incomplete_event_size": 64_000,
         }
 

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 # A minute of video from a phone; one request holds one file.
 MAX_UPLOAD_BYTES = 100_000_000
+# Of photos that are decoded at the same time. A pixel takes about seven bytes meanwhile.
+MOST_PIXELS = 60_000_000
 
 
 class Kind(StrEnum):

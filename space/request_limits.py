@@ -1,5 +1,6 @@
 """What each client may ask of the server: how often, how much at once, and how large."""
 
+import asyncio
 import contextlib
 import json
 from collections import Counter
@@ -98,10 +99,21 @@ class RequestLimits:
             await gone(path)(scope, receive, send)
             return
         opened = self._sessions.opened(session, client) if session else contextlib.nullcontext()
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         self._streams[client] += 1
         try:
             with opened:
-                await self.app(scope, receive, send)
+                await self.app(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            # The server ends; the answer just stops, which is no error.
+            if begun:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._streams[client] -= 1
             self._streams += Counter()

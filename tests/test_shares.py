@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 
 import httpx
+import numpy as np
 import pytest
 
 import app
@@ -164,3 +165,57 @@ def test_what_does_not_exist_is_no_error_of_the_server(served_app):
         ("component_server", {"data": {}, "component_id": 9999, "session_hash": "a", "fn_name": "look_at_frame"}),
     ]:
         assert 400 <= httpx.post(f"{api}{path}", json=sent).status_code < 500, path
+
+
+class Camera:
+    """The camera of the basic tab, without a browser: its events are read while its frames are sent."""
+
+    def __init__(self, page, address):
+        self.client = Client(page, address)
+        config = self.client.http.get(f"{page.local_url}config").json()
+        number = {component["props"].get("elem_id"): component["id"] for component in config["components"]}
+        self.event = next(
+            event for event in config["dependencies"] if [number["basic-camera"], "stream"] in event["targets"]
+        )
+        self.session = f"camera-{address}"
+        self.messages = []
+
+    def body(self, url: str) -> dict:
+        return {
+            "data": [{"url": url, "meta": {"_type": "gradio.FileData"}}, None],
+            "fn_index": self.event["id"],
+            "session_hash": self.session,
+        }
+
+    def start(self, url: str) -> str:
+        joined = self.client.http.post(f"{self.client.api}queue/join", json=self.body(url)).json()
+        threading.Thread(target=self._read, daemon=True).start()
+        return joined["event_id"]
+
+    def _read(self) -> None:
+        url = f"{self.client.api}queue/data?session_hash={self.session}"
+        with self.client.http.stream("GET", url) as events:
+            self.messages += (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
+
+    def said(self) -> list[str]:
+        return [message["output"]["data"][1] for message in self.messages if (message.get("output") or {}).get("data")]
+
+
+def test_a_camera_without_frames_ends_and_makes_room(served, yunet_pipeline):
+    with served(yunet_pipeline, frameless_s=1) as page:
+        streams = [Camera(page, "198.51.100.8") for _ in range(5)]
+        for number, camera in enumerate(streams):
+            camera.session += f"-{number}"
+            camera.start(f"data:image/jpeg;base64,{PICTURE}")
+        other = Camera(page, "198.51.100.9")
+        other.start(f"data:image/jpeg;base64,{PICTURE}")
+        until(lambda: any("happy" in words for words in other.said()))
+        until(lambda: all(camera.said() for camera in streams))
+        until(lambda: not any(page._queue.active_jobs))
+
+
+def test_a_camera_sends_no_picture_that_is_large_when_decoded(served_app):
+    camera = Camera(served_app[2], "198.51.100.10")
+    large = base64.b64encode(encode_jpeg(np.zeros((1400, 1400, 3), np.uint8))).decode()
+    camera.start(f"data:image/jpeg;base64,{large}")
+    until(lambda: any("at most 1280 pixels a side" in words for words in camera.said()))
