@@ -122,13 +122,11 @@ class _LimitedProtocol(H11Protocol):
             self.transport.abort()
 
     def _close_an_idle_one(self) -> None:
-        """Close the longest idle connection of the client with most, or this one if none is idle."""
+        """Close the longest idle connection of the client with most, or one whose body is still to come, or this one."""
         counts = Counter(self.clients.values())
-        idle = [
-            other
-            for other in self.clients
-            if other is not self and not other._is_answering() and not other._has_body_to_come()
-        ]
-        victim = max(idle, key=lambda other: counts[self.clients[other]], default=self)
+        others = [other for other in self.clients if other is not self and not other._is_answering()]
+        victim = max(
+            others, key=lambda other: (not other._has_body_to_come(), counts[self.clients[other]]), default=self
+        )
         del self.clients[victim]
         victim._abort()

@@ -99,11 +99,11 @@ class RequestLimits:
             await gone(path)(scope, receive, send)
             return
         opened = self._sessions.opened(session, client) if session else contextlib.nullcontext()
-        begun = False
+        unfinished = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal unfinished
+            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
             await send(message)
 
         self._streams[client] += 1
@@ -112,7 +112,7 @@ class RequestLimits:
                 await self.app(scope, receive, send_and_note)
         except asyncio.CancelledError:
             # The server ends; the answer just stops, which is no error.
-            if begun:
+            if unfinished:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._streams[client] -= 1
