@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from face_expression import Pipeline, load_pipeline, log_to_stderr
+from face_expression.same_origin import SameOrigin, is_loopback
 from space.api import build_api
 from space.basic_tab import build_basic_tab
 from space.cleaning import sweeping
 from space.connections import ConnectionLimits
 from space.gradio_internals import (
+    DEFAULT_HOST,
     EXCEPTION_HANDLERS,
     forget_session,
     forget_state,
@@ -34,7 +36,7 @@ from space.photo_tab import build_photo_tab
 from space.photos import Photos
 from space.places import WEB
 from space.private_folder import private_folder
-from space.request_limits import RequestLimits
+from space.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
 from space.sent_file import refuse_addresses
 from space.sessions import Sessions
 from space.video_folders import VideoFolders
@@ -171,7 +173,8 @@ def launch(page: gr.Blocks, **options) -> None:
             app_kwargs={
                 "lifespan": lifespan,
                 "middleware": [
-                    Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=page._queue)
+                    same_origin(options.get("server_name")),
+                    Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=page._queue),
                 ],
                 "exception_handlers": EXCEPTION_HANDLERS,
                 "routes": [
@@ -182,6 +185,19 @@ def launch(page: gr.Blocks, **options) -> None:
             },
             **options,
         )
+
+
+def same_origin(server_name: str | None) -> Middleware:
+    """What keeps pages of other sites from this server; on this computer only, other names of it, too."""
+    name = (server_name or DEFAULT_HOST).strip("[]")
+    names = frozenset(filter(None, os.environ.get("ALLOWED_HOSTS", "").replace(",", " ").split()))
+    local = is_loopback(name)
+    return Middleware(
+        SameOrigin,
+        hosts=names if local else None,
+        strict_paths=("/",) if local else (MCP,),
+        form_paths=(UPLOADS_ENDPOINT,),
+    )
 
 
 @contextlib.contextmanager

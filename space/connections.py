@@ -122,7 +122,7 @@ class _LimitedProtocol(H11Protocol):
             self.transport.abort()
 
     def _close_an_idle_one(self) -> None:
-        """Close the longest idle connection of the client with most, or one whose body is still to come, or this one."""
+        """Close the longest idle connection of the client with most; or one whose body is to come; or this one."""
         counts = Counter(self.clients.values())
         others = [other for other in self.clients if other is not self and not other._is_answering()]
         victim = max(

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 # The client whose request is being answered; empty while an event of the queue is worked on.
 CLIENT: ContextVar[str] = ContextVar("client", default="")
 LOOK_S = 1.0
+DEFAULT_HOST = http_server.LOCALHOST_NAME
 
 
 def _no_such_thing(_, error: Exception) -> Response:
