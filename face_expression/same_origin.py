@@ -3,7 +3,6 @@
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable, Callable], Awaitable[None]]
@@ -50,7 +49,7 @@ class SameOrigin:
         if self._hosts is not None and not (is_loopback(name_of(host)) or name_of(host) in self._hosts):
             return 403, f"this server is not called {host!r}; names of a proxy can be given in ALLOWED_HOSTS"
         origin = headers.get(b"origin")
-        if origin is not None and path.startswith(self._strict_paths) and urlsplit(origin).netloc != host:
+        if origin is not None and path.startswith(self._strict_paths) and origin.partition("://")[2] != host:
             return 403, "pages of other sites may not use this server"
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         if scope["method"] not in WITHOUT_BODY and path not in self._form_paths and kind != "application/json":
@@ -60,10 +59,7 @@ class SameOrigin:
 
 def name_of(host: str) -> str:
     """The name in a `Host` header, without its port and brackets."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    return (host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]).lower()
 
 
 def is_loopback(name: str) -> bool:

@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 import cv2
-import numpy as np
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
