@@ -98,12 +98,13 @@ class LocalHub(ThreadingHTTPServer):
     belongs to `OWNER`; the token `READER` is of the same user and may not.
 
     `fault` happens `faults_left` times: None, "unavailable" (503 to everything), "rate limited" (429 to
-    everything), "hang" (no answer), "corrupt" (bytes of the right number but with one bit flipped, for downloads of
-    `model.onnx` and of Parquet files), "corrupt small" (the same, for downloads of `config.json`), "cut download"
-    (the connection ends within a large file), "corrupt upload" (large files are stored so), "cut upload" (the
-    connection ends within a large file), "commit unavailable" (503 to a commit), "cut commit" (the commit is made,
-    but the connection ends without an answer), "overtaken" (another commit comes first), "squash unavailable" (503
-    to squashing the history), "deletion unavailable" (503 to deleting large files for good).
+    everything), "hang" (no answer), "dropped" (each connection ends without an answer), "corrupt" (bytes of the
+    right number but with one bit flipped, for downloads of `model.onnx` and of Parquet files), "corrupt small" (the
+    same, for downloads of `config.json`), "cut download" (the connection ends within a large file), "corrupt
+    upload" (large files are stored so), "cut upload" (the connection ends within a large file), "commit
+    unavailable" (503 to a commit), "cut commit" (the commit is made, but the connection ends without an answer),
+    "overtaken" (another commit comes first), "squash unavailable" (503 to squashing the history), "deletion
+    unavailable" (503 to deleting large files for good).
     `requests` collects the paths asked for.
     """
 
@@ -151,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(503, b"try again later")
         if self.server.goes_wrong("rate limited"):
             return self._send(429, b"too many requests")
+        if self.server.goes_wrong("dropped"):
+            return self._cut()
         method = "GET" if self.command == "HEAD" else self.command
         try:
             for allowed, pattern, answer in _ROUTES:
