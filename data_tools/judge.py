@@ -24,6 +24,7 @@ from face_expression.detector import Detection
 from face_expression.hub import find_yunet_weights, sha256_of
 from face_expression.io.metadata import split_metadata
 from face_expression.picture_file import MAX_SIDE_PX
+from face_expression.picture_limits import require_few_scans
 from face_expression.preprocess import CropRegion, cut_crop, region_of_detection
 from face_expression.quality import (
     BLURRED,
@@ -39,8 +40,6 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 # One picture in several sizes, as telephones write it: a JPEG to everybody else.
 _SEVERAL_SIZES = "MPO"
 _BEGINNING = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|.{4}ftypavi[fs]", re.DOTALL)
-# A progressive JPEG has some ten; each is as much work as a whole picture.
-_MAX_SCANS = 500
 _FLAT = 4.0
 _JPEG_QUALITY = 95
 _REASONS = {
@@ -197,8 +196,11 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
         raise _Rejected(Reason.TOO_MANY_PIXELS, f"{known['width']} x {known['height']} pixels", **known)
     if animated and name != _SEVERAL_SIZES:
         raise _Rejected(Reason.ANIMATED, "several frames", **known)
-    if name in ("JPEG", _SEVERAL_SIZES) and (scans := content.count(b"\xff\xda")) > _MAX_SCANS:
-        raise _Rejected(Reason.DAMAGED, f"drawn {scans} times over", **known)
+    if name in ("JPEG", _SEVERAL_SIZES):
+        try:
+            require_few_scans(content, known["width"] * known["height"])
+        except PictureError as error:
+            raise _Rejected(Reason.DAMAGED, str(error), **known) from None
     if name == "GIF":
         raise _Rejected(Reason.FORMAT, "a GIF has too few colours for a face", **known)
     return known | {"format": "JPEG" if name == _SEVERAL_SIZES else name}

@@ -1,6 +1,8 @@
 """Picture files and bytes: reading whatever people send safely, and writing JPEG."""
 
 import io
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +11,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from face_expression.io.metadata import lacks_its_end, orientation_of, split_metadata, with_end
+from face_expression.picture_limits import DEADLINE_S, MAX_SCANS, PictureError, TimedFile, require_few_scans
+from face_expression.picture_pixels import pixels_as_seen
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".pjpeg", ".pjp", ".png", ".webp", ".avif", ".bmp", ".gif")
@@ -16,9 +20,11 @@ SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".pjpeg", ".pjp", ".png", 
 MAX_PIXELS = 52_000_000
 MAX_BYTES = 500_000_000
 MAX_SIDE_PX = 32_000
+# What Pillow calls JPEGs; MPO has several, of which it reads the first.
+_MANY_SCANS = ("JPEG", "MPO")
 _TOO_LARGE = f"the picture is too large; the limit is {MAX_PIXELS // 1_000_000} megapixels, {MAX_SIDE_PX} px a side"
 
-_FILLINGS = (0x00, 0xAA, 0x55, 0x6B, 0xD6)
+_FILLINGS = (0x00, 0xAA, 0x55)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,12 +36,13 @@ _TURNS = {
 }
 
 
-class PictureError(ValueError):
-    """A file that cannot be read as a picture; the message is fit to be shown to whoever sent it."""
-
-
 def read_picture(
-    source: Path | str | BinaryIO, *, keep_grey: bool = False, max_side_px: int | None = None
+    source: Path | str | BinaryIO,
+    *,
+    keep_grey: bool = False,
+    max_side_px: int | None = None,
+    max_scans: int = MAX_SCANS,
+    deadline_s: float = DEADLINE_S,
 ) -> np.ndarray:
     """Read a picture as people see it: EXIF orientation applied, transparency on white, 16 bits brought to 8.
 
@@ -45,17 +52,21 @@ def read_picture(
     Args:
         source: a file's path, or an open binary file.
         keep_grey: give a picture that has no colours and no transparency as uint8 (H, W).
-        max_side_px: a limit below that of all pictures, looked at before any pixel is decoded.
+        max_side_px: a limit below that of all pictures, checked before any pixel is decoded.
+        max_scans: of a JPEG; a progressive one has about ten.
+        deadline_s: how long decoding may take.
 
     Returns:
         RGB uint8 (H, W, 3); of an animation, the first frame.
 
     Raises:
-        PictureError: if the file is missing, empty, truncated, too large, or no picture of a known format.
+        PictureError: if the file is missing, empty, truncated, too large, too slow to decode, or no picture of a known
+            format.
     """
     content, exif = split_metadata(_content_of(source))
+    limits = _Limits(max_side_px, max_scans, time.monotonic() + deadline_s)
     try:
-        picture = _decoded(content, max_side_px)
+        picture = _decoded(content, limits)
     except PictureError:
         raise
     except UnidentifiedImageError:
@@ -63,12 +74,19 @@ def read_picture(
     except Image.DecompressionBombError:
         raise PictureError(_TOO_LARGE) from None
     except Exception as error:  # decoders raise many kinds
-        picture = _whole_but_for_its_end(content)
+        picture = _whole_but_for_its_end(content, limits)
         if picture is None:
             raise PictureError(f"the picture is damaged or incomplete: {error}") from error
     turn = _TURNS.get(orientation_of(exif or picture.info.get("exif", b"")))
     upright = picture if turn is None else picture.transpose(turn)
-    return np.asarray(upright if keep_grey and upright.mode == "L" else _as_seen(upright))
+    return pixels_as_seen(upright, keep_grey=keep_grey)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    max_side_px: int | None
+    max_scans: int
+    until_s: float
 
 
 def _content_of(source: Path | str | BinaryIO) -> bytes:
@@ -87,18 +105,21 @@ def _content_of(source: Path | str | BinaryIO) -> bytes:
     return content
 
 
-def _decoded(content: bytes, max_side_px: int | None = None) -> Image.Image:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-        if max_side_px is not None and max(picture.size) > max_side_px:
+def _decoded(content: bytes, limits: _Limits) -> Image.Image:
+    file = TimedFile(io.BytesIO(content), limits.until_s - time.monotonic())
+    with Image.open(file, formats=FORMATS) as picture:
+        if limits.max_side_px is not None and max(picture.size) > limits.max_side_px:
             size = f"{picture.width} x {picture.height} pixels"
-            raise PictureError(f"the picture has {size}; at most {max_side_px} pixels a side are taken")
+            raise PictureError(f"the picture has {size}; at most {limits.max_side_px} pixels a side are taken")
         if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE_PX:
             raise PictureError(_TOO_LARGE)
+        if picture.format in _MANY_SCANS:
+            require_few_scans(content, picture.width * picture.height, limits.max_scans)
         picture.load()
         return picture
 
 
-def _whole_but_for_its_end(content: bytes) -> Image.Image | None:
+def _whole_but_for_its_end(content: bytes, limits: _Limits) -> Image.Image | None:
     """A JPEG without its end marker, if no more than some bits of its last block are missing, too.
 
     The decoder does not say whether it came to the end of the last scan. So it is given several fillings in turn: where
@@ -107,23 +128,12 @@ def _whole_but_for_its_end(content: bytes) -> Image.Image | None:
     if not lacks_its_end(content):
         return None
     try:
-        picture = _decoded(with_end(content, _FILLINGS[0]))
+        picture = _decoded(with_end(content, _FILLINGS[0]), limits)
         pixels = picture.tobytes()
-        is_whole = all(_decoded(with_end(content, filling)).tobytes() == pixels for filling in _FILLINGS[1:])
+        is_whole = all(_decoded(with_end(content, filling), limits).tobytes() == pixels for filling in _FILLINGS[1:])
     except Exception:  # as above; the first error says what is wrong
         return None
     return picture if is_whole else None
-
-
-def _as_seen(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        on_white = Image.new("RGB", rgba.size, "white")
-        on_white.paste(rgba, mask=rgba.getchannel("A"))
-        return on_white
-    return picture.convert("RGB")
 
 
 def encode_jpeg(frame: np.ndarray, *, quality: int = 85) -> bytes:

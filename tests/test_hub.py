@@ -125,9 +125,9 @@ def test_a_bad_hub_gives_the_embedded_bundle_in_time_and_says_so_in_one_line(hub
         ]
 
 
-@pytest.mark.parametrize("fault", ["unavailable", "corrupt"])
+@pytest.mark.parametrize("fault", ["unavailable", "corrupt", "corrupt small", "dropped"])
 def test_a_hub_that_recovers_is_asked_again(hub, fault, yunet_weights):
-    """One busy answer, or one damaged download, does not keep the model away."""
+    """One busy answer, one broken connection or one damaged download does not keep the model away."""
     hub.fault, hub.faults_left = fault, 1
     result = ask(hub, **{DETECTOR_VARIABLE: str(yunet_weights)})
     assert confidence(result) < 0.3 and "from the Hub" in result.stderr
@@ -138,6 +138,24 @@ def test_a_damaged_copy_in_the_cache_is_replaced(hub, yunet_weights):
     assert confidence(ask(hub, **{DETECTOR_VARIABLE: str(yunet_weights)})) > 0.8
     hub.fault = None
     assert confidence(ask(hub, **{DETECTOR_VARIABLE: str(yunet_weights)})) < 0.3
+
+
+@pytest.mark.parametrize("damage", ["cut", "other number", "brackets"])
+def test_a_damaged_configuration_in_the_cache_is_replaced(hub, damage, yunet_weights):
+    detector = {DETECTOR_VARIABLE: str(yunet_weights)}
+    assert confidence(ask(hub, **detector)) < 0.3
+    (cached,) = hub.cache.glob("hub/models--*faces*/snapshots/*/config.json")
+    text = cached.read_text()
+    damaged = {
+        "cut": text[: len(text) // 2],
+        "other number": text.replace("50.0", "51.0"),
+        "brackets": "[" * 100_000,
+    }[damage]
+    assert damaged != text
+    blob = cached.resolve()
+    blob.write_text(damaged)
+    assert confidence(ask(hub, **detector)) < 0.3
+    assert cached.read_text() == text
 
 
 def test_the_cascade_stands_in_for_a_detector_that_cannot_be_had(hub):

@@ -233,3 +233,71 @@ def test_jpeg_keeps_the_order_of_colours():
     red[..., 0] = 250
     decoded = cv2.imdecode(np.frombuffer(encode_jpeg(red), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert decoded[8, 8, 0] > 240 and decoded[8, 8, 2] < 10
+
+
+def of_scans(times: int, size=(480, 640)) -> bytes:
+    """A progressive JPEG whose last scan comes so many times more."""
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((*size, 3), np.uint8)).save(file, "JPEG", progressive=True)
+    whole = file.getvalue()
+    return whole[:-2] + whole[whole.rfind(b"\xff\xda") : -2] * times + whole[-2:]
+
+
+@pytest.mark.parametrize(
+    ("times", "size", "options", "scans"),
+    [
+        (0, (480, 640), {}, None),
+        (50, (480, 640), {}, None),
+        (50, (480, 640), {"max_scans": 20}, "60 scans; at most 20"),
+        (200, (480, 640), {}, "210 scans; at most 100"),
+        (40, (5000, 6000), {}, "50 scans; at most 33"),
+    ],
+)
+def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(times, size, options, scans, tmp_path):
+    content = of_scans(times, size)
+    path = tmp_path / "scans.jpg"
+    path.write_bytes(content)
+    for source in (io.BytesIO(content), path):
+        if scans is None:
+            assert read_picture(source, **options).shape == (*size, 3)
+        else:
+            with pytest.raises(PictureError, match=scans):
+                read_picture(source, **options)
+
+
+def test_only_scans_of_the_picture_itself_count():
+    scans = of_scans(0)
+    # A comment, and a film after the end, as telephones append it.
+    comment = b"\xff\xfe" + (2 + 400).to_bytes(2, "big") + b"\xff\xda" * 200
+    picture = scans[:2] + comment + scans[2:] + b"\xff\xda" * 5000
+    assert read_picture(io.BytesIO(picture)).shape == (480, 640, 3)
+
+
+def test_a_picture_that_takes_too_long_is_refused():
+    with pytest.raises(PictureError, match="too long"):
+        read_picture(io.BytesIO(of_scans(0)), deadline_s=-1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_a_large_picture_is_the_same_as_in_parts(mode):
+    """Pictures are converted in bands: each row must be what it is in a picture of its own."""
+    random = np.random.default_rng(0)
+    base = Image.fromarray(random.integers(0, 256, (1500, 1000, 3), np.uint8))
+    if mode == "I;16":
+        base = Image.fromarray(random.integers(0, 65536, (1500, 1000)).astype(np.uint16))
+    elif mode == "LA":
+        base = base.convert("RGBA").convert("LA")
+    else:
+        base = base.convert(mode)
+
+    def read(picture):
+        file = io.BytesIO()
+        picture.save(file, "JPEG" if mode == "CMYK" else "PNG", **({"quality": 100} if mode == "CMYK" else {}))
+        file.seek(0)
+        return read_picture(file)
+
+    if mode != "CMYK":
+        whole = read(base)
+        for top in (0, 992, 1496):
+            assert (whole[top : top + 4] == read(base.crop((0, top, 1000, top + 4)))).all()
+    assert read(base).shape == (1500, 1000, 3)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -513,3 +514,28 @@ def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_said(manifest, op
     expect(page.locator("#next-page")).to_be_disabled()
     with pytest.raises(SystemExit, match="--port"):
         launch(build_page(manifest, []), int(page.url.rstrip("/").rpartition(":")[2]))
+
+
+def test_pages_of_other_sites_decide_nothing(manifest, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    (sha256,) = add_faces(manifest, "happy", 1, query_label="happy")
+    blocks = build_page(manifest, [DoubtfulFace(sha256, "happy", "neutral")])
+    launch(blocks, None)
+    try:
+        address = blocks.local_url
+        components = httpx.get(f"{address}config").json()["components"]
+        number = next(component["id"] for component in components if component["props"].get("elem_id") == "faces")
+        wanted = {"image_sha256": sha256, "decision": "reject", "label": None}
+        sent = {"data": wanted, "component_id": number, "session_hash": "a", "fn_name": "decide_one"}
+        for headers, status in [
+            ({"Origin": "http://elsewhere.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Host": "elsewhere.example"}, 403),
+            ({"Content-Type": "text/plain"}, 415),
+        ]:
+            answer = httpx.post(f"{address}gradio_api/component_server", json=sent, headers=headers)
+            assert answer.status_code == status and read_decisions(manifest.folder) == {}
+        answer = httpx.post(f"{address}gradio_api/component_server", json=sent)
+        assert answer.json()["told"] == "rejected" and sha256 in read_decisions(manifest.folder)
+    finally:
+        blocks.close()
