@@ -529,6 +529,30 @@ def test_a_killed_run_goes_on_without_fetching_twice(tmp_path, site, ending):
     assert len(again) <= 4 and not list((tmp_path / "work" / "raw" / "drafts").iterdir())
 
 
+def test_a_killed_run_on_ray_has_noted_what_was_done(tmp_path, site):
+    """A worker's rows come in parts: the first are noted long before the last are asked for."""
+    count = 300
+    for number in range(count):
+        site.files[f"/{number}.jpg"] = jpeg(number)
+    path = write_list(tmp_path / "a.csv", [{"url": site.site(n % 4) + f"/{n}.jpg"} for n in range(count)])
+    allowed = [part for address in site.addresses for part in ("--allow-address", address)]
+    command = [*COLLECT, "--work", str(tmp_path / "work"), "--list", str(path), *allowed]
+    log = tmp_path / "log.txt"
+    with (
+        log.open("w") as output,
+        subprocess.Popen([*command, "--engine", "ray"], cwd=REPOSITORY, stdout=output, stderr=output) as process,
+    ):
+        deadline = time.monotonic() + 120
+        while sum(times for path, times in site.asked.items() if "robots" not in path) < 200:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+        process.kill()
+    with opened(tmp_path / "work") as manifest:
+        noted = manifest.counts("status").get(("fetched",), 0)
+    assert noted >= 60
+    assert "0.0.0.0" not in log.read_text()
+
+
 def test_a_proxy_is_no_way_into_a_private_network(tmp_path, site):
     with running_search(tmp_path) as search:
         search.web_port = site.port

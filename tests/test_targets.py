@@ -145,3 +145,18 @@ def test_crops_of_any_light_are_levelled():
     assert abs(to_model_input(dim, settings) - to_model_input(crop, settings)).mean() < 0.02
     noise = rng.integers(99, 102, (48, 48), np.uint8)
     assert to_model_input(noise, settings).std() < 0.2 * to_model_input(crop, settings).std()
+
+
+@pytest.mark.parametrize("named", ["train.png", "/etc/hostname"])
+def test_a_data_set_from_elsewhere_cannot_name_files_of_this_machine(tmp_path, monkeypatch, named):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "train.png")
+    path = str(tmp_path / named)
+    features = datasets.Features(
+        {"image": datasets.Image(decode=False), "label": datasets.ClassLabel(names=["a", "b"])}
+    )
+    content = (tmp_path / "train.png").read_bytes()
+    images = [{"bytes": content, "path": "0.png"}, {"bytes": None, "path": path}]
+    table = datasets.Dataset.from_dict({"image": images, "label": [0, 1]}, features=features)
+    monkeypatch.setattr("train.data.datasets.load_dataset", lambda *_, **__: table)
+    with pytest.raises(SystemExit, match=r"1 row\(s\) with the path of a picture and no picture"):
+        load_split("somebody/faces", "train")

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
@@ -129,11 +131,27 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
             f"{data!r} has the columns {loaded.column_names}; it needs 'image' and at least one of 'label' and 'votes'"
         )
     loaded = loaded.cast_column("image", datasets.Image(decode=False))
+    if not folder.is_dir():
+        _require_bytes(loaded, data)
     if "label" in loaded.column_names:
         loaded = _in_our_order(loaded, data)
     if not read_targets(loaded).shares()[1].any():
         raise SystemExit(f"{data!r}: no row of the split {split!r} has a label or a vote for one of its classes")
     return loaded
+
+
+def _require_bytes(rows: datasets.Dataset, data: str) -> None:
+    """Check that a data set from elsewhere brings its pictures, and does not name files of this machine."""
+
+    def only_named(images: pa.StructArray) -> int:
+        named = pc.and_(pc.is_null(pc.struct_field(images, "bytes")), pc.is_valid(pc.struct_field(images, "path")))
+        return pc.sum(named).as_py() or 0
+
+    if count := sum(only_named(images) for images in rows.data.column("image").chunks):
+        raise SystemExit(
+            f"{data!r} has {count} row(s) with the path of a picture and no picture; files of this machine are read "
+            "for a local folder only"
+        )
 
 
 def _advice(split: str) -> str:
