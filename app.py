@@ -1,40 +1,54 @@
 """The page around `face_expression`, and the same as a service. Run `python app.py`, or `make app`."""
 
+import contextlib
 import logging
 import os
+import signal
 import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import fastapi
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from face_expression import Pipeline, load_pipeline, log_to_stderr
+from face_expression.same_origin import SameOrigin, is_loopback
 from space.api import build_api
 from space.basic_tab import build_basic_tab
-from space.body_limit import BodyLimit
 from space.cleaning import sweeping
+from space.connections import ConnectionLimits
+from space.gradio_internals import (
+    DEFAULT_HOST,
+    EXCEPTION_HANDLERS,
+    forget_session,
+    forget_state,
+    give_shares,
+    keeping_shares,
+    serving_with,
+)
+from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
 from space.live_files import device_files, live_routes
 from space.live_tab import build_live_tab
 from space.photo_tab import build_photo_tab
+from space.photos import Photos
 from space.places import WEB
+from space.private_folder import private_folder
+from space.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
 from space.sent_file import refuse_addresses
+from space.sessions import Sessions
 from space.video_folders import VideoFolders
 from space.video_tab import build_video_tab
+from space.workers import Workers
 
 log = logging.getLogger(__name__)
 
 CLEANING_INTERVAL_S = 60
 # Long enough to watch and download what was made of a video.
 KEEP_VIDEOS_S = 600
-# A minute of video from a phone.
-MAX_UPLOAD = "100mb"
-# Each may hold a picture in memory while it waits.
-MOST_WAITING = 100
-# Of whom Gradio remembers something; a program makes a new session with each request, and never ends it.
-MOST_SESSIONS = 200
+MAX_UPLOAD = f"{MAX_UPLOAD_BYTES // 1_000_000}mb"
 # Endpoints of Gradio that this page does not use and that would write what a visitor shows to disk for good.
 CLOSED_ENDPOINTS = ("/gradio_api/deep_link", "/gradio_api/process_recording")
 PRIVATE_NETWORKS = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10"
@@ -64,20 +78,28 @@ CSS = """
 """
 
 
-def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVAL_S) -> gr.Blocks:
+def build_app(
+    pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVAL_S, limits: Limits | None = None
+) -> gr.Blocks:
     """Lay out the page and connect it to a pipeline.
 
     Args:
-        pipeline: what judges the pictures; shared by all visitors.
+        pipeline: classifies the faces; shared by all visitors.
         cleaning_interval_s: how often uploads older than this are deleted.
+        limits: what one visitor and all together may ask for.
     """
 
-    def forget(request: gr.Request) -> None:
-        """Drop what Gradio remembers of a visitor who leaves: the last values of all components, pictures included."""
-        page.app.state_holder.session_data.pop(request.session_hash, None)
-        page.app.state_holder.time_last_used.pop(request.session_hash, None)
-        page.videos.forget(request.session_hash)
+    def forget(session: str) -> None:
+        forget_session(page, session)
+        page.videos.forget(session)
 
+    def on_leave(request: gr.Request) -> None:
+        page.sessions.forget(request.session_hash)
+
+    def is_wanted(session: str) -> bool:
+        return page._queue.is_wanted(session)
+
+    photos, videos = Photos(pipeline), Workers(AT_ONCE[Kind.VIDEO], "video")
     try:
         files = device_files(pipeline)
     except FileNotFoundError as error:
@@ -88,6 +110,8 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
         analytics_enabled=False,
         delete_cache=(cleaning_interval_s, cleaning_interval_s),
     ) as page:
+        page.limits = limits or Limits()
+        page.sessions = Sessions(page.limits, forget=forget)
         # Beside Gradio's own folder, in which nothing gets as old as what somebody is watching.
         page.videos = VideoFolders(Path(f"{page.GRADIO_CACHE}-videos"))
         gr.Markdown(TITLE)
@@ -96,13 +120,23 @@ def build_app(pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVA
         with gr.Tab("Live (basic)"):
             build_basic_tab(pipeline)
         with gr.Tab("Photo"):
-            build_photo_tab(pipeline, remember_s=cleaning_interval_s)
+            build_photo_tab(pipeline, photos, remember_s=cleaning_interval_s)
         with gr.Tab("Video"):
-            build_video_tab(pipeline, page.videos, max_upload=MAX_UPLOAD, keep_s=KEEP_VIDEOS_S)
-        build_api(pipeline, uploads=Path(page.GRADIO_CACHE), scratch=page.videos.root, forget=forget)
+            build_video_tab(
+                pipeline, page.videos, videos, max_upload=MAX_UPLOAD, keep_s=KEEP_VIDEOS_S, is_wanted=is_wanted
+            )
+        build_api(
+            pipeline,
+            photos,
+            videos,
+            uploads=Path(page.GRADIO_CACHE),
+            scratch=page.videos.root,
+            forget=lambda request: forget_state(page, request.session_hash),
+            is_wanted=is_wanted,
+        )
         gr.Markdown(NOTICE)
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
-        page.unload(forget)
+        page.unload(on_leave)
     page.device_files = files
     return page
 
@@ -113,46 +147,91 @@ def launch(page: gr.Blocks, **options) -> None:
     def closed(_) -> Response:
         return Response("not offered here", status_code=404)
 
+    @contextlib.asynccontextmanager
+    async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
+        async with (
+            sweeping(page, page.videos.root, keep_videos_s=KEEP_VIDEOS_S),
+            keeping_shares(app, page, page.limits, page.sessions),
+        ):
+            yield
+
     refuse_addresses()
-    page.queue(max_size=MOST_WAITING)
-    page.launch(
-        mcp_server=True,
-        state_session_capacity=MOST_SESSIONS,
-        run_history=False,
-        # Spaces would have Node render the page, which nobody has tried with the routes below.
-        ssr_mode=False,
-        max_file_size=MAX_UPLOAD,
-        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css=CSS + "".join(path.read_text(encoding="utf-8") for path in sorted((WEB / "live").rglob("*.css"))),
-        footer_links=["gradio", "settings"],
-        app_kwargs={
-            "lifespan": lambda _: sweeping(page, page.videos.root, keep_videos_s=KEEP_VIDEOS_S),
-            "middleware": [Middleware(BodyLimit)],
-            # Somebody hung up in the middle of an upload; nobody reads this answer, and it is no error.
-            "exception_handlers": {ClientDisconnect: lambda *_: Response(status_code=400)},
-            "routes": [
-                *(Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS),
-                *live_routes(page.device_files),
-                page.videos.route(),
-            ],
-        },
-        **options,
+    give_shares(page, page.limits, page.sessions)
+    with serving_with(page, ConnectionLimits.of_this_process().uvicorn_options()):
+        page.launch(
+            mcp_server=True,
+            # Sessions are dropped by `Sessions`, before there are so many.
+            state_session_capacity=2 * page.limits.most_sessions,
+            run_history=False,
+            enable_monitoring=False,
+            # Spaces would have Node render the page, which nobody has tried with the routes below.
+            ssr_mode=False,
+            max_file_size=MAX_UPLOAD,
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            css=CSS + "".join(path.read_text(encoding="utf-8") for path in sorted((WEB / "live").rglob("*.css"))),
+            footer_links=["gradio", "settings"],
+            app_kwargs={
+                "lifespan": lifespan,
+                "middleware": [
+                    same_origin(options.get("server_name")),
+                    Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=page._queue),
+                ],
+                "exception_handlers": EXCEPTION_HANDLERS,
+                "routes": [
+                    *(Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS),
+                    *live_routes(page.device_files),
+                    page.videos.route(),
+                ],
+            },
+            **options,
+        )
+
+
+def same_origin(server_name: str | None) -> Middleware:
+    """What keeps pages of other sites from this server; on this computer only, other names of it, too."""
+    name = (server_name or DEFAULT_HOST).strip("[]")
+    names = frozenset(filter(None, os.environ.get("ALLOWED_HOSTS", "").replace(",", " ").split()))
+    local = is_loopback(name)
+    return Middleware(
+        SameOrigin,
+        hosts=names if local else None,
+        strict_paths=("/",) if local else (MCP,),
+        form_paths=(UPLOADS_ENDPOINT,),
     )
+
+
+@contextlib.contextmanager
+def ending_with_signals() -> Iterator[None]:
+    """While it lasts, SIGTERM and SIGHUP end the app as Ctrl-C does, so that nothing is left behind."""
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
     log_to_stderr()
     port = os.environ.get("PORT")
-    # A folder of this app's own, since everything old in it is swept away.
-    files = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / "live-emotion-detector"
-    os.environ["GRADIO_TEMP_DIR"] = str(files)
     if os.environ.get("SPACE_ID"):
         # Visitors come through the Hub's proxies, which note down the address of each; uvicorn then believes them.
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PRIVATE_NETWORKS)
-    # The network takes about a millisecond; more threads for one visitor's frame would only be in the others' way.
-    page = build_app(load_pipeline(threads=1))
-    launch(page, server_name=os.environ.get("HOST") or None, server_port=int(port) if port else None)
+    parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    with ending_with_signals(), private_folder(parent) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
+        # The network takes about a millisecond; extra threads would only slow other visitors down.
+        page = build_app(load_pipeline(threads=1))
+        try:
+            launch(page, server_name=os.environ.get("HOST") or None, server_port=int(port) if port else None)
+        finally:
+            page.close(verbose=False)
+            page.videos.forget_all()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from data_tools.sources import DuckDuckGo, Folder, Hit, Source, UrlList
 
 _ANYTHING = Query(text="", label="", group="")
 _MAX_PAGES = 20
+SAME_NAME = "two folders have the same name, which stands for them in the manifest; rename one"
 _ONCE_MORE = (Reason.TIMEOUT, Reason.CONNECTION_FAILED, Reason.SHORT_BODY, Reason.UNKNOWN_HOST, Reason.INTERNAL_ERROR)
 
 
@@ -65,6 +66,19 @@ def search_web(manifest: Manifest, search: Search) -> None:
                 if not done["new"]:
                     break
                 rank += done["rows"]
+
+
+def require_same_folder(manifest: Manifest, folder: Folder) -> None:
+    """Check that a folder is the one that was collected under its name before, or that one moved here.
+
+    Raises:
+        SystemExit: if that is another one, whose pictures would be taken for this one's.
+    """
+    key = f"path of {folder.name}"
+    before = manifest.recall(key)
+    if before is not None and Path(before) != folder.path and Path(before).is_dir():
+        raise SystemExit(f"{SAME_NAME}: {before} was collected before, and {folder.path} is another one")
+    manifest.remember(key, str(folder.path))
 
 
 def read_source(manifest: Manifest, source: UrlList | Folder) -> int:

@@ -31,6 +31,9 @@ from data_tools.settings import FetchSettings, FilterSettings
 _ROWS_IN_FLIGHT = 8
 _DEADLINE_S = 120.0
 _FETCH_GROUPS = 64
+_ROWS_OF_A_PART = 16
+# Where Ray is started for this machine alone, nobody else can reach it.
+_LOCAL_RAY = {"_node_ip_address": "127.0.0.1"}
 
 
 class Engine(StrEnum):
@@ -157,7 +160,10 @@ def _end(pool: ProcessPoolExecutor) -> None:
 def fetched_by_ray(
     rows: Iterable[Row], *, folder: Path, settings: FetchSettings, denylist: Denylist, folders: dict[str, Path]
 ) -> Iterator[Row]:
-    """Fetch rows on a Ray cluster; all rows of a host go to one worker, which keeps to the host's limits.
+    """Fetch rows on a Ray cluster; all rows of a host go to one worker at a time, which keeps to the host's limits.
+
+    A group of hosts is fetched in small parts, each of which is given as soon as it is done: whatever ends this process
+    costs no more than the parts that were on their way.
 
     Args:
         rows: with `url` and `source`.
@@ -182,10 +188,12 @@ def fetched_by_ray(
         groups.setdefault(number, []).append(_packed(row))
     if not groups:
         return
-    items = [{"rows": json.dumps(group)} for _, group in sorted(groups.items())]
-    found = ray_data.from_items(items, override_num_blocks=len(items)).map_batches(fetch_group, batch_size=1)
-    for item in found.iter_rows():
-        yield _unpacked(item["row"])
+    for part in range(0, max(map(len, groups.values())), _ROWS_OF_A_PART):
+        parts = (group[part : part + _ROWS_OF_A_PART] for _, group in sorted(groups.items()))
+        items = [{"rows": json.dumps(some)} for some in parts if some]
+        found = ray_data.from_items(items, override_num_blocks=len(items)).map_batches(fetch_group, batch_size=1)
+        for item in found.iter_rows():
+            yield _unpacked(item["row"])
 
 
 def _judged_by_ray(rows: Iterable[Row], folder: Path, settings: FilterSettings, denylist: Denylist) -> Iterator[Row]:
@@ -212,7 +220,8 @@ def _ray_data():
     except ModuleNotFoundError as error:
         raise SystemExit("--engine ray needs `pip install -r requirements-ray.txt`") from error
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False, logging_level="error")
+        where = {} if os.environ.get("RAY_ADDRESS") else _LOCAL_RAY
+        ray.init(log_to_driver=False, include_dashboard=False, logging_level="error", **where)
     ray.data.DataContext.get_current().enable_progress_bars = False
     return ray.data
 

@@ -22,7 +22,9 @@ from face_expression import BundleError, PictureError, Pipeline, load_pipeline, 
 from face_expression.boxes import Box, box_area
 from face_expression.detector import Detection
 from face_expression.hub import sha256_of
+from face_expression.io.metadata import split_metadata
 from face_expression.picture_file import MAX_SIDE_PX
+from face_expression.picture_limits import require_few_scans
 from face_expression.preprocess import CropRegion, cut_crop, region_of_detection
 from face_expression.quality import (
     BLURRED,
@@ -39,8 +41,6 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 # One picture in several sizes, as telephones write it: a JPEG to everybody else.
 _SEVERAL_SIZES = "MPO"
 _BEGINNING = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|.{4}ftypavi[fs]", re.DOTALL)
-# A progressive JPEG has some ten; each is as much work as a whole picture.
-_MAX_SCANS = 500
 _FLAT = 4.0
 _JPEG_QUALITY = 95
 _REASONS = {
@@ -183,6 +183,7 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
         _Rejected: if it is no picture, of another format, animated, or too large.
     """
     try:
+        content, _ = split_metadata(content)
         with Image.open(io.BytesIO(content), formats=(*_FORMATS, "GIF")) as picture:
             name, animated = picture.format, getattr(picture, "is_animated", False)
             known: Row = {"format": name, "width": picture.width, "height": picture.height}
@@ -191,14 +192,17 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
     except UnidentifiedImageError:
         told = f"none of {', '.join(_FORMATS)}; begins with {content[:16]!r}"
         raise _Rejected(Reason.DAMAGED if _BEGINNING.match(content) else Reason.NOT_AN_IMAGE, told) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # decoders raise many kinds
         raise _Rejected(Reason.DAMAGED, str(error)) from error
     if known["width"] * known["height"] > max_pixels or max(known["width"], known["height"]) > MAX_SIDE_PX:
         raise _Rejected(Reason.TOO_MANY_PIXELS, f"{known['width']} x {known['height']} pixels", **known)
     if animated and name != _SEVERAL_SIZES:
         raise _Rejected(Reason.ANIMATED, "several frames", **known)
-    if name in ("JPEG", _SEVERAL_SIZES) and (scans := content.count(b"\xff\xda")) > _MAX_SCANS:
-        raise _Rejected(Reason.DAMAGED, f"drawn {scans} times over", **known)
+    if name in ("JPEG", _SEVERAL_SIZES):
+        try:
+            require_few_scans(content, known["width"] * known["height"])
+        except PictureError as error:
+            raise _Rejected(Reason.DAMAGED, str(error), **known) from None
     if name == "GIF":
         raise _Rejected(Reason.FORMAT, "a GIF has too few colours for a face", **known)
     return known | {"format": "JPEG" if name == _SEVERAL_SIZES else name}

@@ -13,6 +13,7 @@ import datasets
 
 from data_tools.denylist import MAX_BITS
 from data_tools.manifest import SPLITS, Manifest, Reason, Row, Status
+from face_expression.io.split_files import escaped, parquet_files
 
 _COLUMNS = ("url", "label", "reviewed", "query_label", "content_sha256", "phash")
 _TAKEN_OVER = ("page_url", "query", "query_label", "query_group", "license_requested")
@@ -52,7 +53,11 @@ def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
     folder = Path(data)
     try:
         if folder.is_dir():
-            loaded = datasets.load_dataset("parquet", data_dir=data)
+            if not (files := parquet_files(folder)):
+                raise ValueError("it holds no Parquet files")
+            loaded = datasets.load_dataset(
+                "parquet", data_files={split: escaped(paths) for split, paths in files.items()}
+            )
         else:
             loaded = datasets.load_dataset(data, revision=revision)
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:

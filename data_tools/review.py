@@ -10,6 +10,7 @@ from data_tools.doubt import DoubtfulFace, find_doubtful
 from data_tools.manifest import Manifest, opened
 from data_tools.review_page import build_page, launch
 from face_expression import load_pipeline
+from face_expression.output.csv_cells import csv_text
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ def write_table(path: Path, manifest: Manifest, faces: tuple[DoubtfulFace, ...])
             writer.writerow(COLUMNS)
             for face in undecided:
                 image = manifest.image_file(face.image_sha256).relative_to(manifest.folder)
-                writer.writerow([face.image_sha256, image, face.query_label, face.suggested, None, None])
+                labels = (csv_text(label or "") for label in (face.query_label, face.suggested))
+                writer.writerow([face.image_sha256, image, *labels, None, None])
     except FileExistsError:
         raise SystemExit(f"{path} exists and may have been filled in; name another file") from None
     except OSError as error:
@@ -121,6 +123,8 @@ def _decision_of(
         return None
     if sha256 not in query_labels:
         raise ValueError(f"no kept image has the sha256 {sha256!r}")
+    # A label that was copied from a cell which is no formula.
+    label = label.removeprefix("'") if label not in names else label
     decision = Decision(sha256, word, label or None)
     require_possible(decision, query_labels[sha256], names)
     return decision

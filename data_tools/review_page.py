@@ -13,10 +13,12 @@ from pathlib import Path
 
 import gradio as gr
 import jinja2
+from starlette.middleware import Middleware
 
 from data_tools.decisions import Decision, decide, possible_labels, read_decisions, require_possible
 from data_tools.doubt import DoubtfulFace
 from data_tools.manifest import Manifest
+from face_expression.same_origin import SameOrigin
 
 FACES_A_PAGE = 12
 _HERE = Path(__file__).parent
@@ -135,7 +137,7 @@ def build_page(manifest: Manifest, faces: Sequence[DoubtfulFace]) -> gr.Blocks:
 
 
 def launch(page: gr.Blocks, port: int | None) -> None:
-    """Serve a page of `build_page` to this computer only, in the background.
+    """Serve a page of `build_page` to this computer only, and not to pages of other sites, in the background.
 
     Raises:
         SystemExit: if the port is taken.
@@ -145,6 +147,7 @@ def launch(page: gr.Blocks, port: int | None) -> None:
             server_name="127.0.0.1",
             server_port=port,
             share=False,
+            app_kwargs={"middleware": [Middleware(SameOrigin)]},
             run_history=False,
             prevent_thread_lock=True,
             quiet=True,

@@ -9,6 +9,7 @@ from yarl import URL
 
 from data_tools.addresses import Guard
 from face_expression.labels import LABEL_NAMES
+from face_expression.picture_file import MAX_PIXELS
 
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -76,7 +77,7 @@ class FilterSettings(Settings):
     """
 
     detector: Literal["yunet", "haar"] | None = None
-    max_pixels: Annotated[int, Field(ge=1)] = 50_000_000
+    max_pixels: Annotated[int, Field(ge=1)] = MAX_PIXELS
     min_face_px: Annotated[float, Field(gt=0)] = 48.0
     second_face_area: Share = 0.25
     duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 6

@@ -21,6 +21,8 @@ from ddgs import DDGS
 from data_tools.addresses import requoted
 from data_tools.queries import Query
 from data_tools.settings import FOLDER_SOURCE, LOCAL_SCHEME
+from face_expression.io.image_search import describe_left_out, find_images
+from face_expression.io.split_files import same_name
 from face_expression.picture_file import SUFFIXES
 
 log = logging.getLogger(__name__)
@@ -148,30 +150,39 @@ class UrlList:
 
 
 class Folder:
-    """Picture files of a folder and those below it; a class folder gives its pictures their label.
+    """Picture files of a folder and those below it; a class folder gives its pictures their label. Links are followed.
 
     Args:
         path: the folder; its name stands for it in the manifest.
         label_names: folder names that are labels.
 
     Raises:
-        SystemExit: if there is no such folder.
+        SystemExit: if there is no such folder, or no picture in it.
     """
 
     def __init__(self, path: Path, label_names: tuple[str, ...]):
         if not path.is_dir():
             raise SystemExit(f"{path}: no such folder")
         self.name = FOLDER_SOURCE + path.resolve().name
-        files = (file for file in sorted(path.rglob("*")) if file.is_file() and file.suffix.lower() in SUFFIXES)
-        self._files = (file.relative_to(path) for file in files)
-        self._label_names = label_names
+        self.path = path.resolve()
+        found = find_images(path)
+        for unreadable, error in found.unreadable.items():
+            log.warning("%s: %s", unreadable, error)
+        if found.left_out:
+            log.info("%s: left out: %s", path, describe_left_out(found.left_out))
+        if not found.files:
+            raise SystemExit(f"{path} holds no picture; endings taken: {' '.join(SUFFIXES)}")
+        self._files = (file.relative_to(path) for file in found.files)
+        self._label_of = {same_name(name): name for name in label_names}
 
     def search(self, query: Query, page: int) -> list[Hit]:
         """See `Source`; the query is not looked at, and pages are read in their order."""
         base = LOCAL_SCHEME + self.name.removeprefix(FOLDER_SOURCE)
         hits = []
         for file in islice(self._files, _PAGE_HITS):
-            label = next((part for part in reversed(file.parts[:-1]) if part in self._label_names), None)
+            label = next(
+                filter(None, (self._label_of.get(same_name(part)) for part in reversed(file.parts[:-1]))), None
+            )
             hits.append(Hit(f"{base}/{quote(os.fsencode(file))}", label=label))
         return hits
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from data_tools.collect import Search, fetch_found, read_source, search_web
+from data_tools.collect import SAME_NAME, Search, fetch_found, read_source, require_same_folder, search_web
 from data_tools.engines import Engine
 from data_tools.filter import filter_images
 from data_tools.manifest import Manifest
@@ -31,9 +31,11 @@ def collect(
         folder.name.removeprefix(FOLDER_SOURCE): path for folder, path in zip(folders, sources.folders, strict=True)
     }
     if len(names) < len(folders):
-        raise SystemExit("two folders have the same name, which stands for them in the manifest; rename one")
+        raise SystemExit(SAME_NAME)
     if not (sources.web or sources.lists or folders or manifest.count()):
         raise SystemExit("nothing to collect: name a source with --web, --list or --folder")
+    for folder in folders:
+        require_same_folder(manifest, folder)
     for source in [*(UrlList(path) for path in sources.lists), *folders]:
         read_source(manifest, source)
     told = ""

@@ -1,28 +1,33 @@
 """Command line: what do the faces in these pictures, in this video, before this camera look like?"""
 
-import json
 import logging
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from tqdm import tqdm
 
-from face_expression.annotate import annotate
+from face_expression.cli.interruption import INTERRUPTED, interruption
+from face_expression.cli.predict import Picture, list_pictures, predict_pictures
+from face_expression.cli.worker_pool import WorkersError
 from face_expression.config import BundleError
 from face_expression.console_log import log_to_stderr
 from face_expression.desktop import DesktopError, require_windows, show_camera
-from face_expression.face_json import face_as_json
-from face_expression.picture_file import SUFFIXES, PictureError, encode_jpeg, read_picture
+from face_expression.io.image_search import describe_left_out
+from face_expression.io.piped_file import PipeError, as_file
+from face_expression.output.picture_records import (
+    Format,
+    MissingPackageError,
+    PictureRecord,
+    format_of,
+    record_writer,
+)
+from face_expression.picture_file import SUFFIXES
 from face_expression.pipeline import Pipeline, load_pipeline
 from face_expression.video_file import VideoError, read_header
 from face_expression.video_progress import label_with_progress
 
 log = logging.getLogger(__name__)
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,31 +50,78 @@ def main() -> None:
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Pictures, folders of pictures, or /dev/stdin for a picture in a pipe."),
+    ],
     output: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; it is made if need be.")
+        Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; created if missing.")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, metavar="FILE", help="Write here and not to standard output; overwritten."),
+    ] = None,
+    results_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Default: that of the ending of --results, or jsonl. parquet needs --results."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; default: one for each core, fewer for few pictures.")
     ] = None,
     model: ModelOption = None,
     detector: DetectorOption = None,
 ) -> None:
-    """Print one line of JSON for each picture.
+    """Print one line of JSON for each picture, or a table with a row for each face.
 
-    A file that is no picture gives a line with "error"; the others are still done, and the exit code is then 1. Which
-    model and face detector are in use is said on the error stream.
+    Folders are searched to the bottom, and links followed; what is left out there is counted by its ending. The lines
+    are in the order of the pictures, however many processes there are.
+
+    A file that cannot be read gives a line with "error"; the others are still done, and the exit code is then 1. The
+    same if no picture is found. Ctrl-C ends at once and keeps what is done (exit code 130). Which model and face
+    detector are in use is logged on the error stream.
     """
     log_to_stderr()
     if output is not None and output.resolve() in [path.resolve() for path in paths]:
         raise typer.BadParameter(f"{output} is read from; choose another folder for the annotated copies")
-    pipeline = _load_pipeline(model, detector)
-    failed = False
-    pictures = list(_pictures(paths, output))
-    for path, name in tqdm(pictures, unit="picture", disable=None if len(pictures) > 1 else True):
-        try:
-            line = _predict_one(pipeline, path, output / name if output else None)
-        except PictureError as error:
-            line = {"path": str(path), "error": str(error)}
-            failed = True
-        tqdm.write(json.dumps(line))
+    if results is not None and results.resolve() in [path.resolve() for path in paths]:
+        raise typer.BadParameter(f"{results} is read from; choose another file for the results")
+    records_format = results_format or format_of(results)
+    if records_format is Format.PARQUET and results is None:
+        raise typer.BadParameter("--format parquet needs a file: --results FACES.parquet")
+    listed = list_pictures(paths, output)
+    if listed.left_out:
+        log.info("left out: %s", describe_left_out(listed.left_out))
+    if not listed.pictures:
+        _fail(f"no picture found in {', '.join(map(str, paths))}; endings taken: {' '.join(SUFFIXES)}")
+    _predict_listed(listed.pictures, _load_pipeline(model, detector), records_format, results, workers)
+
+
+def _predict_listed(
+    pictures: list[Picture], pipeline: Pipeline, records_format: Format, results: Path | None, workers: int | None
+) -> None:
+    done, failed = 0, 0
+    progress = tqdm(total=len(pictures), unit="picture", disable=None if len(pictures) > 1 else True)
+    try:
+        with record_writer(records_format, results, pipeline.label_names) as write, progress, interruption() as stop:
+
+            def emit(record: PictureRecord) -> None:
+                nonlocal done, failed
+                write(record)
+                done, failed = done + 1, failed + ("error" in record)
+                progress.update()
+
+            predict_pictures(pictures, pipeline, workers=workers, emit=emit, stop=stop)
+    except MissingPackageError as error:
+        raise typer.BadParameter(str(error)) from error
+    except WorkersError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _fail(f"{results or 'standard output'}: cannot be written: {error.strerror or error}")
+    if stop.is_set():
+        log.error("stopped; %d of %d pictures are done", done, len(pictures))
+        raise typer.Exit(INTERRUPTED)
     if failed:
         raise typer.Exit(1)
 
@@ -81,48 +133,14 @@ def _load_pipeline(model: str | None, detector: str | None) -> Pipeline:
         raise typer.BadParameter(str(error)) from error
 
 
-def _pictures(paths: list[Path], output: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Each picture with the name of its annotated copy below `output`; no name is used twice.
-
-    Folders are searched to the bottom, except for `output`, which may hold the copies of an earlier run.
-    """
-    used: Counter[Path] = Counter()
-    for path, copy in _listed(paths, output.resolve() if output else None):
-        used[copy] += 1
-        number = f"-{used[copy]}" if used[copy] > 1 else ""
-        yield path, copy.with_name(f"{copy.name}{number}.jpg")
-
-
-def _listed(paths: list[Path], output: Path | None) -> Iterator[tuple[Path, Path]]:
-    for path in paths:
-        if not path.is_dir():
-            yield path, Path(path.name)
-            continue
-        for found in sorted(path.rglob("*")):
-            is_old_copy = output is not None and found.resolve().is_relative_to(output)
-            if found.is_file() and found.suffix.lower() in SUFFIXES and not is_old_copy:
-                yield found, found.relative_to(path)
-
-
-def _predict_one(pipeline: Pipeline, path: Path, copy: Path | None) -> dict:
-    frame = read_picture(path)
-    faces = pipeline.analyze(frame)
-    if copy is not None:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        drawn = annotate(frame, faces, pipeline.label_names, numbered=True)
-        copy.write_bytes(encode_jpeg(drawn, quality=90))
-    return {
-        "path": str(path),
-        "width": frame.shape[1],
-        "height": frame.shape[0],
-        "faces": [face_as_json(face, pipeline.label_names) for face in faces],
-    }
-
-
 @app.command()
 def video(
     source: Annotated[
-        str, typer.Argument(metavar="FILE|CAMERA", help="A video, or a camera's number; 0 is the first camera.")
+        str,
+        typer.Argument(
+            metavar="FILE|CAMERA",
+            help="A video, /dev/stdin for one in a pipe, or a camera's number; 0 is the first camera.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -186,9 +204,10 @@ def _label_file(
 ) -> None:
     written = " and ".join(str(file) for file in (output, csv) if file) or "the rows above"
     try:
-        pictures = read_header(source).pictures
-        labelled = label_with_progress(_load_pipeline(model, detector), source, output, csv, every, pictures)
-    except VideoError as error:
+        with as_file(source) as file:
+            pictures = read_header(file).pictures
+            labelled = label_with_progress(_load_pipeline(model, detector), file, output, csv, every, pictures)
+    except (VideoError, PipeError) as error:
         _fail(f"{source}: {error}")
     except BrokenPipeError:
         raise

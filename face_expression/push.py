@@ -1,9 +1,11 @@
 """Files -> a repository on the Hub: one commit, tried again while the Hub is busy, read back afterwards.
 
 Every attempt looks first whether an earlier one arrived although its answer was lost, so that nothing is committed
-twice. If the Hub has other bytes than were sent, the earlier state is put back.
+twice. If the Hub has other bytes than were sent, the earlier state is put back; what a download gives is only taken if
+it has the hash that the Hub made of it.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +35,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.utils import get_session, validate_repo_id
+from huggingface_hub.utils.sha import git_hash
 
 from face_expression.hub import sha256_of
 
@@ -43,6 +46,8 @@ RepositoryInfo = ModelInfo | DatasetInfo | SpaceInfo
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 _ANSWER_S = 120.0
 _CONFLICT = 412
+# A download may be damaged on its way; so often it is tried.
+_READS = 3
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,10 @@ class Repository:
                 f"{self.url} has the right files, but gives other bytes for {', '.join(damaged)}; delete them"
             )
         if damaged:
-            self.patiently(lambda: self._put_back(files, before, commit))
             raise SystemExit(
-                f"{self.url} gives other bytes than were sent for {', '.join(damaged)}; what was there before has been "
-                "put back. Run the same command again; if this goes on, choose another name"
+                f"{self.url} gives other bytes than were sent for {', '.join(damaged)}; "
+                f"{self._put_back(files, before, commit)}. Run the same command again; if this goes on, choose another "
+                "name"
             )
         return Published(repository=self.url, commit=f"{self.url}/commit/{commit}")
 
@@ -185,46 +190,85 @@ class Repository:
     def _differing(self, files: dict[str, Path], commit: str) -> list[str]:
         """Paths of the files that the Hub has not, or has with other bytes than were sent."""
 
+        there = self._hashes(list(files), commit)
+        return [path for path, file in files.items() if path not in there or not self._is(there[path], file, commit)]
+
+    def _is(self, there: RepoFile, file: Path, commit: str) -> bool:
+        """Whether the Hub has a file: by the hash that it makes of a small one, and by the bytes of a large one."""
+        if there.lfs is None:
+            if same := there.blob_id == git_hash(file.read_bytes()):
+                self._try_to_read(there, commit)
+            return same
+        sha256 = sha256_of(file)
+        if there.lfs.sha256 != sha256:
+            return False
+        return there.size > self.read_back_bytes or hashlib.sha256(self._read(there.path, commit)).hexdigest() == sha256
+
+    def _hashes(self, paths: list[str], commit: str) -> dict[str, RepoFile]:
         def ask() -> list[RepoFile]:
-            return self.api.get_paths_info(self.repo_id, list(files), revision=commit, repo_type=self.repo_type)
+            return self.api.get_paths_info(self.repo_id, paths, revision=commit, repo_type=self.repo_type)
 
-        there = {found.path: found for found in self.patiently(ask)}
-        return [
-            path
-            for path, file in files.items()
-            if path not in there or self._sha256_there(there[path], commit) != sha256_of(file)
-        ]
+        return {found.path: found for found in self.patiently(ask)}
 
-    def _sha256_there(self, file: RepoFile, commit: str) -> str:
-        if file.lfs is not None and file.size > self.read_back_bytes:
-            return file.lfs.sha256
+    def _read(self, path: str, commit: str) -> bytes:
         with TemporaryDirectory() as folder:
 
             def download() -> str:
                 return self.api.hf_hub_download(
-                    self.repo_id,
-                    file.path,
-                    revision=commit,
-                    local_dir=folder,
-                    force_download=True,
-                    repo_type=self.repo_type,
+                    self.repo_id, path, revision=commit, local_dir=folder, force_download=True, repo_type=self.repo_type
                 )
 
-            return sha256_of(Path(self.patiently(download)))
+            return Path(self.patiently(download)).read_bytes()
 
-    def _put_back(self, files: dict[str, Path], before: RepositoryInfo, commit: str) -> None:
-        earlier = _paths(before)
-        operations = [
-            CommitOperationCopy(src_path_in_repo=path, path_in_repo=path, src_revision=before.sha) for path in earlier
-        ]
-        operations += [CommitOperationDelete(path_in_repo=path) for path in files if path not in earlier]
-        self.api.create_commit(
-            self.repo_id,
-            operations,
-            commit_message="Put back what was there before",
-            parent_commit=commit,
-            repo_type=self.repo_type,
-        )
+    def _put_back(self, files: dict[str, Path], before: RepositoryInfo, commit: str) -> str:
+        """Put back what was there before a commit, as far as it is certain what that was.
+
+        Returns:
+            What is there now.
+        """
+        try:
+            earlier, now = self._hashes(_paths(before), before.sha), self._hashes(list(files), commit)
+            operations = [
+                self._earlier(found, before.sha)
+                for path, found in earlier.items()
+                if path not in now or _hash(now[path]) != _hash(found)
+            ]
+            operations += [CommitOperationDelete(path_in_repo=path) for path in now if path not in earlier]
+            done = self.patiently(
+                lambda: self.api.create_commit(
+                    self.repo_id,
+                    operations,
+                    commit_message="Put back what was there before",
+                    parent_commit=commit,
+                    repo_type=self.repo_type,
+                )
+            )
+            there = self._hashes(_paths(before), done.oid)
+        except Exception as error:  # whatever it is, the state that was sent is what is there
+            log.warning("what was there before could not be put back (%s)", _in_one_line(error))
+            return f"the new state is there, with these bytes; what was there before is commit {before.sha}"
+        other = [path for path, found in earlier.items() if path not in there or _hash(there[path]) != _hash(found)]
+        if other:
+            return f"{', '.join(other)} could not be put back; what was there before is commit {before.sha}"
+        return "what was there before has been put back"
+
+    def _earlier(self, file: RepoFile, commit: str) -> CommitOperationAdd | CommitOperationCopy:
+        """A file as it was: the Hub copies a large one itself; a small one has to be read, and may be damaged then."""
+        if file.lfs is not None:
+            return CommitOperationCopy(src_path_in_repo=file.path, path_in_repo=file.path, src_revision=commit)
+        content = self._try_to_read(file, commit)
+        if content is None:
+            raise OSError(f"{file.path} arrives damaged")
+        return CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=content)
+
+    def _try_to_read(self, file: RepoFile, commit: str) -> bytes | None:
+        """A small file with the hash that the Hub made of it; None if every download is damaged."""
+        for _ in range(_READS):
+            content = self._read(file.path, commit)
+            if git_hash(content) == file.blob_id:
+                return content
+        log.warning("%s has the right %s, but each download of it arrives damaged", self.url, file.path)
+        return None
 
 
 def check_repo_id(repo_id: str, *, option: str = "--repo") -> None:
@@ -278,10 +322,15 @@ def _explanation(error: Exception, repository: Repository) -> str:
     }
     if _may_pass(error):
         return (
-            f"{endpoint} is busy or out of reach ({_in_one_line(error)}). Nothing is half-written in {repo_id}; run "
-            "the same command again later"
+            f"{endpoint} is busy or out of reach ({_in_one_line(error)}). {repo_id} has either its old state or the "
+            "whole new one; run the same command again later"
         )
     return reasons.get(_status(error), _in_one_line(error))
+
+
+def _hash(file: RepoFile) -> str:
+    """What the Hub says of a file's bytes."""
+    return file.lfs.sha256 if file.lfs is not None else file.blob_id
 
 
 def _paths(info: RepositoryInfo) -> list[str]:

@@ -100,7 +100,7 @@ class Suggestions(_Settings):
             None if that face is not confident enough, its label has no entries, or no face is reliable.
         """
         face = next((face for face in faces if face.reliable), None)
-        if face is None or face.confidence < self.confident_from or face.label not in self.expressions:
+        if face is None or not face.confidence >= self.confident_from or face.label not in self.expressions:
             return None
         entries = self.expressions[face.label]
         line, activity, music = map(random.choice, (entries.lines, entries.activities, entries.music))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from face_expression.output.csv_cells import csv_text
 from face_expression.pipeline import Face, Pipeline
 from face_expression.video_file import MAX_PIXELS, read_video
 
@@ -57,7 +58,17 @@ def label_video(
 def face_columns(label_names: Sequence[str]) -> list[str]:
     """The names above the rows of `face_rows`."""
     box = ["x0", "y0", "x1", "y1"]
-    return ["time_s", "frame", "track_id", *box, *label_names, "label", "confidence", "reliable", "reasons"]
+    return [
+        "time_s",
+        "frame",
+        "track_id",
+        *box,
+        *map(csv_text, label_names),
+        "label",
+        "confidence",
+        "reliable",
+        "reasons",
+    ]
 
 
 def face_rows(frame: VideoFrame) -> list[list[str | int | float]]:
@@ -71,7 +82,7 @@ def face_rows(frame: VideoFrame) -> list[list[str | int | float]]:
             face.track_id,
             *(round(value, 1) for value in face.box),
             *(round(float(value), 4) for value in face.probabilities),
-            face.label,
+            csv_text(face.label),
             round(face.confidence, 4),
             "true" if face.reliable else "false",
             "; ".join(face.reasons),

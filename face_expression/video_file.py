@@ -1,6 +1,7 @@
 """Video files -> upright RGB pictures, each with the time at which a player shows it. One picture is held at a time."""
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
+
+from face_expression.io.tone_mapping import is_hdr, to_sdr
 
 FORMATS = ("MP4", "MOV", "WebM", "MKV", "AVI", "MPEG", "TS", "WMV", "FLV", "OGG", "GIF")
 MAX_PIXELS = 8192 * 4320
@@ -84,17 +87,22 @@ def read_video(path: Path, *, max_s: float = math.inf, max_pixels: int = MAX_PIX
         # Twice, since what is coded is a little larger than what is shown.
         stream.codec_context.options = {"max_pixels": str(2 * max_pixels)}
         converter = _Converter(stream)
-        step_s, time_s, end_s, damaged_s = 1 / _frames_per_s(stream), None, 0.0, None
+        step_s, time_s, end_s, damaged_s, pixels = 1 / _frames_per_s(stream), None, 0.0, None, None
         for frame in _decoded(container, stream):
-            if frame is None:
+            if frame is None or (isinstance(frame, _Repeat) and pixels is None):
                 damaged_s = end_s if damaged_s is None and time_s is not None else damaged_s
                 continue
             stamp_s = None if frame.time is None else frame.time - start_s(container)
             time_s = _next_time(time_s, stamp_s, step_s)
-            duration_s = float(frame.duration * frame.time_base) if frame.duration else step_s
+            _require_within(max_s, max_pixels, time_s, stream.width, stream.height)
+            if isinstance(frame, _Repeat):
+                duration_s = step_s
+            else:
+                duration_s = float(frame.duration * frame.time_base) if frame.duration else step_s
+                _require_within(max_s, max_pixels, time_s, frame.width, frame.height)
+                pixels = converter.upright_rgb(frame)
             end_s = time_s + duration_s
-            _require_within(max_s, max_pixels, time_s, frame.width, frame.height)
-            yield VideoPicture(time_s, duration_s, converter.upright_rgb(frame))
+            yield VideoPicture(time_s, duration_s, pixels)
     if time_s is None:
         raise VideoError("the video holds no picture that can be read")
     if announced_s is not None and end_s < announced_s - _TOLERANCE_S:
@@ -155,22 +163,42 @@ def _frames_per_s(stream: VideoStream) -> float:
     return rate if 0.1 <= rate <= 1000 else _USUAL_FRAMES_PER_S
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame | None]:
-    """The frames as they are shown, and None for each packet that cannot be decoded."""
-    packets = container.demux(stream)
+@dataclass(frozen=True)
+class _Repeat:
+    """The last picture again, at this time of the file."""
+
+    time: float
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame | _Repeat | None]:
+    """The frames as they are shown, and None for each packet that cannot be decoded.
+
+    An empty packet stands for the same picture again, as in Theora and AVI; a decoder would take it for the end.
+    """
+    packets, repeats = container.demux(stream), deque()
     while True:
         try:
             packet = next(packets, None)
         except av.FFmpegError:
             yield None
-            return
+            break
         if packet is None:
-            return
+            break
+        # The last packet, which empties the decoder, has no time.
+        if packet.size == 0 and packet.pts is not None:
+            repeats.append(packet.pts)
+            continue
         try:
             frames = packet.decode()
         except av.FFmpegError:
             frames = [None]
-        yield from frames
+        for frame in frames:
+            # A decoder of several threads is some frames behind.
+            while repeats and frame is not None and frame.pts is not None and repeats[0] < frame.pts:
+                yield _Repeat(float(repeats.popleft() * stream.time_base))
+            yield frame
+    for pts in repeats:
+        yield _Repeat(float(pts * stream.time_base))
 
 
 def _next_time(last_s: float | None, stamp_s: float | None, step_s: float) -> float:
@@ -192,7 +220,7 @@ def _require_within(max_s: float, max_pixels: int, time_s: float, width: int, he
 
 
 class _Converter:
-    """Decoded frames -> upright RGB with square pixels."""
+    """Decoded frames -> upright RGB with square pixels, HDR brought to what an ordinary screen shows."""
 
     def __init__(self, stream: VideoStream):
         self._reformatter = VideoReformatter()
@@ -206,15 +234,19 @@ class _Converter:
             self._matrix = _display_matrix(frame)
         # Files that do not say so are meant this way, as players have it.
         is_hd = frame.colorspace == _COLORS_NOT_SAID and min(frame.width, frame.height) >= _HD_LINES
+        hdr = is_hdr(frame.color_trc)
         rgb = self._reformatter.reformat(
             frame,
             width=max(1, round(frame.width * self._widening)),
             height=frame.height,
-            format="rgb24",
+            format="rgb48le" if hdr else "rgb24",
             src_colorspace=Colorspace.ITU709 if is_hd else None,
             threads=1,
         )
-        return np.ascontiguousarray(_turned(rgb.to_ndarray(), self._matrix))
+        pixels = rgb.to_ndarray()
+        if hdr:
+            pixels = to_sdr(pixels, frame.color_trc, frame.color_primaries)
+        return np.ascontiguousarray(_turned(pixels, self._matrix))
 
 
 def _display_matrix(frame: av.VideoFrame) -> np.ndarray:

@@ -1,8 +1,6 @@
 """Labels a video file before somebody's eyes in a terminal: with a progress bar, and so that Ctrl-C keeps its part."""
 
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from face_expression.annotated_video import replacing
+from face_expression.cli.interruption import interruption
 from face_expression.label_file import LabelledFile, label_file
 from face_expression.pipeline import Pipeline
 from face_expression.video import VideoFrame
@@ -37,7 +36,7 @@ def label_with_progress(
     with (
         _table(output, csv) as table,
         tqdm(total=pictures, unit="frame", disable=None) as progress,
-        _interruption() as stop,
+        interruption() as stop,
     ):
 
         def go_on(_: VideoFrame) -> bool:
@@ -56,20 +55,3 @@ def _table(output: Path | None, csv: Path | None) -> Iterator[TextIO | None]:
     csv.parent.mkdir(parents=True, exist_ok=True)
     with replacing(csv) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         yield file
-
-
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C, so that files can be finished; the second one interrupts as usual."""
-    stop = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def on_first(*_) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, on_first)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

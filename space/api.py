@@ -17,15 +17,14 @@ from face_expression import (
     VideoFrame,
     face_as_json,
     label_file,
-    read_picture,
 )
+from space.limits import AT_ONCE, Kind
 from space.people import PeopleSeen, Person
-from space.rate_limit import RateLimit
+from space.photos import Photos
 from space.sent_file import SentFileError, sent_file
 from space.video_tab import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
+from space.workers import BusyError, Workers
 
-IMAGES_A_MINUTE, VIDEOS_A_MINUTE = 60, 4
-IMAGES_AT_ONCE, VIDEOS_AT_ONCE = 2, 1
 MOST_PEOPLE, MOST_ROWS = 50, 5_000
 
 
@@ -61,16 +60,27 @@ class VideoAnswer(TypedDict):
     rows_left_out: int
 
 
-def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Callable[[gr.Request], None]) -> None:
+def build_api(
+    pipeline: Pipeline,
+    photos: Photos,
+    videos: Workers,
+    *,
+    uploads: Path,
+    scratch: Path,
+    forget: Callable[[gr.Request], None],
+    is_wanted: Callable[[str], bool],
+) -> None:
     """Two endpoints, which are also MCP tools; what they say of themselves is the docstrings here.
 
     Args:
-        pipeline: what judges the faces.
+        pipeline: classifies the faces.
+        photos: analyses pictures.
+        videos: where videos are labelled.
         uploads: where Gradio puts uploads; nothing else is ever read.
         scratch: a folder for a video while it is read.
         forget: drops what Gradio remembers of a caller, who never leaves a page: the picture itself, if it came inside.
+        is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
     """
-    images, videos = RateLimit(IMAGES_A_MINUTE), RateLimit(VIDEOS_A_MINUTE)
 
     def analyze_image(image: str, request: gr.Request) -> ImageAnswer:
         """Say what the expression on each face of a picture looks like, which is not what somebody feels.
@@ -89,20 +99,18 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
             reliable, reasons: in each face, whether the picture is good enough to judge it, and why not
         """
         forget(request)
-        require_in_time(images, request, "pictures")
         try:
-            sent = sent_file(image, uploads)
-            frame = read_picture(sent if isinstance(sent, Path) else io.BytesIO(sent))
-        except (SentFileError, PictureError) as error:
+            photo = photos.analyze(sent_file(image, uploads))
+        except (SentFileError, PictureError, BusyError) as error:
             raise refusal(error) from None
-        faces = [face_as_json(face, pipeline.label_names) for face in pipeline.analyze(frame)]
-        return {"width": frame.shape[1], "height": frame.shape[0], "faces": faces}
+        faces = [face_as_json(face, pipeline.label_names) for face in photo.faces]
+        return {"width": photo.width, "height": photo.height, "faces": faces}
 
     def analyze_video(video: str, request: gr.Request, every: int = 1, rows: bool = False) -> VideoAnswer:
         """Say what the expression of each person in a video looks like over time, which is not what somebody feels.
 
         At most 60 seconds, 3600 pictures and 1920 x 1200 pixels each, sent as for analyze_image (upload what is over
-        6 MB). Addresses are not fetched, and nothing is kept. At most 4 videos a minute; one is done at a time. The
+        6 MB). Addresses are not fetched, and nothing is kept. At most 4 videos a minute; two are done at once. The
         answer is JSON: each person, and which part of the time each label fitted best.
 
         Args:
@@ -118,7 +126,6 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
             rows: as in the CSV of the command line
         """
         forget(request)
-        require_in_time(videos, request, "videos")
         if not isinstance(every, int) or every < 1:
             raise refusal("every must be a whole number, at least 1")
         scratch.mkdir(parents=True, exist_ok=True)
@@ -128,19 +135,20 @@ def build_api(pipeline: Pipeline, *, uploads: Path, scratch: Path, forget: Calla
                 source = sent if isinstance(sent, Path) else Path(folder) / "sent"
                 if isinstance(sent, bytes):
                     source.write_bytes(sent)
-                return video_answer(pipeline, source, every=every, with_rows=bool(rows))
+                session = request.session_hash
+                return videos.run(
+                    video_answer,
+                    pipeline,
+                    source,
+                    every=every,
+                    with_rows=bool(rows),
+                    is_wanted=lambda: is_wanted(session),
+                )
         except (SentFileError, VideoError) as error:
             raise refusal(error) from None
 
-    gr.api(analyze_image, concurrency_limit=IMAGES_AT_ONCE)
-    gr.api(analyze_video, concurrency_limit=VIDEOS_AT_ONCE)
-
-
-def require_in_time(limit: RateLimit, request: gr.Request, what: str) -> None:
-    """Refuse a request of an address that asks too often."""
-    address = request.client.host if request.client else "unknown"
-    if wait_s := limit.ask(address):
-        raise refusal(f"too many requests (429): {limit.a_minute} {what} a minute; try again in {wait_s:.0f} s")
+    for function, kind in ((analyze_image, Kind.PICTURE), (analyze_video, Kind.VIDEO)):
+        gr.api(function, concurrency_id=kind, concurrency_limit=AT_ONCE[kind])
 
 
 def refusal(reason: object) -> gr.Error:
@@ -148,8 +156,10 @@ def refusal(reason: object) -> gr.Error:
     return gr.Error(str(reason), print_exception=False)
 
 
-def video_answer(pipeline: Pipeline, source: Path, *, every: int, with_rows: bool) -> VideoAnswer:
-    """Label a video, and tell who was in it.
+def video_answer(
+    pipeline: Pipeline, source: Path, *, every: int, with_rows: bool, is_wanted: Callable[[], bool]
+) -> VideoAnswer:
+    """Label a video, as long as somebody waits for it, and list who was in it.
 
     Raises:
         VideoError: if it cannot be read.
@@ -158,7 +168,7 @@ def video_answer(pipeline: Pipeline, source: Path, *, every: int, with_rows: boo
 
     def go_on(frame: VideoFrame) -> bool:
         seen.add(frame)
-        return frame.index + 1 < MAX_FRAMES
+        return frame.index + 1 < MAX_FRAMES and is_wanted()
 
     done = label_file(
         pipeline,

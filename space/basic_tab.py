@@ -1,35 +1,40 @@
 """Gradio's own streaming webcam, for browsers in which the live view cannot run."""
 
+import io
 import time
 
 import gradio as gr
-import numpy as np
 
-from face_expression import Pipeline, TrackerState, annotate, face_summary
-from space.pictures import face_bars, shown_picture
+from face_expression import PictureError, Pipeline, TrackerState, annotate, face_summary, plain_words, read_picture
+from space.limits import AT_ONCE, Kind
+from space.pictures import face_bars, sent_bytes, shown_picture
 
 CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
-VISITORS = 8
 LIMIT_S = 900
 FRAME_INTERVAL_S = 0.1
 MAX_FRAME_PX = 1280
+MAX_FRAME_SCANS = 20
+FRAME_DEADLINE_S = 5.0
 HINT = (
     "Press the camera, allow it, then press **Record**. Light from the front works best. "
     f"A session lasts {LIMIT_S // 60} minutes at most; then press Record again."
 )
 NO_FACE = "No face in view."
-FRAME_TOO_LARGE = f"The camera's picture is too large; at most {MAX_FRAME_PX} pixels a side are taken."
 
 
 def build_basic_tab(pipeline: Pipeline) -> None:
     """Gradio's own webcam, what the program sees in it, and the bars of the largest face; each visitor has a state."""
     labels = pipeline.label_names
 
-    def on_frame(frame: np.ndarray | None, state: TrackerState | None):
-        if frame is None:
+    def on_frame(sent: bytes | None, state: TrackerState | None):
+        if sent is None:
             return None, HINT, {}, None
-        if max(frame.shape[:2]) > MAX_FRAME_PX:
-            return None, FRAME_TOO_LARGE, {}, state
+        try:
+            frame = read_picture(
+                io.BytesIO(sent), max_side_px=MAX_FRAME_PX, max_scans=MAX_FRAME_SCANS, deadline_s=FRAME_DEADLINE_S
+            )
+        except PictureError as error:
+            return None, f"The camera's picture cannot be used: {plain_words(error)}.", {}, state
         faces, state = pipeline.track(frame, state, time.monotonic())
         drawn = annotate(frame, faces, labels)
         if not faces:
@@ -46,6 +51,7 @@ def build_basic_tab(pipeline: Pipeline) -> None:
             elem_id="basic-camera",
             min_width=280,
         )
+        camera.preprocess = sent_bytes
         view = shown_picture("What the program sees", "basic-view", scale=2, min_width=280)
         with gr.Column(min_width=260):
             headline = gr.Markdown(HINT, elem_id="basic-headline")
@@ -56,7 +62,8 @@ def build_basic_tab(pipeline: Pipeline) -> None:
         [view, headline, bars, tracker],
         stream_every=FRAME_INTERVAL_S,
         time_limit=LIMIT_S,
-        concurrency_limit=VISITORS,
+        concurrency_id=Kind.CAMERA,
+        concurrency_limit=AT_ONCE[Kind.CAMERA],
         show_progress="hidden",
         api_visibility="private",
     )

@@ -1,40 +1,91 @@
-"""No request may fill the memory."""
+"""No request may fill the memory: bodies have a size, a share of the memory for each client, and a slowest pace."""
 
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.types import Message, Receive
 
 # Where Gradio takes the frames of the live view: a picture in base64 and a few numbers.
 FRAMES_ENDPOINT = "/gradio_api/component_server"
 MAX_FRAME_BODY = 300_000
-# Gradio writes uploads to disk as they come, and has a limit of its own for them.
-UPLOADS_ENDPOINT = "/gradio_api/upload"
 # A picture of 6 MB in base64, and some words around it.
 MAX_BODY = 8_200_000
-WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
+# Bodies that are not complete yet; a client's share has room for two of the largest.
+MOST_OF_ONE = 2 * MAX_BODY
+MOST_OF_ALL = 64_000_000
+# A body may take so long to begin with, and then so long for each of its bytes.
+PATIENCE_S = 20.0
+SLOWEST_BYTES_A_S = 20_000
 
 
-class BodyLimit:
-    """Answers what is too long with status 413, before it fills the memory."""
+class BodyError(Exception):
+    """A body that is not taken; `status` is the answer's."""
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
+    def __init__(self, status: int, words: str):
+        super().__init__(words)
+        self.status = status
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a request, as ASGI says."""
-        path = scope["path"].rstrip("/") if scope["type"] == "http" else ""
-        if not path or path == UPLOADS_ENDPOINT or scope["method"] in WITHOUT_BODY:
-            await self.app(scope, receive, send)
-            return
-        most = MAX_FRAME_BODY if path == FRAMES_ENDPOINT else MAX_BODY
-        body, more = bytearray(), True
-        while more and len(body) <= most:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        if len(body) > most:
-            await Response(f"this is too large; the limit is {most} bytes", status_code=413)(scope, receive, send)
-            return
-        await self.app(scope, replayed(bytes(body), receive), send)
+
+class Pace:
+    """The slowest pace at which a body may come."""
+
+    def __init__(self):
+        self._began_s = time.monotonic()
+
+    async def next_message(self, receive: Receive, so_far: int) -> Message:
+        """Wait for the next part of a body of which `so_far` bytes came.
+
+        Raises:
+            BodyError: if it comes too slowly.
+        """
+        until_s = self._began_s + PATIENCE_S + so_far / SLOWEST_BYTES_A_S
+        try:
+            async with asyncio.timeout(max(until_s - time.monotonic(), 0.0)):
+                return await receive()
+        except TimeoutError:
+            raise BodyError(408, f"the body comes too slowly: less than {SLOWEST_BYTES_A_S} bytes a second") from None
+
+
+class Bodies:
+    """The memory for bodies on their way. Where it gets tight, the client that holds most gives way."""
+
+    def __init__(self, most_of_one: int = MOST_OF_ONE, most_of_all: int = MOST_OF_ALL):
+        self._most_of_one = most_of_one
+        self._most_of_all = most_of_all
+        self._held: Counter[str] = Counter()
+
+    async def read(self, client: str, receive: Receive, most: int) -> bytes:
+        """A whole body of at most so many bytes.
+
+        Raises:
+            BodyError: if it is too long, too slow, or takes more than the client's share.
+        """
+        body, more, pace = bytearray(), True, Pace()
+        try:
+            while more:
+                message = await pace.next_message(receive, len(body))
+                if message["type"] == "http.disconnect":
+                    raise BodyError(400, "the body is incomplete")
+                part = message.get("body", b"")
+                self._held[client] += len(part)
+                body += part
+                more = message.get("more_body", False)
+                if len(body) > most:
+                    raise BodyError(413, f"this is too large; the limit is {most} bytes")
+                self._require_share(client)
+            return bytes(body)
+        finally:
+            self._held[client] -= len(body)
+            if self._held[client] <= 0:
+                del self._held[client]
+
+    def _require_share(self, client: str) -> None:
+        held = self._held[client]
+        crowded = self._held.total() > self._most_of_all and held == max(self._held.values())
+        if held > self._most_of_one or crowded:
+            raise BodyError(429, "too many bodies at once; send one after the other")
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
@@ -43,5 +94,27 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
     async def next_message() -> Message:
         return next(messages, None) or await receive()
+
+    return next_message
+
+
+def counted(receive: Receive, most: int, take: Callable[[int], float]) -> Receive:
+    """A `receive` for an upload, which goes to disk as it comes; `take` counts its bytes, and says what is too much.
+
+    Raises, when called:
+        BodyError: if the upload is longer than `most`, too slow, or the client has sent too much.
+    """
+    so_far, pace = 0, Pace()
+
+    async def next_message() -> Message:
+        nonlocal so_far
+        message = await pace.next_message(receive, so_far)
+        part = len(message.get("body", b""))
+        so_far += part
+        if so_far > most:
+            raise BodyError(413, f"this is too large; the limit is {most} bytes")
+        if part and take(part):
+            raise BodyError(429, "you have uploaded too much; try again in a minute")
+        return message
 
     return next_message

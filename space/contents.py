@@ -19,7 +19,7 @@ _PARTS = (
     "LICENSE",
     PICTURE,
     "space/*.py",
-    "face_expression/*.py",
+    "face_expression/**/*.py",
     "face_expression/*.yaml",
     *(f"face_expression/bundle/{name}" for name in BUNDLE_FILES),
     "examples/*.*",

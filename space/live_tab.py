@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Base64Bytes, BaseModel, FiniteFloat, ValidationError
 
 from face_expression import Face, Pipeline, RefusedError, Viewers, load_suggestions
+from space.fair_queue import address_of
 
 
 class SentFrame(BaseModel):
@@ -51,10 +52,10 @@ def build_live_tab(pipeline: Pipeline, files: dict[str, Path]) -> None:
     """
     viewers = Viewers(pipeline)
 
-    async def look_at_frame(frame: dict) -> dict:
+    async def look_at_frame(frame: dict, request: gr.Request) -> dict:
         try:
             sent = SentFrame.model_validate(frame)
-            faces = await viewers.look(sent.visitor, sent.jpeg, sent.time_s, sent.scene)
+            faces = await viewers.look(sent.visitor, sent.jpeg, sent.time_s, sent.scene, client=address_of(request))
         except ValidationError as error:
             return {"refused": f"the frame cannot be used: {error.errors()[0]['msg']}"}
         except RefusedError as error:

@@ -1,6 +1,7 @@
 """Pictures and bars as Gradio's components take and show them, without anything written to disk."""
 
 import base64
+import binascii
 
 import gradio as gr
 import numpy as np
@@ -12,6 +13,16 @@ from face_expression import Face, encode_jpeg
 def uploaded_path(payload: ImageData | None) -> str | None:
     """What a photo component hands on: the file as it was sent, so that a bad one can be answered in words."""
     return payload.path if payload else None
+
+
+def sent_bytes(payload: ImageData | None) -> bytes | None:
+    """What a streaming camera hands on: the encoded picture as it was sent, which Gradio would decode at any size."""
+    if payload is None:
+        return None
+    try:
+        return base64.b64decode((payload.url or "").partition(",")[2], validate=True)
+    except binascii.Error:
+        return b""
 
 
 def picture_in_answer(value: np.ndarray | None) -> ImageData | None:

@@ -63,6 +63,11 @@ class VideoFolders:
             folder.stop.set()
             shutil.rmtree(folder.path, ignore_errors=True)
 
+    def forget_all(self) -> None:
+        """Stop all work, and delete all there is."""
+        for visitor in list(self._folders):
+            self.forget(visitor)
+
     def route(self) -> Route:
         """Serves what was made."""
 

@@ -1,5 +1,6 @@
 """A video, its annotated copy, and what the expression of each person looked like over time."""
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
@@ -17,14 +18,15 @@ from face_expression import (
     read_header,
     read_video,
 )
+from space.limits import AT_ONCE, Kind
 from space.people import PeopleSeen, Person, person_summary, seconds, told_people
 from space.pictures import uploaded_path
 from space.video_folders import COPY, TABLE, VideoFolder, VideoFolders
+from space.workers import Workers
 
 MAX_S = 60
 MAX_PIXELS = 1920 * 1200
 MAX_FRAMES = 60 * MAX_S
-AT_ONCE = 2
 MOST_PEOPLE = 5
 LEAST_IN_VIEW_S = 1.0
 MOST_POINTS = 300
@@ -34,16 +36,27 @@ UNSURE_COLOR = "#8b9099"
 HIDDEN = gr.update(value="", visible=False)
 
 
-def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: str, keep_s: int) -> None:
+def build_video_tab(
+    pipeline: Pipeline,
+    folders: VideoFolders,
+    videos: Workers,
+    *,
+    max_upload: str,
+    keep_s: int,
+    is_wanted: Callable[[str], bool],
+) -> None:
     """A video to upload, its annotated copy and table to download, and a plot for each person.
 
     Args:
         pipeline: what judges the faces.
-        folders: where the videos lie.
+        folders: where the videos are.
+        videos: where they are labelled.
         max_upload: the largest file, as `gr.Blocks.launch` takes it.
         keep_s: how long a video is kept, for the page to say.
+        is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
     """
     labels = pipeline.label_names
+    first_looks = Workers(AT_ONCE[Kind.VIDEO], "first-look")
 
     def on_upload(path: str | None, request: gr.Request):
         """Look at the first picture at once, so that nobody waits in the queue to hear that a file cannot be used."""
@@ -52,7 +65,7 @@ def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: st
             return "", gr.update(visible=False), HIDDEN, []
         try:
             folder = folders.begin(request.session_hash, Path(path))
-            next(read_video(folder.source, max_s=MAX_S, max_pixels=MAX_PIXELS))
+            first_looks.run(lambda: next(read_video(folder.source, max_s=MAX_S, max_pixels=MAX_PIXELS)))
         except (VideoError, OSError) as error:
             folders.forget(request.session_hash)
             return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
@@ -63,7 +76,8 @@ def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: st
         if folder is None or not folder.source.exists():
             return [gr.skip()] * 4
         try:
-            people, told = label_for_visitor(pipeline, folder, progress)
+            session = request.session_hash
+            people, told = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
         except (VideoError, OSError) as error:
             if folder.stop.is_set():
                 return [gr.skip()] * 4
@@ -78,9 +92,9 @@ def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: st
 
     gr.Markdown(
         f"One video of at most **{MAX_S} seconds**, **{max_upload.removesuffix('mb')} MB** and 1920 x 1200 pixels: "
-        f"MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {AT_ONCE} videos at once; others wait for "
-        "their turn. What you send is deleted a minute or two after it is labelled, and what was made of it after "
-        f"{keep_s // 60} minutes or as soon as you leave."
+        f"MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {AT_ONCE[Kind.VIDEO]} videos at once; "
+        "others wait for their turn. What you send is deleted a minute or two after it is labelled, and what was made "
+        f"of it after {keep_s // 60} minutes or as soon as you leave."
     )
     video = gr.File(label="Your video", file_types=["video", ".mkv", ".ts", ".flv", ".wmv"], elem_id="video-upload")
     video.preprocess = uploaded_path
@@ -91,7 +105,9 @@ def build_video_tab(pipeline: Pipeline, folders: VideoFolders, *, max_upload: st
     shown = [status, cancel, result, people]
     private = {"api_visibility": "private", "show_progress_on": status}
     taken = video.upload(on_upload, video, shown, queue=False, **private)
-    labelled = taken.then(on_video, video, shown, concurrency_limit=AT_ONCE, **private)
+    labelled = taken.then(
+        on_video, video, shown, concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
+    )
     video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private)
     cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private)
 
@@ -113,8 +129,10 @@ def cannot_be_used(error: VideoError | OSError) -> str:
     return f"⚠️ **This file cannot be used:** {reason}."
 
 
-def label_for_visitor(pipeline: Pipeline, folder: VideoFolder, progress: gr.Progress) -> tuple[list[Person], str]:
-    """Make the annotated copy and the table, unless the visitor stops it.
+def label_for_visitor(
+    pipeline: Pipeline, folder: VideoFolder, progress: gr.Progress, is_wanted: Callable[[], bool]
+) -> tuple[list[Person], str]:
+    """Make the annotated copy and the table, unless the visitor stops it or nobody waits for it.
 
     Returns:
         Who was seen, and a sentence of Markdown about the whole.
@@ -129,7 +147,7 @@ def label_for_visitor(pipeline: Pipeline, folder: VideoFolder, progress: gr.Prog
     def go_on(frame: VideoFrame) -> bool:
         seen.add(frame)
         progress(min(frame.time_s / length_s, 1), desc=f"{frame.time_s:.0f} of {length_s:.0f} s")
-        return not folder.stop.is_set() and frame.index + 1 < MAX_FRAMES
+        return not folder.stop.is_set() and is_wanted() and frame.index + 1 < MAX_FRAMES
 
     with folder.file(TABLE).open("w", newline="", encoding="utf-8") as table:
         done = label_file(

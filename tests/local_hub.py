@@ -97,12 +97,14 @@ class LocalHub(ThreadingHTTPServer):
     is served as it is, at any revision and read-only, or to a `Repository`. The token `WRITER` may write to what
     belongs to `OWNER`; the token `READER` is of the same user and may not.
 
-    `fault` happens `faults_left` times: None, "unavailable" (503 to everything), "rate limited" (429 to everything),
-    "hang" (no answer), "corrupt" (bytes of the right number but with one bit flipped, for downloads of `model.onnx` and
-    of Parquet files), "cut download" (the connection ends within a large file), "corrupt upload" (large files are
-    stored so), "cut upload" (the connection ends within a large file), "commit unavailable" (503 to a commit), "cut
-    commit" (the commit is made, but the connection ends without an answer), "overtaken" (another commit comes first),
-    "squash unavailable" (503 to squashing the history), "deletion unavailable" (503 to deleting large files for good).
+    `fault` happens `faults_left` times: None, "unavailable" (503 to everything), "rate limited" (429 to
+    everything), "hang" (no answer), "dropped" (each connection ends without an answer), "corrupt" (bytes of the
+    right number but with one bit flipped, for downloads of `model.onnx` and of Parquet files), "corrupt small" (the
+    same, for downloads of `config.json`), "cut download" (the connection ends within a large file), "corrupt
+    upload" (large files are stored so), "cut upload" (the connection ends within a large file), "commit
+    unavailable" (503 to a commit), "cut commit" (the commit is made, but the connection ends without an answer),
+    "overtaken" (another commit comes first), "squash unavailable" (503 to squashing the history), "deletion
+    unavailable" (503 to deleting large files for good).
     `requests` collects the paths asked for.
     """
 
@@ -150,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(503, b"try again later")
         if self.server.goes_wrong("rate limited"):
             return self._send(429, b"too many requests")
+        if self.server.goes_wrong("dropped"):
+            return self._cut()
         method = "GET" if self.command == "HEAD" else self.command
         try:
             for allowed, pattern, answer in _ROUTES:
@@ -324,6 +328,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{file.lfs_sha256 or file.blob_id}"', "X-Repo-Commit": commit.oid}
         if path.endswith(("model.onnx", ".parquet")) and self.command == "GET" and self.server.goes_wrong("corrupt"):
             body = _with_one_bit_flipped(body)
+        if path == "config.json" and self.command == "GET" and self.server.goes_wrong("corrupt small"):
+            body = bytes([body[0] ^ 1]) + body[1:]
         if path.endswith(_LFS_SUFFIXES) and self.command == "GET" and self.server.goes_wrong("cut download"):
             return self._send_half(body, headers)
         return self._send(200, body, headers)

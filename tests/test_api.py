@@ -142,6 +142,11 @@ def test_every_way_to_send_a_picture_gives_what_the_core_says(served_app, call, 
         f"{served_app[0]}gradio_api/file={uploaded}",
         {"path": uploaded, "meta": FILE_DATA},
         {"url": f"data:image/jpeg;base64,{IN_BASE64}"},
+        base64.encodebytes(PHOTO.read_bytes()).decode(),
+        base64.encodebytes(PHOTO.read_bytes()).decode().replace("\n", "\r\n "),
+        base64.urlsafe_b64encode(PHOTO.read_bytes()).decode().rstrip("="),
+        f" DATA:image/jpeg;BASE64,{IN_BASE64}\n",
+        f"data:image/jpeg;base64,{IN_BASE64.replace('+', '%2B').replace('/', '%2f').replace('=', '%3D')}",
     ):
         assert call("analyze_image", sent) == ("complete", [{"width": 512, "height": 512, "faces": faces}])
 

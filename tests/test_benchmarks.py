@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import collecting, latency, live, live_browser, live_camera
+from benchmarks import collecting, latency, live, live_browser, live_camera, predict_folder
 from benchmarks.live_figures import Answered, Recording, Shown
 from benchmarks.slow_link import slow_link
 from face_expression.hub import DETECTOR_VARIABLE
@@ -50,6 +50,14 @@ def test_collecting_measures_fetching_and_filtering(tmp_path, capsys):
     assert told["addresses"] == 30 and told["images_per_s"] > 0 and told["filtered_per_s"] > 0
     assert 0 < told["first_mib"] <= told["last_mib"]
     assert f"| {told['images_per_s']:.0f} | {told['filtered_per_s']:.0f} |" in capsys.readouterr().out
+
+
+def test_a_folder_is_measured_with_its_start_up_apart(monkeypatch, capsys):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    predict_folder.main(pictures=6, workers=[1, 2])
+    table = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert [row[1].strip() for row in table[2:]] == ["1", "2"]
+    assert all(float(row[2]) > 0 and float(row[3]) > 0 and float(row[4]) > 0 for row in table[2:])
 
 
 def shown_every(ms: int, numbers) -> tuple[Shown, ...]:

@@ -210,6 +210,48 @@ def test_each_odd_answer_is_one_row(tmp_path, site):
     assert [outcome(rows[url])[1] for url in urls] == [reason for _, reason in ODD]
 
 
+def test_two_folders_of_one_name_are_never_taken_for_one(tmp_path):
+    for place in ("here", "there", "moved"):
+        (tmp_path / place / "faces").mkdir(parents=True)
+        (tmp_path / place / "faces" / "1.jpg").write_bytes(jpeg(len(place)))
+    (tmp_path / "moved" / "faces" / "2.jpg").write_bytes(jpeg(9))
+
+    def collect(place: str):
+        arguments = ["collect", "--work", str(tmp_path / "work"), "--folder", str(tmp_path / place / "faces")]
+        return CliRunner().invoke(app, arguments)
+
+    assert collect("here").exit_code == collect("here").exit_code == 0
+    refused = collect("there")
+    assert refused.exit_code == 1 and "rename one" in str(refused.exception) and "there/faces" in str(refused.exception)
+    # The same folder, moved: it is not there any more, and goes on.
+    (tmp_path / "here" / "faces").rename(tmp_path / "here" / "old")
+    assert collect("moved").exit_code == 0
+    with opened(tmp_path / "work") as manifest:
+        assert sorted(row["url"] for row in manifest.rows()) == ["local:faces/1.jpg", "local:faces/2.jpg"]
+
+
+def test_a_folder_is_searched_as_in_every_command(tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder, elsewhere = tmp_path / "faces", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.mkdir()
+    (elsewhere / "1.jpg").write_bytes(jpeg(1))
+    (folder / "Happy").symlink_to(elsewhere)
+    (folder / "round").symlink_to(folder)
+    for name in ("2.JFIF", "._2.jpg", "3.heic"):
+        (folder / name).write_bytes(jpeg(2))
+    with opened(tmp_path / "work", create=True) as manifest:
+        assert read_source(manifest, Folder(folder, ("happy",))) == 2
+        fetch_found(manifest, FetchSettings(), folders={"faces": folder})
+        found = {row["url"]: (row["query_label"], row["status"]) for row in manifest.rows()}
+    assert found == {"local:faces/2.JFIF": (None, "fetched"), "local:faces/Happy/1.jpg": ("happy", "fetched")}
+    assert "left out: 1 ._*, 1 .heic" in caplog.text
+    (folder / "2.JFIF").unlink()
+    (folder / "Happy").unlink()
+    with pytest.raises(SystemExit, match="holds no picture"):
+        Folder(folder, ())
+
+
 def test_half_characters_of_any_source_are_taken(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -485,6 +527,30 @@ def test_a_killed_run_goes_on_without_fetching_twice(tmp_path, site, ending):
     # What was on its way when the end came, and only that, is asked for again.
     again = [path for path, times in site.asked.items() if times > 1 and not path.endswith("/robots.txt")]
     assert len(again) <= 4 and not list((tmp_path / "work" / "raw" / "drafts").iterdir())
+
+
+def test_a_killed_run_on_ray_has_noted_what_was_done(tmp_path, site):
+    """A worker's rows come in parts: the first are noted long before the last are asked for."""
+    count = 300
+    for number in range(count):
+        site.files[f"/{number}.jpg"] = jpeg(number)
+    path = write_list(tmp_path / "a.csv", [{"url": site.site(n % 4) + f"/{n}.jpg"} for n in range(count)])
+    allowed = [part for address in site.addresses for part in ("--allow-address", address)]
+    command = [*COLLECT, "--work", str(tmp_path / "work"), "--list", str(path), *allowed]
+    log = tmp_path / "log.txt"
+    with (
+        log.open("w") as output,
+        subprocess.Popen([*command, "--engine", "ray"], cwd=REPOSITORY, stdout=output, stderr=output) as process,
+    ):
+        deadline = time.monotonic() + 120
+        while sum(times for path, times in site.asked.items() if "robots" not in path) < 200:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+        process.kill()
+    with opened(tmp_path / "work") as manifest:
+        noted = manifest.counts("status").get(("fetched",), 0)
+    assert noted >= 60
+    assert "0.0.0.0" not in log.read_text()
 
 
 def test_a_proxy_is_no_way_into_a_private_network(tmp_path, site):

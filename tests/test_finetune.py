@@ -264,3 +264,18 @@ def test_what_cannot_be_trained_is_told_at_once(shades, tmp_path, monkeypatch, a
     assert result.exit_code != 0 and words in said(result), said(result)
     assert isinstance(result.exception, SystemExit)
     assert not list(tmp_path.glob("run/checkpoint-*"))
+
+
+@pytest.mark.parametrize("rows", [17, 9])
+def test_a_last_batch_of_one_never_happens(tmp_path, rows):
+    for number in range(rows):
+        shade = ("dark", "bright")[number % 2]
+        for split in ("train", "validation"):
+            (tmp_path / "data" / split / shade).mkdir(parents=True, exist_ok=True)
+            picture = np.full((32, 32), SHADES[shade] + number, np.uint8)
+            Image.fromarray(picture).save(tmp_path / "data" / split / shade / f"{split}{number}.png")
+    arguments = ["--data", tmp_path / "data", "--output", tmp_path / "run", *TINY, "--epochs", "2"]
+    result = train("finetune", *arguments, "--batch-size", "8")
+    assert result.exit_code == 0, said(result)
+    training = json.loads((tmp_path / "run" / "final" / "training.json").read_text())
+    assert training["train_rows"] == rows and len(training["history"]) == 2

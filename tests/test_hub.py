@@ -129,9 +129,9 @@ def test_a_bad_hub_gives_the_embedded_bundle_in_time_and_says_so_in_one_line(hub
     assert used == "using model embedded in this program, face detector yunet"
 
 
-@pytest.mark.parametrize("fault", ["unavailable", "corrupt"])
+@pytest.mark.parametrize("fault", ["unavailable", "corrupt", "corrupt small", "dropped"])
 def test_a_hub_that_recovers_is_asked_again(hub, fault):
-    """One busy answer, or one damaged download, does not keep the model away."""
+    """One busy answer, one broken connection or one damaged download does not keep the model away."""
     hub.fault, hub.faults_left = fault, 1
     result = ask(hub)
     assert confidence(result) < 0.3 and "from the Hub" in result.stderr
@@ -237,6 +237,23 @@ def test_a_damaged_graph_is_refused(hub, name):
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(BundleError, match=f"{name}.onnx: sha256"):
         load_pipeline(str(hub.bundle))
+
+
+@pytest.mark.parametrize("damage", ["cut", "other number", "brackets"])
+def test_a_damaged_configuration_in_the_cache_is_replaced(hub, damage):
+    assert confidence(ask(hub)) < 0.3
+    (cached,) = hub.cache.glob("hub/models--*faces*/snapshots/*/config.json")
+    text = cached.read_text()
+    damaged = {
+        "cut": text[: len(text) // 2],
+        "other number": text.replace("50.0", "51.0"),
+        "brackets": "[" * 100_000,
+    }[damage]
+    assert damaged != text
+    blob = cached.resolve()
+    blob.write_text(damaged)
+    assert confidence(ask(hub)) < 0.3
+    assert cached.read_text() == text
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from data_tools.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
 from data_tools.doubt import DoubtfulFace, find_doubtful
 from data_tools.manifest import opened, store
-from data_tools.review import review
+from data_tools.review import read_table, review, write_table
 from data_tools.review_page import build_page, launch
 from face_expression import Pipeline
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo
@@ -297,6 +298,19 @@ def write_rows(path, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
+def test_no_label_in_a_table_is_a_formula(tmp_path):
+    folder = tmp_path / "work"
+    with opened(folder, create=True) as manifest:
+        add_faces(manifest, "happy", 2, query_label="=1+2")
+        add_faces(manifest, "neutral", 1, query_label="happy")
+        faces = tuple(DoubtfulFace(row["image_sha256"], row["query_label"], "@sum") for row in manifest.rows())
+        write_table(tmp_path / "table.csv", manifest, faces)
+        rows = read_rows(tmp_path / "table.csv")
+        assert {row["query_label"] for row in rows} == {"'=1+2", "happy"} and rows[0]["suggested"] == "'@sum"
+        write_rows(tmp_path / "table.csv", [{**row, "decision": "relabel", "label": "'=1+2"} for row in rows])
+        assert {decision.label for decision in read_table(tmp_path / "table.csv", manifest)} == {"=1+2"}
+
+
 def test_a_table_does_what_the_page_does(doubtful_folder, tmp_path, caplog):
     folder, shas = doubtful_folder
     caplog.set_level(logging.INFO)
@@ -500,3 +514,28 @@ def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_said(manifest, op
     expect(page.locator("#next-page")).to_be_disabled()
     with pytest.raises(SystemExit, match="--port"):
         launch(build_page(manifest, []), int(page.url.rstrip("/").rpartition(":")[2]))
+
+
+def test_pages_of_other_sites_decide_nothing(manifest, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    (sha256,) = add_faces(manifest, "happy", 1, query_label="happy")
+    blocks = build_page(manifest, [DoubtfulFace(sha256, "happy", "neutral")])
+    launch(blocks, None)
+    try:
+        address = blocks.local_url
+        components = httpx.get(f"{address}config").json()["components"]
+        number = next(component["id"] for component in components if component["props"].get("elem_id") == "faces")
+        wanted = {"image_sha256": sha256, "decision": "reject", "label": None}
+        sent = {"data": wanted, "component_id": number, "session_hash": "a", "fn_name": "decide_one"}
+        for headers, status in [
+            ({"Origin": "http://elsewhere.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Host": "elsewhere.example"}, 403),
+            ({"Content-Type": "text/plain"}, 415),
+        ]:
+            answer = httpx.post(f"{address}gradio_api/component_server", json=sent, headers=headers)
+            assert answer.status_code == status and read_decisions(manifest.folder) == {}
+        answer = httpx.post(f"{address}gradio_api/component_server", json=sent)
+        assert answer.json()["told"] == "rejected" and sha256 in read_decisions(manifest.folder)
+    finally:
+        blocks.close()

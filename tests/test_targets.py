@@ -146,3 +146,18 @@ def test_crops_of_any_light_are_levelled():
     even, dark, flat = to_model_inputs([crop, dim, noise], settings)
     assert abs(dark - even).mean() < 0.02
     assert flat.std() < 0.2 * even.std()
+
+
+@pytest.mark.parametrize("named", ["train.png", "/etc/hostname"])
+def test_a_data_set_from_elsewhere_cannot_name_files_of_this_machine(tmp_path, monkeypatch, named):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "train.png")
+    path = str(tmp_path / named)
+    features = datasets.Features(
+        {"image": datasets.Image(decode=False), "label": datasets.ClassLabel(names=["a", "b"])}
+    )
+    content = (tmp_path / "train.png").read_bytes()
+    images = [{"bytes": content, "path": "0.png"}, {"bytes": None, "path": path}]
+    table = datasets.Dataset.from_dict({"image": images, "label": [0, 1]}, features=features)
+    monkeypatch.setattr("train.data.datasets.load_dataset", lambda *_, **__: table)
+    with pytest.raises(SystemExit, match=r"1 row\(s\) with the path of a picture and no picture"):
+        load_split("somebody/faces", "train")

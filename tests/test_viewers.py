@@ -177,3 +177,58 @@ def test_a_viewer_who_hangs_up_holds_nothing_up(yunet_pipeline):
         return await last
 
     assert labels(run(conversation())) == ["happy"]
+
+
+def test_unusable_pictures_hold_no_place(yunet_pipeline):
+    async def conversation():
+        now = [0.0]
+        viewers = Viewers(yunet_pipeline, ViewerLimits(most_viewers=2), clock=lambda: now[0])
+        for step in range(20):
+            now[0] = step / 4
+            for name in ("one", "two"):
+                with pytest.raises(RefusedError, match="not a picture"):
+                    await viewers.look(name, b"", now[0], 0, client="greedy")
+            if now[0] > 3:
+                break
+        now[0] += 2.5
+        return await viewers.look("three", HAPPY, now[0], 0, client="greedy")
+
+    assert labels(run(conversation())) == ["happy"]
+
+
+def test_one_client_cannot_have_all_places(yunet_pipeline):
+    async def conversation():
+        viewers = Viewers(yunet_pipeline, ViewerLimits(most_viewers=4))
+        for name in ("a", "b", "c", "d"):
+            await viewers.look(name, HAPPY, 0.0, 0, client="greedy")
+        for name in ("e", "f"):
+            assert await viewers.look(name, HAPPY, 0.0, 0, client="other") is not None
+        with pytest.raises(RefusedError, match="too many people"):
+            await viewers.look("g", HAPPY, 0.0, 0, client="other")
+        with pytest.raises(RefusedError, match="too many people"):
+            await viewers.look("a", HAPPY, 1.0, 0, client="greedy")
+        assert await viewers.look("d", HAPPY, 1.0, 0, client="greedy") is not None
+        return len(viewers)
+
+    assert run(conversation()) == 4
+
+
+def test_clients_take_turns(yunet_pipeline):
+    async def conversation():
+        slow = SlowPipeline(yunet_pipeline)
+        viewers = Viewers(slow, ViewerLimits(threads=2))
+        asked = [asyncio.create_task(viewers.look("first", HAPPY, 0.0, 0, client="other"))]
+        await until(lambda: slow.seen == [0.0])
+        slow.go_on.release()
+        await asked[0]
+        for number in range(1, 6):
+            asked.append(asyncio.create_task(viewers.look(f"greedy {number}", HAPPY, number, 0, client="greedy")))
+        await until(lambda: len(slow.seen) == 2)
+        asked.append(asyncio.create_task(viewers.look("first", HAPPY, 10.0, 0, client="other")))
+        await until(lambda: len(slow.seen) == 3)
+        for _ in range(6):
+            slow.go_on.release()
+        await asyncio.gather(*asked)
+        return slow.seen
+
+    assert run(conversation())[2] == 10.0, "a slot is left for the other client while several ask"

@@ -17,11 +17,14 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
 
 from face_expression.config import Preprocessing
+from face_expression.io.split_files import escaped, parquet_files
 from face_expression.labels import LABEL_NAMES
 from face_expression.picture_file import PictureError, read_picture
 from face_expression.preprocess import (
@@ -32,6 +35,7 @@ from face_expression.preprocess import (
     whole_image_region,
 )
 from train.augment import Augmentation, augment_crop, erase, jitter_region
+from train.class_folders import read_class_folders
 from train.zip_file import read_zip_split
 
 MIN_VOTE_SHARE = 0.5
@@ -113,23 +117,41 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
             loaded = read_zip_split(folder, split)
         elif not folder.is_dir():
             loaded = datasets.load_dataset(data, split=split, revision=revision)
+        elif files := parquet_files(folder):
+            of_split = {split: escaped(files.get(split, ()))}
+            if not of_split[split]:
+                raise ValueError(f"it holds no Parquet files of it, such as {split}.parquet")
+            loaded = datasets.load_dataset("parquet", data_files=of_split, split=split)
         else:
-            kind = "parquet" if next(folder.rglob("*.parquet"), None) else "imagefolder"
-            loaded = datasets.load_dataset(kind, data_dir=data, split=split)
+            loaded = read_class_folders(folder, split)
     except (ValueError, OSError, HTTPError, datasets.exceptions.DatasetsError) as error:
         raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}{_advice(split)}") from error
-    if folder.is_dir() and kind == "imagefolder" and "label" not in loaded.column_names:
-        raise SystemExit(f"{data!r}: pictures must lie in two or more class folders, such as {split}/happy/1.jpg")
     if "image" not in loaded.column_names or not {"label", "votes"} & set(loaded.column_names):
         raise SystemExit(
             f"{data!r} has the columns {loaded.column_names}; it needs 'image' and at least one of 'label' and 'votes'"
         )
     loaded = loaded.cast_column("image", datasets.Image(decode=False))
+    if not folder.is_dir():
+        _require_bytes(loaded, data)
     if "label" in loaded.column_names:
         loaded = _in_our_order(loaded, data)
     if not read_targets(loaded).shares()[1].any():
         raise SystemExit(f"{data!r}: no row of the split {split!r} has a label or a vote for one of its classes")
     return loaded
+
+
+def _require_bytes(rows: datasets.Dataset, data: str) -> None:
+    """Check that a data set from elsewhere brings its pictures, and does not name files of this machine."""
+
+    def only_named(images: pa.StructArray) -> int:
+        named = pc.and_(pc.is_null(pc.struct_field(images, "bytes")), pc.is_valid(pc.struct_field(images, "path")))
+        return pc.sum(named).as_py() or 0
+
+    if count := sum(only_named(images) for images in rows.data.column("image").chunks):
+        raise SystemExit(
+            f"{data!r} has {count} row(s) with the path of a picture and no picture; files of this machine are read "
+            "for a local folder only"
+        )
 
 
 def _advice(split: str) -> str:
@@ -223,7 +245,7 @@ def require_readable(rows: datasets.Dataset, split: str) -> None:
         try:
             decode(rows[number]["image"])
         except PictureError as error:
-            return f"row {number}: {error}"
+            return f"{_name_of(rows[number]['image'], number)}: {error}"
         return None
 
     with ThreadPoolExecutor() as pool:
@@ -239,6 +261,11 @@ def require_readable(rows: datasets.Dataset, split: str) -> None:
         )
 
 
+def _name_of(image: dict | None, number: int) -> str:
+    """A picture as its owner finds it: by its path, or by its row where it has none."""
+    return f"{image['path']} (row {number})" if image and image["path"] else f"row {number}"
+
+
 def decode(image: dict | None) -> np.ndarray:
     """Decode one encoded image of a data set as the app reads files: uint8 (H, W) if it is grey, else RGB (H, W, 3).
 
@@ -247,7 +274,7 @@ def decode(image: dict | None) -> np.ndarray:
     """
     if image is None:
         raise PictureError("a row has no image")
-    return read_picture(io.BytesIO(image["bytes"]) if image["bytes"] else image["path"], keep_grey=True)
+    return read_picture(image["path"] if image["bytes"] is None else io.BytesIO(image["bytes"]), keep_grey=True)
 
 
 def region_of_row(row: dict, image: np.ndarray, preprocessing: Preprocessing) -> CropRegion:

@@ -61,6 +61,19 @@ class EmaTrainer(Trainer):
         super().__init__(**kwargs)
         self._ema = ema
 
+    def get_train_dataloader(self):
+        """As in Trainer; a last batch of one, on which batch norm fails, is left out, another row in each epoch.
+
+        Of several processes, each gets full batches anyway.
+        """
+        rows, batch = len(self.train_dataset), self.args.train_batch_size
+        before = self.args.dataloader_drop_last
+        self.args.dataloader_drop_last = before or (self.args.world_size == 1 and rows % batch == 1)
+        try:
+            return super().get_train_dataloader()
+        finally:
+            self.args.dataloader_drop_last = before
+
     def prediction_step(self, model, *args, **kwargs):
         """As in Trainer, with the averaged network."""
         return super().prediction_step(self._ema.module, *args, **kwargs)

@@ -3,19 +3,21 @@
 import stat
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path, PureWindowsPath
 
 import datasets
 
-SPLITS = ("train", "validation", "test")
+from face_expression.io.image_search import ending_of, is_image_name
+from train.class_folders import as_dataset, place_pictures, warn_of_others
+
 MOST_FILES = 50_000
 MOST_BYTES = 500_000_000
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _ENCRYPTED = 1
 
 
 def read_zip_split(path: Path, split: str) -> datasets.Dataset:
-    """Read the pictures SPLIT/LABEL/FILE of a zip; anything else in it is left alone.
+    """Read the pictures SPLIT/CLASS/FILE of a zip, as of a folder; anything else in it is left alone.
 
     Args:
         path: the zip file.
@@ -30,23 +32,18 @@ def read_zip_split(path: Path, split: str) -> datasets.Dataset:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            _require_harmless(entries)
-            pictures = [(entry, _path(entry).parts) for entry in entries if _is_picture(entry)]
-            if not pictures:
-                raise ValueError("it holds no pictures in class folders, such as train/happy/1.jpg")
-            labels = sorted({label for _, (_, label, _) in pictures})
-            chosen = [(entry, label) for entry, (place, label, _) in pictures if place == split]
-            if not chosen:
-                raise ValueError(f"it holds no pictures in {split}/, such as {split}/{labels[0]}/1.jpg")
-            columns = {
-                "image": [{"bytes": archive.read(entry), "path": None} for entry, _ in chosen],
-                "label": [labels.index(label) for _, label in chosen],
-            }
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            _require_harmless(archive.infolist())
+            others = [(ending_of(_path(entry).name), entry.filename) for entry in entries if not _is_picture(entry)]
+            warn_of_others(path, Counter(ending for ending, _ in others), dict(reversed(others)))
+            placed = place_pictures([_path(entry).parts for entry in entries])
+            chosen = placed.of(split)
+            images = [
+                {"bytes": archive.read(entries[number]), "path": entries[number].filename} for number, _ in chosen
+            ]
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"it is not a zip that can be read: {error}") from error
-    features = datasets.Features({"image": datasets.Image(decode=False), "label": datasets.ClassLabel(names=labels)})
-    return datasets.Dataset.from_dict(columns, features=features)
+    return as_dataset(images, [label for _, label in chosen], placed.labels)
 
 
 def _path(entry: zipfile.ZipInfo) -> PureWindowsPath:
@@ -55,8 +52,7 @@ def _path(entry: zipfile.ZipInfo) -> PureWindowsPath:
 
 
 def _is_picture(entry: zipfile.ZipInfo) -> bool:
-    path = _path(entry)
-    return len(path.parts) == 3 and path.parts[0] in SPLITS and path.suffix.lower() in _PICTURES
+    return is_image_name(_path(entry).name)
 
 
 def _require_harmless(entries: list[zipfile.ZipInfo]) -> None:

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { describeSpans } from "../live/panels/last_minute.js";
+import { csvCell } from "../live/panels/csv.js";
 import { toCsv, toJson } from "../live/panels/session_files.js";
 import { MOST_ROWS, Session } from "../live/panels/session.js";
 
@@ -169,6 +170,15 @@ test("CSV quotes what needs it", () => {
   const odd = face(names[0], { names, trackId: null, reasons: ["too dark", "blurred"] });
   const [, ...lines] = toCsv(played([[3, odd]], new Session(names))).split("\r\n");
   assert.deepEqual(lines, ['0,1,,10,20,110,120.5,0.8,0.1,0.1,"calm, or bored",false,too dark; blurred', ""]);
+});
+
+test("no cell of a CSV is a formula, and no number is changed", () => {
+  const names = ["=1+2", "+a", "-b", "@c"];
+  const lines = toCsv(played([[3, face(names[0], { names, reasons: ["-odd"] })]], new Session(names))).split("\r\n");
+  assert.ok(lines[0].includes("'=1+2,'+a,'-b,'@c"));
+  assert.ok(lines[1].includes(",'=1+2,false,'-odd"));
+  assert.equal(csvCell(-3.5), "-3.5");
+  assert.equal(csvCell('=HYPERLINK("x")'), `"'=HYPERLINK(""x"")"`);
 });
 
 test("JSON says what its fields are, and holds the rows of the CSV", () => {

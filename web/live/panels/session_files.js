@@ -1,5 +1,6 @@
 /** A session as files: CSV for tables, JSON with the summary and what everything means. */
 
+import { csvCell } from "./csv.js";
 import { HOLD_S, MOST_ROWS, ROW_INTERVAL_S } from "./session.js";
 
 const FIELDS = {
@@ -37,7 +38,7 @@ export function toCsv({ labelNames, rows }) {
     const values = labelNames.map((name) => probabilities[name]);
     lines.push([time_s, scene, track_id, ...box_px, ...values, label, reliable, reasons.join("; ")]);
   }
-  return lines.map((cells) => `${cells.map(quote).join(",")}\r\n`).join("");
+  return lines.map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
 }
 
 /**
@@ -96,9 +97,4 @@ function toSummaryRecord({ lengthS, watchedS, judgedS, unsureS, nobodyS, scenes,
 
 function rounded(value, digits) {
   return Number(value.toFixed(digits));
-}
-
-function quote(cell) {
-  const text = String(cell ?? "");
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

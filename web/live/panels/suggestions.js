@@ -72,7 +72,7 @@ export function withNothingShown(state) {
 
 /** The demonstration shows somebody else's face: nothing is said of it. */
 function streakAfter(streak, { faces: [face], live, timeS }, { confident_from: confidentFrom, expressions }) {
-  if (!live || !face?.reliable || face.confidence < confidentFrom || !Object.hasOwn(expressions, face.label)) {
+  if (!live || !face?.reliable || !(face.confidence >= confidentFrom) || !Object.hasOwn(expressions, face.label)) {
     return null;
   }
   const { label, trackId } = face;

@@ -1,5 +1,7 @@
 /** "Teach it": faces that the model named wrong, and the zip of class folders that `train finetune` reads. */
 
+import { csvCell } from "./csv.js";
+
 /** So many are kept at most; they lie in the page's memory. */
 export const MOST_KEPT = 500;
 
@@ -92,12 +94,7 @@ function csvOf(placed) {
     reliable ? "yes" : "no",
   ]);
   const header = ["file", "label", "model_said", "model_confidence", "model_sure"];
-  return [header, ...rows].map((row) => `${row.map(csvField).join(",")}\r\n`).join("");
-}
-
-/** As RFC 4180 has it. */
-function csvField(value) {
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  return [header, ...rows].map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
 }
 
 function readmeOf(corrections) {

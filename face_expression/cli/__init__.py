@@ -1,0 +1,1 @@
+"""What the command line needs beside the core: worker processes, interruption, the commands themselves."""

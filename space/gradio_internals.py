@@ -1,0 +1,159 @@
+"""All that touches Gradio's insides, so that an upgrade is this file's business (and `fair_queue.py`'s)."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+from types import SimpleNamespace
+
+import fastapi
+import gradio as gr
+import uvicorn
+from gradio import http_server
+from gradio.route_utils import FnIndexInferError
+from gradio.state_holder import SessionState, StateHolder
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from space.fair_queue import FairQueue, too_many
+from space.limits import Limits
+from space.rate_limit import RateLimit
+from space.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+# The client whose request is being answered; empty while an event of the queue is worked on.
+CLIENT: ContextVar[str] = ContextVar("client", default="")
+LOOK_S = 1.0
+DEFAULT_HOST = http_server.LOCALHOST_NAME
+
+
+def _no_such_thing(_, error: Exception) -> Response:
+    log.warning("a request for something that does not exist: %s", " ".join(repr(error).split())[:200])
+    return Response("there is no such function or component", status_code=404)
+
+
+EXCEPTION_HANDLERS = {
+    # Somebody hung up in the middle of an upload; nobody reads this answer, and it is no error.
+    ClientDisconnect: lambda *_: Response(status_code=400),
+    # What Gradio raises for names and numbers that its page does not have.
+    FnIndexInferError: _no_such_thing,
+    KeyError: _no_such_thing,
+}
+
+
+class FairStateHolder(StateHolder):
+    """Gradio's memory of sessions, in which a client can only begin so many a minute."""
+
+    def __init__(self, sessions: Sessions, limits: Limits):
+        super().__init__()
+        self._sessions = sessions
+        self._new = RateLimit(limits.new_sessions_a_minute)
+
+    def __getitem__(self, session_id: str) -> SessionState:
+        if session_id not in self.session_data and (client := CLIENT.get()):
+            if wait_s := self._new.ask(client):
+                raise too_many(self._new, "new sessions", wait_s)
+            self._sessions.touch(session_id, client)
+        return super().__getitem__(session_id)
+
+
+def give_shares(page: gr.Blocks, limits: Limits, sessions: Sessions) -> None:
+    """Give each client a share of the page's queue; nothing of the page can be called around it."""
+    page.queue(api_open=False)
+    page._queue = FairQueue(
+        page,
+        limits,
+        touch=sessions.touch,
+        live_updates=True,
+        concurrency_count=page.max_threads,
+        update_intervals=1,
+        default_concurrency_limit=1,
+    )
+
+
+@contextlib.contextmanager
+def serving_with(page: gr.Blocks, options: dict[str, object]) -> Iterator[None]:
+    """While it lasts, `page.launch` gives these options to uvicorn, for which it has no door of its own.
+
+    Raises:
+        RuntimeError: if it did not.
+    """
+
+    def config(**given) -> uvicorn.Config:
+        return uvicorn.Config(**given, **options)
+
+    before = http_server.uvicorn
+    http_server.uvicorn = SimpleNamespace(Config=config, Server=uvicorn.Server)
+    try:
+        yield
+    finally:
+        http_server.uvicorn = before
+    if page.server.config.http is not options["http"]:
+        raise RuntimeError("Gradio serves without this app's limits for connections; is it another version?")
+
+
+def forget_state(page: gr.Blocks, session: str) -> None:
+    """Drop the last values of all components, pictures included, which Gradio remembers for each session."""
+    page.app.state_holder.session_data.pop(session, None)
+    page.app.state_holder.time_last_used.pop(session, None)
+
+
+def forget_session(page: gr.Blocks, session: str) -> None:
+    """Drop all that Gradio remembers of a session: values, events that wait, and answers that nobody has read."""
+    forget_state(page, session)
+    page._queue.forget(session)
+
+
+@contextlib.asynccontextmanager
+async def keeping_shares(
+    app: fastapi.FastAPI, page: gr.Blocks, limits: Limits, sessions: Sessions
+) -> AsyncIterator[None]:
+    """While it lasts, what nobody reads, opens or feeds with frames is dropped."""
+    app.state_holder = FairStateHolder(sessions, limits)
+    app.state_holder.set_blocks(page)
+    queue: FairQueue = page._queue
+
+    def is_busy(session: str) -> bool:
+        return queue.is_wanted(session) or queue.has_running(session)
+
+    async def look_again_and_again() -> None:
+        frames: dict[str, tuple[object, float]] = {}
+        while True:
+            await asyncio.sleep(LOOK_S)
+            queue.drop_unread()
+            sessions.forget_unused(is_busy)
+            frames = end_frameless_streams(queue, frames, limits.frameless_s)
+
+    task = asyncio.create_task(look_again_and_again())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def end_frameless_streams(
+    queue: FairQueue, frames: dict[str, tuple[object, float]], frameless_s: float
+) -> dict[str, tuple[object, float]]:
+    """End the streams to which no frame has come for too long, as Gradio's own button does.
+
+    Args:
+        queue: where they run.
+        frames: the last frame of each stream, and since when it has been the last.
+        frameless_s: how long is too long.
+
+    Returns:
+        `frames` as they are now.
+    """
+    now_s, last = time.monotonic(), {}
+    for event in [event for job in queue.active_jobs if job for event in job if event.streaming]:
+        frame, since_s = frames.get(event._id, (None, now_s))
+        last[event._id] = (frame, since_s) if frame is event.data else (event.data, now_s)
+        if now_s - last[event._id][1] > frameless_s:
+            event.run_time = math.inf
+            event.closed = True
+            event.signal.set()
+    return last

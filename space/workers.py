@@ -1,0 +1,65 @@
+"""Threads for files, which give way to the live view, and the pixels that may be decoded at once."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+Done = TypeVar("Done")
+
+# To the live view's 0; more would let a thread that holds Python's lock wait for too long.
+_NICE = 5
+
+
+class BusyError(ValueError):
+    """There is no room now; the message is fit to be shown to who asked."""
+
+
+class Workers:
+    """Threads of lower priority: photos and videos take the time that frames of the live view leave."""
+
+    def __init__(self, threads: int, name: str):
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way)
+
+    def run(self, work: Callable[..., Done], *arguments, **options) -> Done:
+        """Do something there, and wait for it."""
+        return self._threads.submit(copy_context().run, work, *arguments, **options).result()
+
+
+class PixelBudget:
+    """At most `most` pixels of pictures are decoded at once; a larger one waits until it is alone."""
+
+    def __init__(self, most: int, patience_s: float = 60.0):
+        self._most = most
+        self._patience_s = patience_s
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """While it lasts, so many pixels are taken.
+
+        Raises:
+            BusyError: if there is no room for them for too long.
+        """
+        pixels = min(pixels, self._most)
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._taken + pixels <= self._most, self._patience_s):
+                raise BusyError("too many large pictures are being read now; try again in a minute")
+            self._taken += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= pixels
+                self._changed.notify_all()
+
+
+def _give_way() -> None:
+    # On Linux a thread has a priority of its own; elsewhere this would be the whole process's.
+    if hasattr(threading, "get_native_id") and os.uname().sysname == "Linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -1,0 +1,171 @@
+"""Connections that say nothing, or too little, keep nobody out: against a server of this machine, with small limits."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from space.body_limit import Bodies, BodyError
+from space.connections import ConnectionLimits
+from space.limits import Limits
+from space.request_limits import RequestLimits
+from space.sessions import Sessions
+
+PATIENCE_S = 30
+
+
+async def echo(request) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+@contextlib.contextmanager
+def serving(limits: ConnectionLimits):
+    """The limits around a small app; gives its address."""
+    shares = Limits()
+    sessions = Sessions(shares, forget=lambda _: None)
+    app = Starlette(
+        routes=[Route("/{path:path}", echo, methods=["GET", "POST"])],
+        middleware=[Middleware(RequestLimits, limits=shares, sessions=sessions, queue=None)],
+    )
+    config = uvicorn.Config(app, port=0, log_level="warning", **limits.uvicorn_options())
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def ends(connection: socket.socket) -> bool:
+    """Whether the server closes a connection."""
+    connection.settimeout(PATIENCE_S)
+    with contextlib.suppress(ConnectionResetError):
+        while connection.recv(1000):
+            pass
+    return True
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"G",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT",
+    ],
+)
+def test_who_says_nothing_more_is_closed(said):
+    with serving(ConnectionLimits(headers_s=0.5, silent_s=0.5)) as place, socket.create_connection(place) as connection:
+        connection.sendall(said)
+        assert ends(connection)
+
+
+def test_a_head_that_drips_in_is_closed():
+    with serving(ConnectionLimits(headers_s=0.5)) as place, socket.create_connection(place) as connection:
+        closed = threading.Event()
+        threading.Thread(target=lambda: (ends(connection), closed.set()), daemon=True).start()
+        with contextlib.suppress(OSError):
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+            for _ in range(10 * PATIENCE_S):
+                connection.sendall(b"X-A: b\r\n")
+                time.sleep(0.1)
+                if closed.is_set():
+                    break
+        assert closed.wait(PATIENCE_S)
+
+
+def test_idle_connections_keep_nobody_out():
+    with serving(ConnectionLimits(most=20)) as place:
+        idle = [socket.create_connection(place) for _ in range(60)]
+        for _ in range(3):
+            assert httpx.post("http://{}:{}/a".format(*place), content=b"abc").text == "3"
+        assert ends(idle[0])
+        for connection in idle:
+            connection.close()
+
+
+def test_connections_that_answer_are_not_closed_for_others():
+    with serving(ConnectionLimits(most=3)) as place, socket.create_connection(place) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        time.sleep(0.3)
+        idle = [socket.create_connection(place) for _ in range(10)]
+        slow.sendall(b"cd")
+        assert slow.recv(1000).startswith(b"HTTP/1.1 200")
+        for connection in idle:
+            connection.close()
+
+
+def body_of(parts, pause_s=0.0):
+    """An ASGI `receive` that gives these parts of a body."""
+    left = list(parts)
+
+    async def receive():
+        await asyncio.sleep(pause_s)
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
+
+
+def test_bodies_on_their_way_have_a_share_of_the_memory():
+    async def conversation():
+        bodies, go_on = Bodies(most_of_one=100, most_of_all=150), asyncio.Event()
+
+        def slow(size):
+            async def receive():
+                if not sent:
+                    sent.append(1)
+                    return {"type": "http.request", "body": bytes(size), "more_body": True}
+                await go_on.wait()
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            sent = []
+            return receive
+
+        held = [asyncio.create_task(bodies.read("greedy", slow(45), 1000)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(BodyError, match="too many bodies"):
+            await bodies.read("greedy", slow(20), 1000)
+        other = asyncio.create_task(bodies.read("other", slow(55), 1000))
+        await asyncio.sleep(0)
+        assert await bodies.read("third", body_of([bytes(20)]), 1000) == bytes(20)
+        with pytest.raises(BodyError, match="limit is 10 bytes"):
+            await bodies.read("third", body_of([bytes(20)]), 10)
+        go_on.set()
+        return [len(body) for body in await asyncio.gather(*held, other)]
+
+    assert asyncio.run(conversation()) == [45, 45, 55]
+
+
+def test_a_body_that_breaks_off_is_no_body():
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(BodyError, match="incomplete"):
+        asyncio.run(Bodies().read("one", receive, 10))
+
+
+def test_a_body_that_comes_too_slowly_is_refused(monkeypatch):
+    monkeypatch.setattr("space.body_limit.PATIENCE_S", 0.2)
+    with pytest.raises(BodyError, match="too slowly") as refused:
+        asyncio.run(Bodies().read("one", body_of([b"a"] * 10_000, pause_s=0.05), 100_000))
+    assert refused.value.status == 408
+
+
+def test_limits_follow_the_descriptors_of_the_process(monkeypatch):
+    monkeypatch.setattr("space.connections.resource.getrlimit", lambda _: (1024, 4096))
+    assert ConnectionLimits.of_this_process().most + 128 < 1024
