@@ -37,6 +37,7 @@ from space.photos import Photos
 from space.places import WEB
 from space.private_folder import private_folder
 from space.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
+from space.response_headers import ResponseHeaders
 from space.sent_file import refuse_addresses
 from space.sessions import Sessions
 from space.video_folders import VideoFolders
@@ -173,6 +174,7 @@ def launch(page: gr.Blocks, **options) -> None:
             app_kwargs={
                 "lifespan": lifespan,
                 "middleware": [
+                    Middleware(ResponseHeaders),
                     same_origin(options.get("server_name")),
                     Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=page._queue),
                 ],

@@ -190,6 +190,16 @@ class Visitor:
         return Outcome.RIGHT if right else Outcome.WRONG
 
 
+async def find_visitor(http: aiohttp.ClientSession, address: str, random: Random, tally: Tally) -> Visitor:
+    """A visitor who knows the page's doors from its configuration."""
+    async with http.get(f"{address}config") as response:
+        page = await response.json()
+    number = {component["props"].get("elem_id"): component["id"] for component in page["components"]}
+    chosen = [number["photo-upload"], "change"]
+    photos_to = next(event["id"] for event in page["dependencies"] if chosen in event["targets"])
+    return Visitor(http, address, number["live-view"], photos_to, random, tally)
+
+
 async def stream(visitor: Visitor, person: Person) -> None:
     """Look at the live view for a while, and vanish while frames are under way."""
     seconds = visitor.random.uniform(5, 20)

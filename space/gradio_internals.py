@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
 import time
@@ -15,6 +16,7 @@ import uvicorn
 from gradio import http_server
 from gradio.route_utils import FnIndexInferError
 from gradio.state_holder import SessionState, StateHolder
+from mcp.types import TextContent
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -116,6 +118,8 @@ async def keeping_shares(
     app.state_holder = FairStateHolder(sessions, limits)
     app.state_holder.set_blocks(page)
     queue: FairQueue = page._queue
+    if page.mcp_server_obj:
+        page.mcp_server_obj.postprocess_output_data = tools_as_json
 
     def is_busy(session: str) -> bool:
         return queue.is_wanted(session) or queue.has_running(session)
@@ -133,6 +137,11 @@ async def keeping_shares(
         yield
     finally:
         task.cancel()
+
+
+def tools_as_json(data: list, root_url: str) -> list[TextContent]:
+    """What the tools answer to MCP: JSON, where Gradio would give Python's notation."""
+    return [TextContent(type="text", text=json.dumps(output)) for output in data]
 
 
 def end_frameless_streams(
