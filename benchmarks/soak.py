@@ -90,7 +90,9 @@ async def come_and_go(
 ) -> None:
     """One client: the same again and again, as a new visitor each time."""
     # A connection that the server closes after something broken cannot be used again.
-    connections = aiohttp.TCPConnector(force_close=use not in OPENS_PAGE)
+    # Limits are for an address, so each client has one of its own where a computer has so many.
+    source = (f"127.0.1.{seed % 1000 + 1}", 0) if platform.system() == "Linux" else None
+    connections = aiohttp.TCPConnector(force_close=use not in OPENS_PAGE, local_addr=source)
     async with aiohttp.ClientSession(connector=connections, read_bufsize=2**20) as http:
         client = await find_visitor(http, server.address, Random(seed), tally)
         while True:

@@ -162,7 +162,12 @@ class Visitor:
     async def send_photo(self, person: Person) -> Outcome:
         """A photo like no other, in whose answer both the picture and the words must be about it."""
         unlike_others = person.photo + self.random.randbytes(16)
-        picture, summary, suggestion = await self.photo_answer(await self.join(await self.upload(unlike_others)))
+        try:
+            picture, summary, suggestion = await self.photo_answer(await self.join(await self.upload(unlike_others)))
+        except ValueError as error:
+            if "(429)" in str(error):
+                return Outcome.REFUSED
+            raise
         shown = Image.open(io.BytesIO(base64.b64decode(picture["url"].partition(",")[2])))
         fits = shown.size == Image.open(io.BytesIO(person.photo)).size and f"looks {person.label}." in suggestion
         return self.judged(fits, f"photo of a {person.label} face: {shown.size}, {summary}, {suggestion}")

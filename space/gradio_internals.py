@@ -20,7 +20,7 @@ from mcp.types import TextContent
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from space.fair_queue import FairQueue, too_many
+from space.fair_queue import MAX_SESSION_NAME, FairQueue, too_many
 from space.limits import Limits
 from space.rate_limit import RateLimit
 from space.sessions import Sessions
@@ -41,9 +41,10 @@ def _no_such_thing(_, error: Exception) -> Response:
 EXCEPTION_HANDLERS = {
     # Somebody hung up in the middle of an upload; nobody reads this answer, and it is no error.
     ClientDisconnect: lambda *_: Response(status_code=400),
-    # What Gradio raises for names and numbers that its page does not have.
+    # What Gradio raises for names and numbers that its page does not have, and for what is neither.
     FnIndexInferError: _no_such_thing,
     KeyError: _no_such_thing,
+    TypeError: _no_such_thing,
 }
 
 
@@ -56,6 +57,8 @@ class FairStateHolder(StateHolder):
         self._new = RateLimit(limits.new_sessions_a_minute)
 
     def __getitem__(self, session_id: str) -> SessionState:
+        if not isinstance(session_id, str) or len(session_id) > MAX_SESSION_NAME:
+            raise fastapi.HTTPException(400, "this is no session's name")
         if session_id not in self.session_data and (client := CLIENT.get()):
             if wait_s := self._new.ask(client):
                 raise too_many(self._new, "new sessions", wait_s)
