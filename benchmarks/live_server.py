@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 REPOSITORY = Path(__file__).parent.parent
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 @dataclass(frozen=True)

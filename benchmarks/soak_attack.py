@@ -29,6 +29,8 @@ NICE = 10
 LARGE_SIDE_PX = 7071
 VIDEOS, PHOTOS, AT_ONCE, BODIES, IDLE = 102, 150, 8, 150, 300
 EMPTY_A_SECOND = 4
+# Ends of tries that did not reach the server.
+UNREACHED = ("ClientConnectorError", "ConnectionRefusedError")
 PLACES = 16
 PAUSE_S = 2.0
 KINDS = {
@@ -161,8 +163,8 @@ class Attacker:
         return {"data": [base64.b64encode(content).decode()]}
 
 
-async def attack(address: str, seconds: float) -> Counter[tuple[str, str]]:
-    """Let all attackers try everything, again and again, for so long."""
+async def attack(address: str, seconds: float, begun: Callable[[], None]) -> Counter[tuple[str, str]]:
+    """Let all attackers try everything, again and again, for so long; `begun` is called when the first may begin."""
     ends: Counter[tuple[str, str]] = Counter()
 
     async def from_address(source: str) -> None:
@@ -171,6 +173,7 @@ async def attack(address: str, seconds: float) -> Counter[tuple[str, str]]:
         async with aiohttp.ClientSession(connector=connections, timeout=patience) as http:
             attacker = Attacker(await find_visitor(http, address, Random(source), Tally()), source)
             attacker.ends = ends
+            begun()
             tries = [
                 attacker.fill_the_queue,
                 attacker.go_around_the_queue,
@@ -198,4 +201,4 @@ async def again_and_again(act: Callable[[], Awaitable[None]]) -> None:
 def attack_and_tell(address: str, seconds: float, answers: Connection) -> None:
     """The process of the attackers: sends what became of everything."""
     os.nice(NICE)
-    answers.send(asyncio.run(attack(address, seconds)))
+    answers.send(asyncio.run(attack(address, seconds, lambda: answers.send("begun"))))

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ import aiohttp
 from benchmarks.live_camera import HAPPY
 from benchmarks.live_figures import percentile
 from benchmarks.live_server import Server, answers, running_server
-from benchmarks.soak_attack import attack_and_tell
+from benchmarks.soak_attack import UNREACHED, attack_and_tell
 from benchmarks.soak_visitors import Kind, Outcome, Person, Tally, find_visitor, stream
 
 HONEST = ("127.0.0.2", "127.0.0.3")
@@ -24,6 +25,7 @@ PHOTOS_FROM, PHOTO_EVERY_S = "127.0.0.4", 4.0
 DESCRIPTORS = 1024
 # Answers that were on their way when a phase began do not count.
 SETTLE_S = 2.0
+BEGIN_S = 300
 
 
 @dataclass
@@ -92,15 +94,31 @@ def besiege(seconds: float) -> Siege:
             here, there = spawn.Pipe()
             attackers = spawn.Process(target=attack_and_tell, args=(server.address, 2 * seconds / 3 + 30, there))
             attackers.start()
+            if not there_begun(here):
+                raise SystemExit("the attackers did not begin")
             attacked = asyncio.run(watched(server, 2 * seconds / 3))
             alive = answers(server)
             server.process.terminate()
             server.process.wait(timeout=30)
-        ends = here.recv() if here.poll(60) else Counter()
+        ends: Counter[tuple[str, str]] = Counter()
+        while here.poll(BEGIN_S):
+            if (told := here.recv()) != "begun":
+                ends = told
+                break
         attackers.join(10)
         if attackers.is_alive():
             attackers.kill()
         return Siege(calm, attacked, ends, alive, server.told(), len(server.files() - known - {server.log}))
+
+
+def there_begun(here: Connection) -> bool:
+    """Whether the attackers begin in time; a loaded machine takes a while to start their process."""
+    return here.poll(BEGIN_S) and here.recv() == "begun"
+
+
+def reached(ends: Counter[tuple[str, str]]) -> set[str]:
+    """The kinds of attack of which something reached the server."""
+    return {kind for kind, end in ends if end not in UNREACHED}
 
 
 def wrong(phase: Phase) -> int:
