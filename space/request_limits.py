@@ -58,6 +58,24 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        begun = finished = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun, finished
+            begun = True
+            finished = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            # The server ends; the answer just stops, which is no error.
+            if not begun:
+                await Response("the server is ending", status_code=503)(scope, receive, send)
+            elif not finished:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_block(scope["client"][0] if scope.get("client") else "unknown")
         CLIENT.set(client)
         refused, path = None, scope["path"].rstrip("/")
@@ -104,21 +122,10 @@ class RequestLimits:
             await gone(path)(scope, receive, send)
             return
         opened = self._sessions.opened(session, client) if session else contextlib.nullcontext()
-        unfinished = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal unfinished
-            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
-            await send(message)
-
         self._streams[client] += 1
         try:
             with opened:
-                await self.app(scope, receive, send_and_note)
-        except asyncio.CancelledError:
-            # The server ends; the answer just stops, which is no error.
-            if unfinished:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self.app(scope, receive, send)
         finally:
             self._streams[client] -= 1
             self._streams += Counter()
