@@ -37,6 +37,7 @@ from space.photos import Photos
 from space.places import WEB
 from space.private_folder import private_folder
 from space.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
+from space.response_headers import ResponseHeaders
 from space.sent_file import refuse_addresses
 from space.sessions import Sessions
 from space.video_folders import VideoFolders
@@ -93,7 +94,8 @@ def build_app(
         forget_session(page, session)
         page.videos.forget(session)
 
-    def on_leave(request: gr.Request) -> None:
+    async def on_leave(request: gr.Request) -> None:
+        # In the event loop, which everything about sessions belongs to.
         page.sessions.forget(request.session_hash)
 
     def is_wanted(session: str) -> bool:
@@ -173,6 +175,7 @@ def launch(page: gr.Blocks, **options) -> None:
             app_kwargs={
                 "lifespan": lifespan,
                 "middleware": [
+                    Middleware(ResponseHeaders),
                     same_origin(options.get("server_name")),
                     Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=page._queue),
                 ],
@@ -222,6 +225,9 @@ def main() -> None:
     if os.environ.get("SPACE_ID"):
         # Visitors come through the Hub's proxies, which note down the address of each; uvicorn then believes them.
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PRIVATE_NETWORKS)
+    elif proxies := os.environ.get("FORWARDED_ALLOW_IPS"):
+        # MCP's calls come from this app itself, which names whose they are.
+        os.environ["FORWARDED_ALLOW_IPS"] = f"{proxies},127.0.0.1" if proxies != "*" else proxies
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
     with ending_with_signals(), private_folder(parent) as folder:
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")

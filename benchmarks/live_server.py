@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import psutil
 
 REPOSITORY = Path(__file__).parent.parent
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,12 @@ def answers(server: Server) -> bool:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path) -> Iterator[Server]:
-    """Start `app.py`, wait for it, and stop it afterwards; what it needs lies in the given empty folder.
+def running_server(folder: Path, *, descriptors: int | None = None) -> Iterator[Server]:
+    """Start `app.py`, wait for it, and stop it afterwards; what it needs is in the given empty folder.
+
+    Args:
+        folder: empty; the app's temporary files and its log are put there.
+        descriptors: how many it may have open; None leaves what is usual here.
 
     Raises:
         SystemExit: if it does not start; the message says what it said.
@@ -85,6 +90,8 @@ def running_server(folder: Path) -> Iterator[Server]:
             stdout=file,
             stderr=subprocess.STDOUT,
         )
+    if descriptors is not None:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
     try:
         server = Server(port, psutil.Process(process.pid), log, (uploads, temporary))
         give_up_at = time.monotonic() + PATIENCE_S

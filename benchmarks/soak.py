@@ -4,6 +4,8 @@ The app runs in a process of its own. Eight visitors use the live view, vanish a
 photos; two send what cannot be used; two hang up in the middle of something. Half of them show a happy face, half a
 calm one, so that an answer meant for another is seen. The exit code is 1 if something is not as it must be. Times
 include the visitors' own program, which shares the machine with the server.
+
+With --attack, four addresses try to take the service from three honest visitors: the limits must hold.
 """
 
 import asyncio
@@ -27,8 +29,10 @@ import typer
 from benchmarks.live_camera import CALM, HAPPY
 from benchmarks.live_figures import percentile
 from benchmarks.live_server import Server, answers, running_server
+from benchmarks.soak_attack import ADDRESSES, KINDS
+from benchmarks.soak_defence import HONEST, Siege, besiege, raise_own_limit, reached, table_of_ends, wrong
 from benchmarks.soak_troublemakers import drop_a_connection, send_broken
-from benchmarks.soak_visitors import Kind, Outcome, Person, Tally, Visitor, send_photos, stream
+from benchmarks.soak_visitors import Kind, Outcome, Person, Tally, Visitor, find_visitor, send_photos, stream
 
 CLIENTS = {stream: 8, send_photos: 4, send_broken: 2, drop_a_connection: 2}
 OPENS_PAGE = (stream, send_photos)
@@ -81,22 +85,14 @@ def growth(moments: list[Moment], name: str) -> Check:
     return Check(f"growth of {name} ({first:.1f} → {last:.1f})", last / first, FLAT)
 
 
-async def find_visitor(http: aiohttp.ClientSession, address: str, random: Random, tally: Tally) -> Visitor:
-    """A visitor who knows the page's doors from its configuration."""
-    async with http.get(f"{address}config") as response:
-        page = await response.json()
-    number = {component["props"].get("elem_id"): component["id"] for component in page["components"]}
-    chosen = [number["photo-upload"], "change"]
-    photos_to = next(event["id"] for event in page["dependencies"] if chosen in event["targets"])
-    return Visitor(http, address, number["live-view"], photos_to, random, tally)
-
-
 async def come_and_go(
     server: Server, use: Callable[[Visitor, Person], Awaitable[None]], person: Person, seed: int, tally: Tally
 ) -> None:
     """One client: the same again and again, as a new visitor each time."""
     # A connection that the server closes after something broken cannot be used again.
-    connections = aiohttp.TCPConnector(force_close=use not in OPENS_PAGE)
+    # Limits are for an address, so each client has one of its own where a computer has so many.
+    source = (f"127.0.1.{seed % 1000 + 1}", 0) if platform.system() == "Linux" else None
+    connections = aiohttp.TCPConnector(force_close=use not in OPENS_PAGE, local_addr=source)
     async with aiohttp.ClientSession(connector=connections, read_bufsize=2**20) as http:
         client = await find_visitor(http, server.address, Random(seed), tally)
         while True:
@@ -175,13 +171,61 @@ def checks_of(tally: Tally, moments: list[Moment], server: Server) -> list[Check
     ]
 
 
+def defend(minutes: float, output: Path) -> None:
+    """Attack the app, and print how the attacks ended and what honest visitors saw of them."""
+    raise_own_limit()
+    load_before = os.getloadavg()[0]
+    siege = besiege(60 * minutes)
+    load = os.getloadavg()[0]
+    calm, attacked = siege.calm, siege.attacked
+    checks = [
+        Check(f"p95 under attack ({calm.p95_ms():.1f} → {attacked.p95_ms():.1f} ms), times calm", ratio(siege), 2),
+        Check("memory, MiB", max(calm.memory_mib, attacked.memory_mib), 954),
+        Check("honest visitors' wrong answers, errors and refusals", wrong(calm) + wrong(attacked), 0),
+        Check("honest photos that were not answered", not attacked.tally.latencies_ms[Kind.PHOTO], 0),
+        Check("kinds of attack that did not take place", len(KINDS - reached(siege.ends)), 0),
+        Check("crashes", not siege.answers, 0),
+        Check("tracebacks that it wrote", siege.log.count("Traceback (most recent call last)"), 0),
+        Check("log, kB", len(siege.log) / 1000, 1000),
+        Check("files left after SIGTERM", siege.left, 0),
+    ]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {load_before:.1f} before and {load:.1f} after"
+    typer.echo(f"{machine}; {len(HONEST) + 1} honest visitors, {len(ADDRESSES)} attackers, {minutes:g} minutes\n")
+    typer.echo("\n".join(table_of_ends(siege.ends)))
+    typer.echo("\n| measure | at most | measured | met |\n|---|---|---|---|")
+    typer.echo("\n".join(check.line() for check in checks))
+    met = all(check.met() for check in checks)
+    if not met:
+        surprises = [*calm.tally.surprises[:10], *attacked.tally.surprises[:10]]
+        typer.echo("\n".join(["", *surprises, *siege.log.splitlines()[-40:]]), err=True)
+    written = {
+        "machine": machine,
+        "minutes": minutes,
+        "ends": [[kind, end, count] for (kind, end), count in siege.ends.items()],
+        "checks": [asdict(check) | {"met": check.met()} for check in checks],
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    if not met:
+        raise typer.Exit(1)
+
+
+def ratio(siege: Siege) -> float:
+    """The live view's p95 under attack, as a multiple of the calm one; infinite if nothing was answered."""
+    value = siege.attacked.p95_ms() / siege.calm.p95_ms()
+    return value if value == value else float("inf")
+
+
 def main(
     minutes: Annotated[float, typer.Option(min=0.01, help="How long the visitors come.")] = 5,
     seed: Annotated[int, typer.Option(help="Another one is another plan.")] = 0,
     files: Annotated[bool, typer.Option(help="Wait until uploads are deleted: two minutes more.")] = True,
+    attack: Annotated[bool, typer.Option("--attack", help="Attack the app while honest visitors watch.")] = False,
     output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/soak.json"),
 ) -> None:
     """Let the visitors loose, and print two tables."""
+    if attack:
+        return defend(minutes, output)
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "app") as server:
         known, load_before = server.files(), os.getloadavg()[0]
         tally, moments = asyncio.run(soak(server, 60 * minutes, seed))

@@ -162,7 +162,12 @@ class Visitor:
     async def send_photo(self, person: Person) -> Outcome:
         """A photo like no other, in whose answer both the picture and the words must be about it."""
         unlike_others = person.photo + self.random.randbytes(16)
-        picture, summary, suggestion = await self.photo_answer(await self.join(await self.upload(unlike_others)))
+        try:
+            picture, summary, suggestion = await self.photo_answer(await self.join(await self.upload(unlike_others)))
+        except ValueError as error:
+            if "(429)" in str(error):
+                return Outcome.REFUSED
+            raise
         shown = Image.open(io.BytesIO(base64.b64decode(picture["url"].partition(",")[2])))
         fits = shown.size == Image.open(io.BytesIO(person.photo)).size and f"looks {person.label}." in suggestion
         return self.judged(fits, f"photo of a {person.label} face: {shown.size}, {summary}, {suggestion}")
@@ -188,6 +193,16 @@ class Visitor:
         if not right:
             self.tally.surprises.append(surprise)
         return Outcome.RIGHT if right else Outcome.WRONG
+
+
+async def find_visitor(http: aiohttp.ClientSession, address: str, random: Random, tally: Tally) -> Visitor:
+    """A visitor who knows the page's doors from its configuration."""
+    async with http.get(f"{address}config") as response:
+        page = await response.json()
+    number = {component["props"].get("elem_id"): component["id"] for component in page["components"]}
+    chosen = [number["photo-upload"], "change"]
+    photos_to = next(event["id"] for event in page["dependencies"] if chosen in event["targets"])
+    return Visitor(http, address, number["live-view"], photos_to, random, tally)
 
 
 async def stream(visitor: Visitor, person: Person) -> None:

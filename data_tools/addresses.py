@@ -5,6 +5,7 @@ them, and refuses the ones that would lead into a private network.
 """
 
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
@@ -17,7 +18,9 @@ _KEPT_IN_ADDRESSES = "/?&=+:@!$'()*,;~%"
 # All that is given out on the internet so far; what is outside is site-local, or stands for other addresses.
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
 # Ranges that lead to other addresses, or into this network, and that `is_global` calls global or leaves open.
-_INDIRECT = [ipaddress.ip_network(network) for network in ("2002::/16", "2001::/32", "192.0.0.0/24")]
+_INDIRECT = [ipaddress.ip_network(network) for network in ("2002::/16", "2001::/32", "192.0.0.0/24", "192.88.99.0/24")]
+# A query that can be sent as it was given.
+_QUOTED = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
 
 def checked_url(url: str) -> URL:
@@ -41,6 +44,12 @@ def checked_url(url: str) -> URL:
         raise ValueError("the address has a user's name in it")
     if any(character.isspace() or not character.isprintable() for character in host):
         raise ValueError("the host's name has characters that no name has")
+    # yarl unquotes what it takes to mean the same, such as %2F in a query, which some servers tell apart.
+    query = urlsplit(url).query
+    if _QUOTED.fullmatch(query):
+        return URL.build(
+            scheme=scheme, authority=parsed.raw_authority, path=parsed.raw_path, query_string=query, encoded=True
+        )
     return parsed.with_fragment(None)
 
 

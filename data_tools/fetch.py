@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urljoin
 
 import aiohttp
 from yarl import URL
@@ -249,6 +249,6 @@ def _read_address(url: str) -> URL:
 def _redirected(place: URL, response: aiohttp.ClientResponse) -> URL:
     """Where an answer redirects to."""
     try:
-        return checked_url(str(place.join(URL(response.headers["location"]))))
+        return checked_url(urljoin(str(place), response.headers["location"]))
     except ValueError as error:
         raise Stopped(Status.FAILED, Reason.BAD_URL, f"redirected to {error}", response.status) from error

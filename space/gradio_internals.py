@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
+import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -12,13 +15,15 @@ from types import SimpleNamespace
 import fastapi
 import gradio as gr
 import uvicorn
-from gradio import http_server
+from gradio import http_server, queueing
+from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.state_holder import SessionState, StateHolder
+from mcp.types import TextContent
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from space.fair_queue import FairQueue, too_many
+from space.fair_queue import MAX_SESSION_NAME, FairQueue, too_many
 from space.limits import Limits
 from space.rate_limit import RateLimit
 from space.sessions import Sessions
@@ -39,9 +44,10 @@ def _no_such_thing(_, error: Exception) -> Response:
 EXCEPTION_HANDLERS = {
     # Somebody hung up in the middle of an upload; nobody reads this answer, and it is no error.
     ClientDisconnect: lambda *_: Response(status_code=400),
-    # What Gradio raises for names and numbers that its page does not have.
+    # What Gradio raises for names and numbers that its page does not have, and for what is neither.
     FnIndexInferError: _no_such_thing,
     KeyError: _no_such_thing,
+    TypeError: _no_such_thing,
 }
 
 
@@ -54,6 +60,8 @@ class FairStateHolder(StateHolder):
         self._new = RateLimit(limits.new_sessions_a_minute)
 
     def __getitem__(self, session_id: str) -> SessionState:
+        if not isinstance(session_id, str) or len(session_id) > MAX_SESSION_NAME:
+            raise fastapi.HTTPException(400, "this is no session's name")
         if session_id not in self.session_data and (client := CLIENT.get()):
             if wait_s := self._new.ask(client):
                 raise too_many(self._new, "new sessions", wait_s)
@@ -64,6 +72,7 @@ class FairStateHolder(StateHolder):
 def give_shares(page: gr.Blocks, limits: Limits, sessions: Sessions) -> None:
     """Give each client a share of the page's queue; nothing of the page can be called around it."""
     page.queue(api_open=False)
+    queueing.traceback = SimpleNamespace(print_exc=report_error)
     page._queue = FairQueue(
         page,
         limits,
@@ -73,6 +82,15 @@ def give_shares(page: gr.Blocks, limits: Limits, sessions: Sessions) -> None:
         update_intervals=1,
         default_concurrency_limit=1,
     )
+
+
+def report_error() -> None:
+    """Report an event's error: a line for what a client did wrong, and a traceback for what we did."""
+    error = sys.exception()
+    if isinstance(error, InvalidPathError):
+        log.warning("an event named a file that was not uploaded here")
+    else:
+        traceback.print_exc()
 
 
 @contextlib.contextmanager
@@ -116,6 +134,8 @@ async def keeping_shares(
     app.state_holder = FairStateHolder(sessions, limits)
     app.state_holder.set_blocks(page)
     queue: FairQueue = page._queue
+    if page.mcp_server_obj:
+        page.mcp_server_obj.postprocess_output_data = tools_as_json
 
     def is_busy(session: str) -> bool:
         return queue.is_wanted(session) or queue.has_running(session)
@@ -133,6 +153,11 @@ async def keeping_shares(
         yield
     finally:
         task.cancel()
+
+
+def tools_as_json(data: list, root_url: str) -> list[TextContent]:
+    """What the tools answer to MCP: JSON, where Gradio would give Python's notation."""
+    return [TextContent(type="text", text=json.dumps(output)) for output in data]
 
 
 def end_frameless_streams(

@@ -58,3 +58,4 @@ class Limits:
     most_sessions: int = 500
     sessions_of_one: int = 100
     streams_of_one: int = 64
+    tools_of_one: int = 10

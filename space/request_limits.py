@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse, Response
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from face_expression.token_bucket import TokenBuckets
 from space.body_limit import FRAMES_ENDPOINT, MAX_BODY, MAX_FRAME_BODY, Bodies, BodyError, counted, replayed
-from space.fair_queue import FairQueue
+from space.fair_queue import MAX_SESSION_NAME, FairQueue
 from space.gradio_internals import CLIENT
 from space.limits import MAX_UPLOAD_BYTES, Limits
 from space.rate_limit import MINUTE_S, RateLimit, client_block
@@ -43,6 +44,7 @@ class RequestLimits:
         self._sessions = sessions
         self._bodies = Bodies()
         self._streams: Counter[str] = Counter()
+        self._tools: Counter[str] = Counter()
         self._requests = TokenBuckets(limits.requests_a_second, BURST_S * limits.requests_a_second)
         self._direct = RateLimit(limits.events_a_minute)
         self._uploads = RateLimit(limits.uploads_a_minute)
@@ -56,6 +58,24 @@ class RequestLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        begun = finished = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun, finished
+            begun = True
+            finished = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            # The server ends; the answer just stops, which is no error.
+            if not begun:
+                await Response("the server is ending", status_code=503)(scope, receive, send)
+            elif not finished:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_block(scope["client"][0] if scope.get("client") else "unknown")
         CLIENT.set(client)
         refused, path = None, scope["path"].rstrip("/")
@@ -95,25 +115,17 @@ class RequestLimits:
             session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
         elif path.startswith(CALLS):
             session = self._queue.session_of(path.rpartition("/")[2]) or ""
+        if len(session) > MAX_SESSION_NAME:
+            await Response("this is no session's name", status_code=400)(scope, receive, send)
+            return
         if path.startswith((EVENTS, CALLS)) and session not in self._queue.pending_messages_per_session:
             await gone(path)(scope, receive, send)
             return
         opened = self._sessions.opened(session, client) if session else contextlib.nullcontext()
-        unfinished = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal unfinished
-            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
-            await send(message)
-
         self._streams[client] += 1
         try:
             with opened:
-                await self.app(scope, receive, send_and_note)
-        except asyncio.CancelledError:
-            # The server ends; the answer just stops, which is no error.
-            if unfinished:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self.app(scope, receive, send)
         finally:
             self._streams[client] -= 1
             self._streams += Counter()
@@ -135,12 +147,26 @@ class RequestLimits:
                 most = MAX_FRAME_BODY if path == FRAMES_ENDPOINT else MAX_BODY
                 taken = replayed(await self._bodies.read(client, receive, most), receive)
             if path.startswith(MCP):
-                scope = with_client(scope)
-            await self.app(scope, taken, send_and_note)
+                # Each holds a thread until its answer is there.
+                with self._one_more_tool(client):
+                    await self.app(with_client(scope), taken, send_and_note)
+            else:
+                await self.app(scope, taken, send_and_note)
         except BodyError as error:
             if not begun:
                 answer = Response(str(error), status_code=error.status, headers={"Connection": "close"})
                 await answer(scope, receive, send)
+
+    @contextlib.contextmanager
+    def _one_more_tool(self, client: str) -> Iterator[None]:
+        if self._tools[client] >= self._limits.tools_of_one:
+            raise BodyError(429, "too many calls of tools at once; wait for an answer first")
+        self._tools[client] += 1
+        try:
+            yield
+        finally:
+            self._tools[client] -= 1
+            self._tools += Counter()
 
 
 def too_often(wait_s: float) -> Response:

@@ -62,8 +62,7 @@ def require_refusal() -> None:
             answers.append("asked")
     if answers != [SEND_THE_FILE] * len(doors):
         raise RuntimeError(
-            f"Gradio would fetch addresses for visitors ({answers}); install the pinned versions of gradio and "
-            "safehttpx"
+            f"Gradio would fetch addresses for visitors ({answers}); install the pinned gradio and safehttpx"
         )
 
 

@@ -109,7 +109,7 @@ def test_mcp_as_the_readme_says(served_app):
         "box (x0, y0, x1, y1)" in tools["analyze_image"].description and "feels" in tools["analyze_image"].description
     )
     for answer in found:
-        assert not answer.isError and "'label': 'happy'" in answer.content[0].text
+        assert not answer.isError and json.loads(answer.content[0].text)["faces"][0]["label"] == "happy"
     assert refused.isError and "send the file itself" in refused.content[0].text
 
 
@@ -291,3 +291,28 @@ def test_nothing_of_a_caller_is_kept(served_app, call, tmp_path):
     assert call("analyze_video", base64.b64encode(video.read_bytes()).decode(), 1, False)[0] == "complete"
     assert set(page.app.state_holder.session_data) <= before
     assert [path for path in page.videos.root.rglob("*") if path.is_file()] == []
+
+
+def test_answers_say_how_they_may_be_used(served_app):
+    address = served_app[0]
+    uploaded = upload(address, PHOTO)
+    for path, cache in [
+        ("", None),
+        ("live/page.js", "no-cache"),
+        (f"gradio_api/file={uploaded}", "private, no-store"),
+        ("nowhere", None),
+    ]:
+        headers = httpx.get(f"{address}{path}").headers
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "same-origin"
+        assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+        assert cache is None or headers["Cache-Control"] == cache, path
+    assert httpx.get(f"{address}monitoring/summary").status_code == 403
+
+
+def test_one_request_is_one_upload(served_app, monkeypatch):
+    """The limit is for the request, however many files are in it."""
+    monkeypatch.setattr("space.request_limits.MAX_UPLOAD_BYTES", 1_000_000)
+    parts = [("files", (f"{number}.bin", bytes(400_000))) for number in range(4)]
+    url = f"{served_app[0]}gradio_api/upload"
+    assert httpx.post(url, files=parts[:2]).status_code == 200
+    assert httpx.post(url, files=parts).status_code == 413

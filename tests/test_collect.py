@@ -19,10 +19,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from data_tools.__main__ import app
-from data_tools.addresses import is_public, literal_addresses
+from data_tools.addresses import checked_url, is_public, literal_addresses
 from data_tools.collect import fetch_found, read_source
 from data_tools.denylist import deny
 from data_tools.engines import Engine
+from data_tools.fetch import _redirected
 from data_tools.manifest import SCHEMA, Status, opened
 from data_tools.opt_out import refusal_in_headers
 from data_tools.settings import FetchSettings
@@ -142,6 +143,31 @@ def test_each_bad_address_is_one_row_with_its_reason(tmp_path, site):
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.example/b",
+        "http://a.example/b?next=%2Fc%2F%3fd",
+        "http://a.example/b?a=1&a=2+3&b=%20",
+        "http://a.example:81/%2F/b?q=%C3%BC/",
+    ],
+)
+def test_an_address_stays_as_it_was_given(url):
+    assert str(checked_url(url)) == url
+
+
+def test_an_address_with_letters_beyond_ascii_is_quoted():
+    assert str(checked_url("http://A.example/ü?q=ü b#c")) == "http://a.example/%C3%BC?q=%C3%BC+b"
+
+
+def test_a_redirect_stays_as_it_was_given():
+    class Answer:
+        status = 302
+        headers = {"location": "/c?next=%2Fd"}  # noqa: RUF012
+
+    assert str(_redirected(checked_url("http://a.example/b"), Answer)) == "http://a.example/c?next=%2Fd"
+
+
+@pytest.mark.parametrize(
     ("address", "public"),
     [
         ("8.8.8.8", True),
@@ -151,6 +177,7 @@ def test_each_bad_address_is_one_row_with_its_reason(tmp_path, site):
         ("10.0.0.1", False),
         ("100.64.0.1", False),
         ("192.0.0.9", False),
+        ("192.88.99.1", False),
         ("224.0.0.1", False),
         ("0.0.0.0", False),
         ("64:ff9b::808:808", False),
@@ -538,15 +565,16 @@ def test_a_killed_run_on_ray_has_noted_what_was_done(tmp_path, site):
     allowed = [part for address in site.addresses for part in ("--allow-address", address)]
     command = [*COLLECT, "--work", str(tmp_path / "work"), "--list", str(path), *allowed]
     log = tmp_path / "log.txt"
-    with (
-        log.open("w") as output,
-        subprocess.Popen([*command, "--engine", "ray"], cwd=REPOSITORY, stdout=output, stderr=output) as process,
-    ):
-        deadline = time.monotonic() + 120
-        while sum(times for path, times in site.asked.items() if "robots" not in path) < 200:
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.01)
-        process.kill()
+    with log.open("w") as output:
+        process = subprocess.Popen([*command, "--engine", "ray"], cwd=REPOSITORY, stdout=output, stderr=output)
+        try:
+            deadline = time.monotonic() + 120
+            while sum(times for path, times in site.asked.items() if "robots" not in path) < 200:
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.01)
+        finally:
+            process.kill()
+            process.wait()
     with opened(tmp_path / "work") as manifest:
         noted = manifest.counts("status").get(("fetched",), 0)
     assert noted >= 60

@@ -1,5 +1,6 @@
 """No client takes the service from the others: queue, rates, answers that nobody reads, and calls around the queue."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 import httpx
 import numpy as np
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
 
 import app
 from face_expression import encode_jpeg
@@ -163,6 +166,9 @@ def test_what_does_not_exist_is_no_error_of_the_server(served_app):
         ("run/nothing", {"data": []}),
         ("call/nothing", {"data": []}),
         ("component_server", {"data": {}, "component_id": 9999, "session_hash": "a", "fn_name": "look_at_frame"}),
+        ("component_server", {"data": {}, "component_id": [], "session_hash": "a", "fn_name": "look_at_frame"}),
+        ("component_server", {"data": {}, "component_id": 1, "session_hash": {}, "fn_name": "look_at_frame"}),
+        ("component_server", {"data": {}, "component_id": 1, "session_hash": "a" * 999, "fn_name": "a"}),
     ]:
         assert 400 <= httpx.post(f"{api}{path}", json=sent).status_code < 500, path
 
@@ -219,3 +225,20 @@ def test_a_camera_sends_no_picture_that_is_large_when_decoded(served_app):
     large = base64.b64encode(encode_jpeg(np.zeros((1400, 1400, 3), np.uint8))).decode()
     camera.start(f"data:image/jpeg;base64,{large}")
     until(lambda: any("at most 1280 pixels a side" in words for words in camera.said()))
+
+
+def test_tools_of_mcp_count_for_their_caller(served, yunet_pipeline):
+    async def call(page, address) -> str:
+        url, headers = f"{page.local_url}gradio_api/mcp/", {"X-Forwarded-For": address}
+        async with (
+            streamablehttp_client(url, headers=headers) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            answer = await session.call_tool("analyze_image", {"image": PICTURE})
+            return answer.content[0].text
+
+    with served(yunet_pipeline, pictures_a_minute=2) as page:
+        answers = [asyncio.run(call(page, "198.51.100.11")) for _ in range(3)]
+        assert ["happy" in answer for answer in answers] == [True, True, False] and "(429)" in answers[2]
+        assert "happy" in asyncio.run(call(page, "198.51.100.12"))
