@@ -152,6 +152,33 @@ def _json_object(text: str) -> dict:
 
 
 @app.command()
+def convert(
+    source: Annotated[
+        Path, typer.Argument(help="A bundle, or the folder or .tgz of an npm package: @vladmandic/human 3.3.")
+    ],
+    data: Data,
+    output: Annotated[Path, typer.Option(help="Folder to write; finetune --from begins with it.")],
+    revision: Revision = None,
+    preprocessing: Annotated[
+        Path, typer.Option(help="How faces become input of a package's network.", show_default="the project's")
+    ] = PREPROCESSING,
+    faces: Annotated[int, typer.Option(min=2, help="Faces that settle the batch norms.")] = 512,
+) -> None:
+    """Turn weights from elsewhere, or those of a bundle whose checkpoint is gone, into a checkpoint to begin with."""
+    from train.convert.step import convert as run
+
+    converted = run(
+        source=source,
+        data=data,
+        revision=revision,
+        output=output,
+        preprocessing=_preprocessing(preprocessing),
+        faces=faces,
+    )
+    typer.echo(f"checkpoint: {output} (from {converted})")
+
+
+@app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="The folder that finetune printed.")],
     data: Data,
