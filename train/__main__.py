@@ -79,6 +79,21 @@ def finetune(
     label_weight: Annotated[
         float, typer.Option(min=0, help="Of the second head, on the labels of a data set that has votes too.")
     ] = 0.3,
+    layer_decay: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Learning rate of each block of layers, relative to the next.")
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="What `train teach` wrote; learned beside the votes.")
+    ] = None,
+    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="Its part of each target.")] = 0.5,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(dir_okay=False, help="Parquet file of photographs that --teacher knows; may be repeated."),
+    ] = None,
+    photo_share: Annotated[float, typer.Option(min=0, max=0.9, help="Their part of what is drawn.")] = 0.25,
+    rare_repeats: Annotated[
+        int, typer.Option(min=1, help="How often an epoch draws a face with two votes or more for a rare class.")
+    ] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
     seed: int = 0,
 ) -> None:
@@ -124,14 +139,33 @@ def finetune(
             imbalance=imbalance.value,
             pretrained=pretrained,
             start=None if begun is None else begun.name,
+            layer_decay=layer_decay,
             seed=seed,
         ),
         start=begun,
+        extras=_extras(teacher, teacher_weight, photos, photo_share, rare_repeats),
         workers=workers,
         resume=resume,
         limit=limit,
     )
     typer.echo(f"checkpoint: {final}")
+
+
+def _extras(
+    teacher: Path | None, teacher_weight: float, photos: list[Path] | None, photo_share: float, rare_repeats: int
+):
+    if teacher is None and not photos and rare_repeats == 1:
+        return None
+    from train.teacher import read_teacher
+    from train.training_set import Extras
+
+    return Extras(
+        teacher=None if teacher is None else read_teacher(teacher),
+        teacher_weight=teacher_weight,
+        photos=tuple(photos or ()),
+        photo_share=photo_share,
+        rare_repeats=rare_repeats,
+    )
 
 
 def _preprocessing(path: Path):
@@ -149,6 +183,24 @@ def _json_object(text: str) -> dict:
     if not isinstance(value, dict):
         raise typer.BadParameter("--model-args must be a JSON object")
     return value
+
+
+@app.command()
+def teach(
+    teachers: Annotated[list[Path], typer.Argument(help="Bundles, checkpoints or runs whose average teaches.")],
+    data: Data,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="File to write, .parquet; for finetune --teacher.")],
+    revision: Revision = None,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(dir_okay=False, help="Parquet file of photographs to ask about too."),
+    ] = None,
+) -> None:
+    """Ask several networks about every face of the train split, mirrored and at three sizes, and keep their average."""
+    from train.teacher import teach as run
+
+    pictures = run(teachers=teachers, data=data, revision=revision, photos=photos or [], output=output)
+    typer.echo(f"teacher: {output} ({pictures} pictures)")
 
 
 @app.command()

@@ -81,9 +81,7 @@ def _of_bundle(source: Path, _: Preprocessing):
 def _of_package(source: Path, preprocessing: Preprocessing):
     package = open_package(source)
     if package.read(from_human.FILE) is None:
-        raise SystemExit(
-            f"{package.name} {package.version} has no {from_human.FILE}, which is what can be converted"
-        )
+        raise SystemExit(f"{package.name} {package.version} has no {from_human.FILE}, which is what can be converted")
     preprocessing = _with_black_at_zero(preprocessing)
     network = build_network(from_human.ARCHITECTURE, from_human.MODEL_ARGS, preprocessing.input, LABEL_NAMES)
     from_human.give_weights(network.timm_model, from_human.read_faceres(package), preprocessing.input)
