@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
 PREPROCESSING = Path(__file__).parent / "preprocessing.json"
 REPORT = Path("evaluation/report.html")
+_TABLE_COLUMNS = 200
 HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
 
 Data = Annotated[
@@ -183,6 +184,32 @@ def _json_object(text: str) -> dict:
     if not isinstance(value, dict):
         raise typer.BadParameter("--model-args must be a JSON object")
     return value
+
+
+@app.command()
+def select(
+    networks: Annotated[
+        list[Path], typer.Argument(help="Bundles, checkpoints or runs; the first is the one to beat.", metavar="RUN...")
+    ],
+    data: Data,
+    revision: Revision = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder of genki.parquet, yale.parquet and london.parquet."),
+    ] = None,
+) -> None:
+    """Compare networks on the validation split and on photographs, by the rule of `train/select/step.py`.
+
+    A bundle's probabilities are calibrated, a checkpoint's are not: export a candidate before the choice is made.
+    """
+    from rich.console import Console
+
+    from train.select.step import select as run
+    from train.select.step import show
+
+    selection = run(places=networks, data=data, revision=revision, faces=faces)
+    console = Console()
+    show(selection, console if console.is_terminal else Console(width=_TABLE_COLUMNS))
 
 
 @app.command()
