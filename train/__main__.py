@@ -266,11 +266,25 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Weights and activations on eight bits: smaller, faster.")
     ] = False,
+    class_bias: Annotated[
+        bool, typer.Option("--class-bias", help="Fit a bias for each class to the validation votes.")
+    ] = False,
+    prior_shift: Annotated[
+        float, typer.Option(min=0, max=1, metavar="TAU", help="Prefer rare classes: take TAU x log(share) from logits.")
+    ] = 0.0,
 ) -> None:
     """Write a checkpoint as a bundle: ONNX, preprocessing, temperature and abstention threshold from validation."""
     from train.export import export as run
 
-    config = run(checkpoint=checkpoint, data=data, revision=revision, bundle=bundle, int8=int8)
+    config = run(
+        checkpoint=checkpoint,
+        data=data,
+        revision=revision,
+        bundle=bundle,
+        int8=int8,
+        class_bias=class_bias,
+        prior_shift=prior_shift,
+    )
     typer.echo(f"bundle: {bundle} (temperature {config.temperature:g}, not sure below {config.abstain_below:.0%})")
 
 

@@ -28,6 +28,7 @@ from face_expression.config import (
 )
 from face_expression.hub import sha256_of
 from train import custom_cnn  # noqa: F401 - a checkpoint may be of it
+from train.class_bias import adjust_last_layer
 from train.data import load_split, read_crops, read_targets, require_labels, stack_inputs
 from train.limits import fit_limits
 from train.quantize import quantize
@@ -74,7 +75,16 @@ def load_checkpoint(checkpoint: Path) -> WithFeatures:
     return WithFeatures(network, second).eval()
 
 
-def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, int8: bool = False) -> BundleConfig:
+def export(
+    *,
+    checkpoint: Path,
+    data: str,
+    revision: str | None,
+    bundle: Path,
+    int8: bool = False,
+    class_bias: bool = False,
+    prior_shift: float = 0.0,
+) -> BundleConfig:
     """Write `model.onnx` and `config.json` into the folder `bundle`.
 
     The folder is only touched once everything is checked; an old `metrics.json` in it is removed, since it measured
@@ -86,6 +96,8 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
         revision: as in `load_split`.
         bundle: the folder to write.
         int8: write the network in int8 (`train.quantize`), after the float one was found to agree with PyTorch.
+        class_bias: fit a bias for each class to the validation votes (`train.class_bias`).
+        prior_shift: how far rare classes are preferred (`train.class_bias`).
 
     Raises:
         SystemExit: if the checkpoint is missing, the network is too large, or ONNX and PyTorch differ.
@@ -102,6 +114,7 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
     require_labels(rows, tuple(timm_config["label_names"]), data)
     crops = read_crops(rows, preprocessing)
     inputs = stack_inputs(crops, preprocessing.input)
+    adjusted = adjust_last_layer(network, inputs, rows, class_bias=class_bias, prior_shift=prior_shift)
     draft = bundle.with_name(bundle.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -128,7 +141,7 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
     judged_crops = [crops[index] for index in judged]
     settings["preprocessing"]["quality"] |= fit_limits(classifier, judged_crops, majority[judged], preprocessing)
     settings["abstain_below"] = round(fit_abstention(softmax(logits / settings["temperature"]), majority), 4)
-    training = json.loads((checkpoint / "training.json").read_text())
+    training = json.loads((checkpoint / "training.json").read_text()) | adjusted
     training["checkpoint_sha256"] = sha256_of(checkpoint / "model.safetensors")
     _write_config(draft, timm_config, settings | {"training": training})
     if (size := sum(file.stat().st_size for file in draft.iterdir())) > MAX_BUNDLE_BYTES:
