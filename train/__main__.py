@@ -298,6 +298,10 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which split; choose nothing by test.")] = "test",
     groups: Annotated[str | None, typer.Option(metavar="COLUMN", help="Compare the groups of this column.")] = None,
     robustness: Annotated[bool, typer.Option(help="Also measure crops made worse, which takes longest.")] = True,
+    fairness: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder of london.parquet, fairface.parquet and genki.parquet."),
+    ] = None,
     report: Annotated[Path, typer.Option(help="HTML report to write; it shows faces of the data set.")] = REPORT,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write metrics.json alone.")] = False,
     stream: Annotated[Path | None, typer.Option(help="A video to judge the live path by, instead of --data.")] = None,
@@ -323,6 +327,7 @@ def evaluate(
         split=split,
         group_column=groups,
         robustness=robustness,
+        fairness=fairness,
         report=None if no_report else report,
     )
     for name, figures in metrics["protocols"].items():
