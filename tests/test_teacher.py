@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import datasets
 import numpy as np
@@ -236,3 +237,20 @@ def test_photographs_are_drawn_by_chance_and_faces_in_turn():
         *[("face", 0), ("face", 1), ("face", 1), ("face", 2)],
         *[("photo", 1)] * 4,
     ]
+
+
+def test_the_card_says_what_was_learned_from_whom(tmp_path):
+    bundle, card = tmp_path / "bundle", tmp_path / "card.md"
+    shutil.copytree(EMBEDDED_BUNDLE, bundle)
+    config = json.loads((bundle / "config.json").read_text())
+    begun = {"converted_from": "models/faceres.json of @vladmandic/human 3.3.6"}
+    taught = {"teacher": {"sha256": "0" * 64, "teachers": ["a/final", "b/final"]}, "teacher_weight": 0.5}
+    config["face_expression"]["training"] |= {"begun_with": begun, "photos": ["utkface", "genki"], **taught}
+    (bundle / "config.json").write_text(json.dumps(config))
+    card.write_text("<!-- model: begin -->\n<!-- model: end -->\n<!-- figures: begin -->\n<!-- figures: end -->\n")
+    result = train("card", "--bundle", bundle, "--path", card)
+    assert result.exit_code == 0, said(result)
+    text = card.read_text()
+    assert "teacher the average of a/final and b/final, teacher_weight 0.5" in text.replace("&#95;", "_")
+    assert "photos utkface and genki" in text and "0000" not in text
+    assert "Before that, trained elsewhere: weights from models/faceres.json" in text
