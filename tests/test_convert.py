@@ -162,6 +162,87 @@ def test_finetune_goes_on_from_a_converted_package(data, converted, tmp_path):
     assert "faceres" in training["begun_with"]["converted_from"]
 
 
+# The residual blocks of dlib's network, as the package names them: channels, and whether the picture is halved.
+RESIDUAL = [
+    *[(f"conv32_{number}", 32, False) for number in (1, 2, 3)],
+    ("conv64_down", 64, True),
+    *[(f"conv64_{number}", 64, False) for number in (1, 2, 3)],
+    ("conv128_down", 128, True),
+    *[(f"conv128_{number}", 128, False) for number in (1, 2)],
+    ("conv256_down", 256, True),
+    *[(f"conv256_{number}", 256, False) for number in (1, 2)],
+    ("conv256_down_out", 256, True),
+]
+
+
+def draw_face_recognition() -> dict[str, np.ndarray]:
+    rng, weights, width = np.random.default_rng(0), {}, 32
+    layers = [("conv32_down", 7, 3, 32)]
+    for name, wider, _ in RESIDUAL:
+        layers += [(f"{name}/conv1", 3, width, wider), (f"{name}/conv2", 3, wider, wider)]
+        width = wider
+    for name, side, inputs, outputs in layers:
+        deviation = (1 / (side * side * inputs)) ** 0.5
+        weights[f"{name}/conv/filters"] = rng.normal(0, deviation, (side, side, inputs, outputs)).astype("<f4")
+        weights[f"{name}/conv/bias"] = rng.normal(0, 0.1, outputs).astype("<f4")
+        weights[f"{name}/scale/weights"] = rng.uniform(0.5, 1.5, outputs).astype("<f4")
+        weights[f"{name}/scale/biases"] = rng.normal(0, 0.2, outputs).astype("<f4")
+    return weights
+
+
+def expected_face_recognition(weights: dict[str, np.ndarray], pixels: torch.Tensor) -> torch.Tensor:
+    """What face-api computes of (N, 3, P, P) pixels in 0..255 up to the average over the picture."""
+
+    def convolve(x: torch.Tensor, name: str, stride: int, padding: int) -> torch.Tensor:
+        kernel = torch.from_numpy(weights[f"{name}/conv/filters"]).permute(3, 2, 0, 1)
+        bias, scale, shift = (
+            torch.from_numpy(weights[f"{name}/{part}"]) for part in ("conv/bias", "scale/weights", "scale/biases")
+        )
+        x = F.conv2d(x, kernel, bias, stride, padding)
+        return x * scale[None, :, None, None] + shift[None, :, None, None]
+
+    x = (pixels - torch.tensor([122.782, 117.001, 104.298])[None, :, None, None]) / 255
+    x = F.max_pool2d(convolve(x, "conv32_down", 2, 0).relu(), 3, 2)
+    for name, width, down in RESIDUAL:
+        found = convolve(x, f"{name}/conv1", 2 if down else 1, 0 if down else 1).relu()
+        found = convolve(found, f"{name}/conv2", 1, 1)
+        if down:
+            x = F.avg_pool2d(x, 2)
+            missing = x.shape[-1] - found.shape[-1]
+            assert missing in (0, 1), "face-api adds one row and one column at most"
+            found = F.pad(found, (0, missing, 0, missing))
+            x = torch.cat([x, torch.zeros(len(x), width - x.shape[1], *x.shape[2:])], 1)
+        x = (x + found).relu()
+    return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dlibs_network_becomes_a_checkpoint_that_computes_the_same(data, tmp_path, channels):
+    weights = draw_face_recognition()
+    model = tmp_path / "package" / "model"
+    model.mkdir(parents=True)
+    (tmp_path / "package" / "package.json").write_text('{"name": "@vladmandic/face-api", "version": "1.7.15"}')
+    entries = [{"name": name, "shape": list(value.shape), "dtype": "float32"} for name, value in weights.items()]
+    manifest = [{"paths": ["face_recognition_model.bin"], "weights": entries}]
+    (model / "face_recognition_model-weights_manifest.json").write_text(json.dumps(manifest))
+    (model / "face_recognition_model.bin").write_bytes(b"".join(value.tobytes() for value in weights.values()))
+    settings = json.loads((REPOSITORY / "train" / "preprocessing.json").read_text())
+    means = {1: ([0.5], [0.25]), 3: ([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])}[channels]
+    settings["preprocessing"]["input"] |= {"channels": channels, "mean": means[0], "std": means[1]}
+    (tmp_path / "preprocessing.json").write_text(json.dumps(settings))
+    output = tmp_path / "checkpoint"
+    options = ["--preprocessing", tmp_path / "preprocessing.json", "--faces", "4", "--output", output]
+    result = train("convert", tmp_path / "package", "--data", data, *options)
+    assert result.exit_code == 0, said(result)
+    pixels = torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (3, channels, 128, 128)).astype(np.float32))
+    mean, std = (torch.tensor(values)[None, :, None, None] for values in means)
+    with torch.inference_mode():
+        features = load_checkpoint(output)((pixels / 255 - mean) / std)[1]
+    expected = expected_face_recognition(weights, pixels.expand(-1, 3, -1, -1))
+    assert expected.std(0).max() > 0.01, "the drawn network says the same of everything"
+    torch.testing.assert_close(features, expected, atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize("int8", [False, True])
 def test_a_bundle_becomes_a_checkpoint_again(data, tmp_path, int8):
     first = train("finetune", "--data", data, "--output", tmp_path / "run", *TINY, "--epochs", "6")
@@ -200,7 +281,7 @@ def test_the_embedded_bundle_becomes_a_checkpoint_that_says_the_same(data, tmp_p
     ("source", "words"),
     [
         ("nothing", "is no npm package"),
-        ("other", "has no models/faceres.json"),
+        ("other", "has neither models/faceres.json nor"),
         ("cut", "cut off at"),
         ("finished", "exists already"),
     ],

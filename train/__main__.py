@@ -233,7 +233,7 @@ def teach(
 @app.command()
 def convert(
     source: Annotated[
-        Path, typer.Argument(help="A bundle, or the folder or .tgz of an npm package: @vladmandic/human 3.3.")
+        Path, typer.Argument(help="A bundle, or an npm package (folder, .tgz): @vladmandic/human 3.3, face-api 1.7.")
     ],
     data: Data,
     output: Annotated[Path, typer.Option(help="Folder to write; finetune --from begins with it.")],

@@ -27,7 +27,7 @@ from face_expression.config import (
     read_preprocessing,
 )
 from face_expression.hub import sha256_of
-from train import custom_cnn  # noqa: F401 - a checkpoint may be of it
+from train import custom_cnn, dlib_resnet  # noqa: F401 - a checkpoint may be of them
 from train.class_bias import adjust_last_layer
 from train.data import load_split, read_crops, read_targets, require_labels, stack_inputs
 from train.limits import fit_limits

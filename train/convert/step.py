@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from face_expression.config import InputSettings, Preprocessing, read_bundle_config
 from face_expression.labels import LABEL_NAMES
 from train.bundles import open_or_exit
-from train.convert import from_bundle, from_human
+from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package
 from train.data import data_name, load_split, read_crops, stack_inputs
@@ -80,12 +80,19 @@ def _of_bundle(source: Path, _: Preprocessing):
 
 def _of_package(source: Path, preprocessing: Preprocessing):
     package = open_package(source)
-    if package.read(from_human.FILE) is None:
-        raise SystemExit(f"{package.name} {package.version} has no {from_human.FILE}, which is what can be converted")
-    preprocessing = _with_black_at_zero(preprocessing)
-    network = build_network(from_human.ARCHITECTURE, from_human.MODEL_ARGS, preprocessing.input, LABEL_NAMES)
-    from_human.give_weights(network.timm_model, from_human.read_faceres(package), preprocessing.input)
-    return network, {}, preprocessing, {"converted_from": f"{from_human.FILE} of {package.name} {package.version}"}
+    if package.read(from_human.FILE) is not None:
+        preprocessing = _with_black_at_zero(preprocessing)
+        network = build_network(from_human.ARCHITECTURE, from_human.MODEL_ARGS, preprocessing.input, LABEL_NAMES)
+        from_human.give_weights(network.timm_model, from_human.read_faceres(package), preprocessing.input)
+        file = from_human.FILE
+    elif package.read(from_face_api.FILE) is not None:
+        network = build_network(from_face_api.ARCHITECTURE, {}, preprocessing.input, LABEL_NAMES)
+        weights = from_face_api.read_face_recognition(package)
+        from_face_api.give_weights(network.timm_model, weights, preprocessing.input)
+        file = from_face_api.FILE
+    else:
+        raise SystemExit(f"{package.name} {package.version} has neither {from_human.FILE} nor {from_face_api.FILE}")
+    return network, {}, preprocessing, {"converted_from": f"{file} of {package.name} {package.version}"}
 
 
 def _with_black_at_zero(preprocessing: Preprocessing) -> Preprocessing:
