@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
             ids.append(str(person))
             expressions.append(expression)
             genders.append("female" if is_woman else "male")
-            ethnicities.append(["white", "black", None][person % 3])
+            ethnicities.append("black" if person < 4 else None if person < 8 else "white")
     columns = {"face_id": ids, "expression": expressions, "gender": genders, "ethnicity": ethnicities}
     photographs(place / "london.parquet", shown, age=[30] * len(ids), **columns)
     # A large face in a corner beside the smaller one in the middle, which is meant; and pictures of nobody.
@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
         pictures,
         race=["White"] * 12 + ["Black"] * 12,
         gender=["male", "female"] * 12,
-        age=["0-2"] * 24,
+        age=["0-2"] * 8 + ["10-19"] * 8 + ["3-9"] * 8,
     )
     smiles, splits = [1, 0] * 10 + [1] * 4, ["development"] * 20 + ["train"] * 4
     dark = [(face * 0.3).astype(np.uint8) for face in (happy_face(), calm_face())]
@@ -70,7 +70,7 @@ def test_pairs_of_one_person_are_one_row(measured):
     gap = by_gender["largest_gap"]
     assert (gap["measure"], gap["best"], gap["worst"]) == ("smiling face called happy", "female", "male")
     assert gap["difference"] == 1 and gap["significant"]
-    # Groups of eight are too small to be compared, and those who did not say are none.
+    # Four people are too few to be compared, and those who did not say are no group.
     assert by_ethnicity["groups"].keys() == {"white", "black", "(not stated)"} and by_ethnicity["largest_gap"] is None
 
 
@@ -83,7 +83,10 @@ def test_the_face_that_is_meant_is_nearest_the_centre_and_answers_are_described(
     assert answers["groups"]["White"]["shares"]["answer happy"] == 1
     shares = answers["groups"]["White"]["shares"].values()
     assert sum(shares) == pytest.approx(1)
-    assert [table["by"] for table in measured["fairface"]["tables"]] == ["race"] * 3 + ["gender"] * 3 + ["age"] * 3
+    tables = measured["fairface"]["tables"]
+    assert [table["by"] for table in tables] == ["race"] * 3 + ["gender"] * 3 + ["age"] * 3
+    assert list(tables[6]["groups"]) == ["0-2", "3-9", "10-19"]
+    assert tables[3]["largest_gap"]["difference"] == 0 and tables[3]["groups"]["male"]["shares"]["face found"] == 0.5
 
 
 def test_only_development_rows_are_measured_by_light(measured):
@@ -115,6 +118,7 @@ def test_the_card_has_each_table_and_says_what_each_gap_is(measured):
     assert "| by gender | n | neutral face called neutral | smiling face called happy |" in text
     assert "smiling face called happy, female 100.0 points (100.0 to 100.0) above male; significant" in text
     assert "Fewer than two groups are large enough" in text and "no labels of expressions" in text
+    assert "All groups that are large enough are alike." in text
     assert fairness_lines(None) == []
 
 

@@ -25,6 +25,8 @@ def gap_sentence(table: dict) -> str:
     gap = table["largest_gap"]
     if gap is None:
         return "Fewer than two groups are large enough to be compared."
+    if gap["difference"] == 0:
+        return "All groups that are large enough are alike."
     word = "difference" if table["is_description"] else "gap"
     low, high = gap["difference_interval_95"]
     return (

@@ -4,11 +4,13 @@ A table is {"by", "is_description", "n", "groups": name -> {"n", "ranked", "shar
 "shares_interval_95"}, "largest_gap": see `largest_gap_of`, or None with fewer than two ranked groups}.
 """
 
+import re
+
 import numpy as np
 
 from train.metrics.bootstrap import RESAMPLES, interval_95
 
-MIN_RANKED = 10
+MIN_RANKED = 5
 PERMUTATIONS = 2000
 SIGNIFICANCE = 0.05
 NOT_STATED = "(not stated)"
@@ -27,7 +29,7 @@ def group_table(by: str, groups: list[str | None], values: dict[str, np.ndarray]
     columns = np.stack([np.asarray(column, float) for column in values.values()], axis=1)
     measures = list(values)
     table = {}
-    for name in np.unique(names).tolist():
+    for name in sorted(set(names.tolist()), key=_by_age_then_name):
         chosen = columns[names == name]
         resampled = _resampled_means(chosen)
         table[name] = {
@@ -81,6 +83,11 @@ def largest_gap_of(groups: np.ndarray, columns: np.ndarray, measures: list[str])
         "test": f"permutation of the groups, {PERMUTATIONS} times, over all groups of {MIN_RANKED} or more and all "
         f"measures of the table; significant below {SIGNIFICANCE:g}",
     }
+
+
+def _by_age_then_name(name: str) -> tuple[int, str]:
+    first_years = re.match(r"\d+", name)
+    return int(first_years.group()) if first_years else -1, name
 
 
 def _resampled_means(rows: np.ndarray, seed: int = 0) -> np.ndarray:
