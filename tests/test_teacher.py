@@ -174,11 +174,11 @@ def test_photographs_teach_what_the_data_do_not_show(data, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--photos", "{photos}"], "say with --teacher"),
+        (["--photos", "{photos}"], "give --teacher"),
         (["--teacher", "{photos}"], "is no file that `train teach` wrote"),
-        (["--teacher", "{empty}"], "says nothing of 48 of 48 pictures"),
+        (["--teacher", "{empty}"], "lacks 48 of 48 images"),
         (["--teacher", "{others}"], "has other classes than the teacher"),
-        (["--teacher", "{faces}", "--photos", "{photos}"], "says nothing of 1 of 1 pictures of the photographs"),
+        (["--teacher", "{faces}", "--photos", "{photos}"], "lacks 1 of 1 images of the photographs"),
         (["--teacher", "{faces}", "--photos", "{faces}"], "it needs 'image'"),
     ],
 )

@@ -84,16 +84,16 @@ def finetune(
         float | None, typer.Option(min=0, max=1, help="Learning rate of each block of layers, relative to the next.")
     ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="What `train teach` wrote; learned beside the votes.")
+        Path | None, typer.Option(dir_okay=False, help="Predictions that `train teach` wrote, mixed into the targets.")
     ] = None,
-    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="Its part of each target.")] = 0.5,
+    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="Their part of each target.")] = 0.5,
     photos: Annotated[
         list[Path] | None,
-        typer.Option(dir_okay=False, help="Parquet file of photographs that --teacher knows; may be repeated."),
+        typer.Option(dir_okay=False, help="Parquet file of photographs in --teacher; may be repeated."),
     ] = None,
-    photo_share: Annotated[float, typer.Option(min=0, max=0.9, help="Their part of what is drawn.")] = 0.25,
+    photo_share: Annotated[float, typer.Option(min=0, max=0.9, help="Share of photographs in each epoch.")] = 0.25,
     rare_repeats: Annotated[
-        int, typer.Option(min=1, help="How often an epoch draws a face with two votes or more for a rare class.")
+        int, typer.Option(min=1, help="Oversample faces with two votes or more for a rare class.")
     ] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
     seed: int = 0,
@@ -214,16 +214,16 @@ def select(
 
 @app.command()
 def teach(
-    teachers: Annotated[list[Path], typer.Argument(help="Bundles, checkpoints or runs whose average teaches.")],
+    teachers: Annotated[list[Path], typer.Argument(help="Bundles, checkpoints or runs to average.")],
     data: Data,
     output: Annotated[Path, typer.Option(dir_okay=False, help="File to write, .parquet; for finetune --teacher.")],
     revision: Revision = None,
     photos: Annotated[
         list[Path] | None,
-        typer.Option(dir_okay=False, help="Parquet file of photographs to ask about too."),
+        typer.Option(dir_okay=False, help="Parquet file of photographs to predict too; may be repeated."),
     ] = None,
 ) -> None:
-    """Ask several networks about every face of the train split, mirrored and at three sizes, and keep their average."""
+    """Average the predictions of several networks for the train split, over three crop sizes and mirror images."""
     from train.teacher import teach as run
 
     pictures = run(teachers=teachers, data=data, revision=revision, photos=photos or [], output=output)
@@ -236,14 +236,14 @@ def convert(
         Path, typer.Argument(help="A bundle, or an npm package (folder, .tgz): @vladmandic/human 3.3, face-api 1.7.")
     ],
     data: Data,
-    output: Annotated[Path, typer.Option(help="Folder to write; finetune --from begins with it.")],
+    output: Annotated[Path, typer.Option(help="Folder to write, for finetune --from.")],
     revision: Revision = None,
     preprocessing: Annotated[
-        Path, typer.Option(help="How faces become input of a package's network.", show_default="the project's")
+        Path, typer.Option(help="Preprocessing for the network of a package.", show_default="the project's")
     ] = PREPROCESSING,
-    faces: Annotated[int, typer.Option(min=2, help="Faces that settle the batch norms.")] = 512,
+    faces: Annotated[int, typer.Option(min=2, help="Faces on which batch-norm statistics are measured.")] = 512,
 ) -> None:
-    """Turn weights from elsewhere, or those of a bundle whose checkpoint is gone, into a checkpoint to begin with."""
+    """Convert public weights, or a bundle whose checkpoint is lost, into initial weights for finetune --from."""
     from train.convert.step import convert as run
 
     converted = run(
@@ -267,10 +267,11 @@ def export(
         bool, typer.Option("--int8", help="Weights and activations on eight bits: smaller, faster.")
     ] = False,
     class_bias: Annotated[
-        bool, typer.Option("--class-bias", help="Fit a bias for each class to the validation votes.")
+        bool, typer.Option("--class-bias", help="Calibrate a bias for each class on the validation votes.")
     ] = False,
     prior_shift: Annotated[
-        float, typer.Option(min=0, max=1, metavar="TAU", help="Prefer rare classes: take TAU x log(share) from logits.")
+        float,
+        typer.Option(min=0, max=1, metavar="TAU", help="Prefer rare classes: logits - TAU x log(share)."),
     ] = 0.0,
 ) -> None:
     """Write a checkpoint as a bundle: ONNX, preprocessing, temperature and abstention threshold from validation."""

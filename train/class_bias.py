@@ -1,4 +1,4 @@
-"""Bars that say what people say, class by class: a bias for each class, worked into the network's last layer.
+"""Calibration class by class: a bias for each class, worked into the network's last layer.
 
 A training that draws rare classes more often makes them likelier than annotators do. A bias for each class and the
 temperature, fitted together on the validation votes, take that back: at the optimum the mean of each bar over the faces
@@ -63,25 +63,25 @@ def adjust_last_layer(
         prior_shift: tau; 0 shifts nothing.
 
     Returns:
-        What was added, to be written down; empty if nothing was.
+        A record of what was added; empty if nothing was.
     """
     if not class_bias and prior_shift == 0:
         return {}
     shares, voted = read_targets(rows).shares()
     layer = network.network.get_classifier()
-    told = {}
+    record = {}
     if class_bias:
         with torch.inference_mode():
             chosen = torch.from_numpy(inputs[voted])
             batches = [network(chosen[start : start + _BATCH])[0] for start in range(0, len(chosen), _BATCH)]
         bias = fit_class_bias(torch.cat(batches).numpy(), shares[voted])
-        told["class_bias"] = [round(float(value), 4) for value in bias]
-        _add(layer, told["class_bias"])
+        record["class_bias"] = [round(float(value), 4) for value in bias]
+        _add(layer, record["class_bias"])
     if prior_shift != 0:
         share = np.maximum(shares[voted].mean(0), _LEAST_SHARE)
-        told |= {"prior_shift": prior_shift, "shares": [round(float(value), 5) for value in share]}
-        _add(layer, -prior_shift * np.log(told["shares"]))
-    return told
+        record |= {"prior_shift": prior_shift, "shares": [round(float(value), 5) for value in share]}
+        _add(layer, -prior_shift * np.log(record["shares"]))
+    return record
 
 
 @torch.no_grad()

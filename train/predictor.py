@@ -1,4 +1,4 @@
-"""What a network says of faces, whether it is a checkpoint of ours or a bundle."""
+"""One way to run a network, whether it is a checkpoint or a bundle."""
 
 import json
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def open_predictor(place: Path) -> Predictor:
         place = place / "final"
     name = "/".join(place.resolve().parts[-2:])
     if (place / "model.onnx").is_file():
-        bundle = open_or_exit(place, "asked")
+        bundle = open_or_exit(place, "run")
         return Predictor(
             name, bundle.config.label_names, bundle.config.preprocessing, Classifier(bundle.model, bundle.config)
         )

@@ -1,4 +1,4 @@
-"""What several networks together say of each face, kept in a file that `finetune --teacher` learns from.
+"""Averaged predictions of several networks, cached in a file for `finetune --teacher`.
 
 Distillation: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. The probabilities of all
 networks are averaged over three sizes of the crop, each with its mirror image.
@@ -56,7 +56,7 @@ class Teacher:
         """
         keys = [key_of(image) for image in images]
         if missing := sum(key not in self.rows for key in keys):
-            raise SystemExit(f"the teacher's file says nothing of {missing} of {len(keys)} pictures of {what}")
+            raise SystemExit(f"the teacher's file lacks {missing} of {len(keys)} images of {what}")
         return [self.rows[key] for key in keys]
 
     def probabilities_of(self, images: list[dict], what: str) -> np.ndarray:
@@ -70,19 +70,19 @@ def key_of(image: dict) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def blend(targets: Targets, said: np.ndarray, weight: float) -> np.ndarray:
-    """Soft targets, part of each row's weight given to what the teachers say; rows that are left out stay so.
+def blend(targets: Targets, predictions: np.ndarray, weight: float) -> np.ndarray:
+    """Soft targets, mixed with the teachers' predictions; rows of weight 0 keep it.
 
     Args:
         targets: of N rows.
-        said: (N, C) the teachers' probabilities.
+        predictions: (N, C) the teachers' probabilities.
         weight: their part, in [0, 1].
 
     Returns:
         (N, C) float32, as `Targets.soft`.
     """
     soft = targets.soft()
-    return ((1 - weight) * soft + weight * soft.sum(1, keepdims=True) * said).astype(np.float32)
+    return ((1 - weight) * soft + weight * soft.sum(1, keepdims=True) * predictions).astype(np.float32)
 
 
 def read_teacher(file: Path) -> Teacher:
@@ -102,13 +102,13 @@ def read_teacher(file: Path) -> Teacher:
 
 
 def teach(*, teachers: list[Path], data: str, revision: str | None, photos: list[Path], output: Path) -> int:
-    """Ask the networks, and write the file.
+    """Run the networks and write the file.
 
     Args:
         teachers: bundles, checkpoints or runs.
-        data: as in `load_split`; the train split is judged.
+        data: as in `load_split`; its train split is used.
         revision: as in `load_split`.
-        photos: Parquet files of photographs, judged too.
+        photos: Parquet files of photographs, used too.
         output: the file.
 
     Returns:
@@ -133,38 +133,44 @@ def teach(*, teachers: list[Path], data: str, revision: str | None, photos: list
             sets.append((file.stem, rows))
     lines = {}
     for name, rows in sets:
-        for row, said in zip(rows, ask(predictors, rows, name), strict=True):
-            lines[key_of(row["image"])] = {"probabilities": said.tolist(), **_face_of(row)}
+        for row, probabilities in zip(rows, average_predictions(predictors, rows, name), strict=True):
+            lines[key_of(row["image"])] = {"probabilities": probabilities.tolist(), **_face_of(row)}
     table = pa.Table.from_pylist([{"image_sha256": key, **line} for key, line in lines.items()], schema=_SCHEMA)
-    told = {"teachers": [predictor.name for predictor in predictors], "label_names": list(predictors[0].label_names)}
-    pq.write_table(table.replace_schema_metadata({_METADATA: json.dumps(told)}), output)
+    metadata = {
+        "teachers": [predictor.name for predictor in predictors],
+        "label_names": list(predictors[0].label_names),
+    }
+    pq.write_table(table.replace_schema_metadata({_METADATA: json.dumps(metadata)}), output)
     return len(lines)
 
 
-def ask(predictors: list[Predictor], rows: datasets.Dataset, name: str) -> np.ndarray:
+def average_predictions(predictors: list[Predictor], rows: datasets.Dataset, name: str) -> np.ndarray:
     """(N, C) float32: the average over the networks, the zooms and the mirror images."""
-    said = []
-    with tqdm(total=len(rows), unit="face", desc=f"asking about {name}") as bar:
+    predictions = []
+    with tqdm(total=len(rows), unit="face", desc=f"predicting {name}") as bar:
         for start in range(0, len(rows), _FACES_AT_ONCE):
             chosen = [rows[number] for number in range(start, min(start + _FACES_AT_ONCE, len(rows)))]
-            said.append(np.mean([_views(predictor, chosen) for predictor in predictors], axis=0))
+            predictions.append(np.mean([_views(predictor, chosen) for predictor in predictors], axis=0))
             bar.update(len(chosen))
-    return np.concatenate(said)
+    return np.concatenate(predictions)
 
 
 def _views(predictor: Predictor, rows: list[dict]) -> np.ndarray:
     settings = predictor.preprocessing
     images = [decode(row["image"]) for row in rows]
     regions = [region_of_row(row, image, settings) for row, image in zip(rows, images, strict=True)]
-    said = []
+    predictions = []
     for zoom in ZOOMS:
         crops = [
             cut_crop(image, replace(region, side_px=region.side_px * zoom), settings.crop)
             for image, region in zip(images, regions, strict=True)
         ]
         inputs = stack_inputs(crops, settings.input)
-        said += [predictor.probabilities(inputs), predictor.probabilities(np.ascontiguousarray(inputs[..., ::-1]))]
-    return np.mean(said, axis=0)
+        predictions += [
+            predictor.probabilities(inputs),
+            predictor.probabilities(np.ascontiguousarray(inputs[..., ::-1])),
+        ]
+    return np.mean(predictions, axis=0)
 
 
 def _different(rows: datasets.Dataset) -> datasets.Dataset:

@@ -45,12 +45,12 @@ class Extras:
 
     def description(self) -> dict:
         """What a run writes down about it."""
-        told = {} if self.rare_repeats == 1 else {"rare_repeats": self.rare_repeats}
+        description = {} if self.rare_repeats == 1 else {"rare_repeats": self.rare_repeats}
         if self.teacher is not None:
-            told |= {"teacher": self.teacher.description, "teacher_weight": self.teacher_weight}
+            description |= {"teacher": self.teacher.description, "teacher_weight": self.teacher_weight}
         if self.photos:
-            told |= {"photos": [file.stem for file in self.photos], "photo_share": self.photo_share}
-        return told
+            description |= {"photos": [file.stem for file in self.photos], "photo_share": self.photo_share}
+        return description
 
     def training_set(self, rows: datasets.Dataset, preprocessing: Preprocessing, *, label_head: bool) -> "TrainingSet":
         """What an epoch draws from a split's rows and the photographs.
@@ -62,14 +62,14 @@ class Extras:
         if self.teacher is not None:
             if self.teacher.label_names != label_names_of(rows):
                 raise SystemExit(f"the data set has other classes than the teacher: {list(self.teacher.label_names)}")
-            said = self.teacher.probabilities_of(rows["image"], "the split 'train'")
-            targets = blend(read, said, self.teacher_weight)
+            predictions = self.teacher.probabilities_of(rows["image"], "the split 'train'")
+            targets = blend(read, predictions, self.teacher_weight)
         faces = FaceDataset(rows, preprocessing, Augmentation(), label_head=label_head, targets=targets)
         repeats = repeats_of_rare(read, self.rare_repeats)[faces.kept]
         if not self.photos:
             return TrainingSet(faces, repeats)
         if self.teacher is None:
-            raise SystemExit("--photos have no labels; say with --teacher what is to be learned of them")
+            raise SystemExit("--photos have no labels; give --teacher, whose predictions are their targets")
         photographs, chances = read_training_photographs(
             list(self.photos), self.teacher, preprocessing, label_head=label_head
         )
@@ -138,36 +138,36 @@ def read_training_photographs(
     label: half of the target is the teachers' opinion, half the same opinion once it is known whether the face smiles.
 
     Raises:
-        SystemExit: if the teacher has not seen all of them, or `smile` is asked of a model that has no class `happy`.
+        SystemExit: if the teacher's file lacks some of them, or there are smiles but no class `happy`.
     """
     parts = [_rows_for_training(file) for file in files]
     rows = datasets.concatenate_datasets([_same_columns(part) for part in parts])
-    judged = teacher.of(rows["image"], "the photographs")
+    lines = teacher.of(rows["image"], "the photographs")
     for name in ("face_box", "landmarks", "detector"):
-        rows = rows.add_column(name, [face[name] for face in judged])
-    said = np.array([row["probabilities"] for row in judged], np.float64)
+        rows = rows.add_column(name, [face[name] for face in lines])
+    predictions = np.array([row["probabilities"] for row in lines], np.float64)
     smiles = rows["smile"]
-    targets = with_smiles(said, smiles, teacher.label_names).astype(np.float32)
+    targets = with_smiles(predictions, smiles, teacher.label_names).astype(np.float32)
     photographs = FaceDataset(rows, preprocessing, PHOTO_AUGMENTATION, label_head=label_head, targets=targets)
     return photographs, chances_of_drawing(targets)
 
 
-def with_smiles(said: np.ndarray, smiles: list[int | None], label_names: tuple[str, ...]) -> np.ndarray:
-    """(N, C) targets: `said`, and where it is known whether a face smiles, the mean of `said` before and after.
+def with_smiles(predictions: np.ndarray, smiles: list[int | None], label_names: tuple[str, ...]) -> np.ndarray:
+    """(N, C) targets: `predictions`, or, where a smile label is known, their mean with those conditioned on it.
 
     Raises:
         SystemExit: if a smile is known and there is no class `happy`.
     """
     if all(smile is None for smile in smiles):
-        return said
+        return predictions
     if "happy" not in label_names:
-        raise SystemExit("the photographs say who smiles, but the model has no class 'happy'")
+        raise SystemExit("the photographs have smile labels, but the model has no class 'happy'")
     happy = np.arange(len(label_names)) == label_names.index("happy")
-    targets = said.copy()
+    targets = predictions.copy()
     for number, smile in enumerate(smiles):
         if smile is not None:
-            possible = said[number] * (happy if smile else ~happy) + 1e-9 * (happy if smile else ~happy)
-            targets[number] = (said[number] + possible / possible.sum()) / 2
+            possible = predictions[number] * (happy if smile else ~happy) + 1e-9 * (happy if smile else ~happy)
+            targets[number] = (predictions[number] + possible / possible.sum()) / 2
     return targets
 
 

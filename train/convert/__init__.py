@@ -1,1 +1,1 @@
-"""Weights from elsewhere -> a checkpoint that `finetune --from` begins with: `python -m train convert`."""
+"""Public weights, or those of a bundle -> initial weights for `finetune --from`: `python -m train convert`."""

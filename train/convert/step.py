@@ -45,17 +45,17 @@ def convert(
     rows = rows.select(np.unique(np.linspace(0, len(rows) - 1, min(faces, len(rows))).astype(int)))
     is_bundle = (source / "model.onnx").is_file()
     build = _of_bundle if is_bundle else _of_package
-    network, second, preprocessing, told = build(source, preprocessing)
+    network, second, preprocessing, training = build(source, preprocessing)
     network.eval()
     settle(network.timm_model, stack_inputs(read_crops(rows, preprocessing), preprocessing.input))
     output.mkdir(parents=True)
     network.save_pretrained(output)
     if second:
         save_file(second, output / LABEL_HEAD_FILE)
-    told |= {"settled_on": {"data": data_name(data), "revision": revision, "split": "train", "faces": len(rows)}}
-    _write(output / "training.json", told)
+    training |= {"settled_on": {"data": data_name(data), "revision": revision, "split": "train", "faces": len(rows)}}
+    _write(output / "training.json", training)
     _write(output / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
-    return told["converted_from"]
+    return training["converted_from"]
 
 
 def _of_bundle(source: Path, _: Preprocessing):
@@ -71,11 +71,11 @@ def _of_bundle(source: Path, _: Preprocessing):
         for part in ("weight", "bias")
         if f"{_HEAD}.{part}" in weights
     }
-    told = {
+    training = {
         "converted_from": f"the bundle with the network of sha256 {opened.config.model_sha256}",
         "begun_with": opened.config.training,
     }
-    return network, second, preprocessing, told
+    return network, second, preprocessing, training
 
 
 def _of_package(source: Path, preprocessing: Preprocessing):

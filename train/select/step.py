@@ -40,7 +40,7 @@ class Selection:
     missing: list[str]
 
     def verdict(self, network: int) -> str:
-        """What the rule says of a candidate."""
+        """The outcome of the rule for a candidate."""
         if not self.figures["D1"][0].is_better(network):
             return "not better on D1"
         worse = [
@@ -74,9 +74,9 @@ def select(*, places: list[Path], data: str, revision: str | None, faces: Path |
     targets = read_targets(rows)
     shares, known = targets.shares()
     majority = targets.majority()
-    said = ask_all(predictors, rows, "validation")
-    divergence = np.stack([kl_divergence(shares, of_one) for of_one in said], axis=1)
-    right = np.stack([of_one.argmax(1) == majority for of_one in said], axis=1)[majority >= 0]
+    predictions = predict_all(predictors, rows, "validation")
+    divergence = np.stack([kl_divergence(shares, each) for each in predictions], axis=1)
+    right = np.stack([each.argmax(1) == majority for each in predictions], axis=1)[majority >= 0]
     figures = {
         "D1": [
             mean_figure("validation: KL to the votes", divergence[known], higher_is_better=False),
@@ -98,15 +98,15 @@ def select(*, places: list[Path], data: str, revision: str | None, faces: Path |
         if faces is None or not (faces / file).is_file():
             missing.append(f"{name}: no {file} " + ("(name its folder with --faces)" if faces is None else "there"))
         elif not set(YALE_LABELS.values()) <= set(predictors[0].label_names):
-            missing.append(f"{name}: {file} asks for classes that these networks do not have")
+            missing.append(f"{name}: {file} needs classes that these networks lack")
         else:
             figures[name] += measure(faces / file, predictors, app)
     return Selection([predictor.name for predictor in predictors], figures, missing)
 
 
-def ask_all(predictors: list[Predictor], rows, name: str) -> list[np.ndarray]:
-    """What each network says of every row: (N, C) float64 each."""
-    said = []
+def predict_all(predictors: list[Predictor], rows, name: str) -> list[np.ndarray]:
+    """The predictions of each network for every row: (N, C) float64 each."""
+    predictions = []
     for predictor in predictors:
         settings, batches = predictor.preprocessing, []
         with tqdm(total=len(rows), unit="face", desc=f"{predictor.name} on {name}", leave=False) as bar:
@@ -115,25 +115,25 @@ def ask_all(predictors: list[Predictor], rows, name: str) -> list[np.ndarray]:
                 crops = [crop_of_row(rows[number], settings) for number in numbers]
                 batches.append(predictor.probabilities(stack_inputs(crops, settings.input)))
                 bar.update(len(crops))
-        said.append(np.concatenate(batches).astype(np.float64))
-    return said
+        predictions.append(np.concatenate(batches).astype(np.float64))
+    return predictions
 
 
-def _ask_about_photographs(file: Path, chosen: dict, predictors: list[Predictor], app: Pipeline):
+def _predict_photographs(file: Path, chosen: dict, predictors: list[Predictor], app: Pipeline):
     rows = read_photographs(file)
     for column, values in chosen.items():
         rows = rows.select(np.flatnonzero(np.isin(np.array(rows[column]), list(values))))
     found = find_faces(rows, app, file.stem)
     for name in ("face_box", "landmarks", "detector"):
         rows = rows.add_column(name, [face[name] for face in found])
-    return rows, ask_all(predictors, rows, file.stem)
+    return rows, predict_all(predictors, rows, file.stem)
 
 
 def _measure_genki(file: Path, predictors: list[Predictor], app: Pipeline) -> list[Figure]:
-    rows, said = _ask_about_photographs(file, {"split": ["development"], "smile": [0, 1]}, predictors, app)
+    rows, predictions = _predict_photographs(file, {"split": ["development"], "smile": [0, 1]}, predictors, app)
     smiles = np.array(rows["smile"]) == 1
     happy = predictors[0].label_names.index("happy")
-    probability = np.stack([of_one[:, happy] for of_one in said], axis=1)
+    probability = np.stack([each[:, happy] for each in predictions], axis=1)
     losses = log_loss(probability, smiles)
     return [
         auc_figure("GENKI smile: AUC", probability, smiles),
@@ -150,12 +150,12 @@ def _measure_london(file: Path, predictors: list[Predictor], app: Pipeline) -> l
 
 
 def _recalls(name: str, file: Path, column: str, labels: dict[str, str], person: str, predictors, app) -> list[Figure]:
-    rows, said = _ask_about_photographs(file, {column: list(labels)}, predictors, app)
+    rows, predictions = _predict_photographs(file, {column: list(labels)}, predictors, app)
     posed, people = np.array(rows[column]), np.array(rows[person])
     figures = []
     for shown, label in labels.items():
         index = predictors[0].label_names.index(label)
-        right = np.stack([of_one.argmax(1) == index for of_one in said], axis=1).astype(float)
+        right = np.stack([each.argmax(1) == index for each in predictions], axis=1).astype(float)
         if (chosen := posed == shown).any():
             figures.append(mean_figure(f"{name}, {shown}: called {label}", right[chosen], people[chosen]))
     return figures
