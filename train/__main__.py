@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
 PREPROCESSING = Path(__file__).parent / "preprocessing.json"
 REPORT = Path("evaluation/report.html")
+_TABLE_COLUMNS = 200
 HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
 
 Data = Annotated[
@@ -79,6 +80,21 @@ def finetune(
     label_weight: Annotated[
         float, typer.Option(min=0, help="Of the second head, on the labels of a data set that has votes too.")
     ] = 0.3,
+    layer_decay: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Learning rate of each block of layers, relative to the next.")
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Predictions that `train teach` wrote, mixed into the targets.")
+    ] = None,
+    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="Their part of each target.")] = 0.5,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(dir_okay=False, help="Parquet file of photographs in --teacher; may be repeated."),
+    ] = None,
+    photo_share: Annotated[float, typer.Option(min=0, max=0.9, help="Share of photographs in each epoch.")] = 0.25,
+    rare_repeats: Annotated[
+        int, typer.Option(min=1, help="Oversample faces with two votes or more for a rare class.")
+    ] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
     seed: int = 0,
 ) -> None:
@@ -124,14 +140,33 @@ def finetune(
             imbalance=imbalance.value,
             pretrained=pretrained,
             start=None if begun is None else begun.name,
+            layer_decay=layer_decay,
             seed=seed,
         ),
         start=begun,
+        extras=_extras(teacher, teacher_weight, photos, photo_share, rare_repeats),
         workers=workers,
         resume=resume,
         limit=limit,
     )
     typer.echo(f"checkpoint: {final}")
+
+
+def _extras(
+    teacher: Path | None, teacher_weight: float, photos: list[Path] | None, photo_share: float, rare_repeats: int
+):
+    if teacher is None and not photos and rare_repeats == 1:
+        return None
+    from train.teacher import read_teacher
+    from train.training_set import Extras
+
+    return Extras(
+        teacher=None if teacher is None else read_teacher(teacher),
+        teacher_weight=teacher_weight,
+        photos=tuple(photos or ()),
+        photo_share=photo_share,
+        rare_repeats=rare_repeats,
+    )
 
 
 def _preprocessing(path: Path):
@@ -152,6 +187,77 @@ def _json_object(text: str) -> dict:
 
 
 @app.command()
+def select(
+    networks: Annotated[
+        list[Path], typer.Argument(help="Bundles, checkpoints or runs; the first is the one to beat.", metavar="RUN...")
+    ],
+    data: Data,
+    revision: Revision = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder of genki.parquet, yale.parquet and london.parquet."),
+    ] = None,
+) -> None:
+    """Compare networks on the validation split and on photographs, by the rule of `train/select/step.py`.
+
+    A bundle's probabilities are calibrated, a checkpoint's are not: export a candidate before the choice is made.
+    """
+    from rich.console import Console
+
+    from train.select.step import select as run
+    from train.select.step import show
+
+    selection = run(places=networks, data=data, revision=revision, faces=faces)
+    console = Console()
+    show(selection, console if console.is_terminal else Console(width=_TABLE_COLUMNS))
+
+
+@app.command()
+def teach(
+    teachers: Annotated[list[Path], typer.Argument(help="Bundles, checkpoints or runs to average.")],
+    data: Data,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="File to write, .parquet; for finetune --teacher.")],
+    revision: Revision = None,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(dir_okay=False, help="Parquet file of photographs to predict too; may be repeated."),
+    ] = None,
+) -> None:
+    """Average the predictions of several networks for the train split, over three crop sizes and mirror images."""
+    from train.teacher import teach as run
+
+    pictures = run(teachers=teachers, data=data, revision=revision, photos=photos or [], output=output)
+    typer.echo(f"teacher: {output} ({pictures} pictures)")
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        Path, typer.Argument(help="A bundle, or an npm package (folder, .tgz): @vladmandic/human 3.3, face-api 1.7.")
+    ],
+    data: Data,
+    output: Annotated[Path, typer.Option(help="Folder to write, for finetune --from.")],
+    revision: Revision = None,
+    preprocessing: Annotated[
+        Path, typer.Option(help="Preprocessing for the network of a package.", show_default="the project's")
+    ] = PREPROCESSING,
+    faces: Annotated[int, typer.Option(min=2, help="Faces on which batch-norm statistics are measured.")] = 512,
+) -> None:
+    """Convert public weights, or a bundle whose checkpoint is lost, into initial weights for finetune --from."""
+    from train.convert.step import convert as run
+
+    converted = run(
+        source=source,
+        data=data,
+        revision=revision,
+        output=output,
+        preprocessing=_preprocessing(preprocessing),
+        faces=faces,
+    )
+    typer.echo(f"checkpoint: {output} (from {converted})")
+
+
+@app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="The folder that finetune printed.")],
     data: Data,
@@ -160,11 +266,26 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Weights and activations on eight bits: smaller, faster.")
     ] = False,
+    class_bias: Annotated[
+        bool, typer.Option("--class-bias", help="Calibrate a bias for each class on the validation votes.")
+    ] = False,
+    prior_shift: Annotated[
+        float,
+        typer.Option(min=0, max=1, metavar="TAU", help="Prefer rare classes: logits - TAU x log(share)."),
+    ] = 0.0,
 ) -> None:
     """Write a checkpoint as a bundle: ONNX, preprocessing, temperature and abstention threshold from validation."""
     from train.export import export as run
 
-    config = run(checkpoint=checkpoint, data=data, revision=revision, bundle=bundle, int8=int8)
+    config = run(
+        checkpoint=checkpoint,
+        data=data,
+        revision=revision,
+        bundle=bundle,
+        int8=int8,
+        class_bias=class_bias,
+        prior_shift=prior_shift,
+    )
     typer.echo(f"bundle: {bundle} (temperature {config.temperature:g}, not sure below {config.abstain_below:.0%})")
 
 
@@ -191,6 +312,10 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which split; choose nothing by test.")] = "test",
     groups: Annotated[str | None, typer.Option(metavar="COLUMN", help="Compare the groups of this column.")] = None,
     robustness: Annotated[bool, typer.Option(help="Also measure crops made worse, which takes longest.")] = True,
+    fairness: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder of london.parquet, fairface.parquet and genki.parquet."),
+    ] = None,
     report: Annotated[Path, typer.Option(help="HTML report to write; it shows faces of the data set.")] = REPORT,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write metrics.json alone.")] = False,
     stream: Annotated[Path | None, typer.Option(help="A video to judge the live path by, instead of --data.")] = None,
@@ -216,6 +341,7 @@ def evaluate(
         split=split,
         group_column=groups,
         robustness=robustness,
+        fairness=fairness,
         report=None if no_report else report,
     )
     for name, figures in metrics["protocols"].items():

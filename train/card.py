@@ -12,6 +12,7 @@ from huggingface_hub import EvalResult, ModelCard
 from face_expression.config import BundleConfig, BundleError
 from face_expression.hub import Bundle, open_bundle
 from face_expression.plain_words import plain_words
+from train.fairness_card import fairness_lines
 
 MODEL, FIGURES = "model", "figures"
 _TASK = "image-classification"
@@ -117,6 +118,8 @@ def model_facts(bundle: Bundle) -> str:
 
 
 def _told_training(training: dict, word: str) -> list[str]:
+    if "converted_from" in training:
+        return [f"- {word} elsewhere: weights from {plain_words(training['converted_from'])}."]
     if "data" not in training:
         return []
     left_out = {
@@ -130,6 +133,10 @@ def _told_training(training: dict, word: str) -> list[str]:
         "checkpoint_sha256",
     }
     recipe = {key: value for key, value in training.items() if key not in left_out and value not in (None, False)}
+    if "teacher" in recipe:
+        recipe["teacher"] = "the average of " + " and ".join(recipe["teacher"]["teachers"])
+    if "photos" in recipe:
+        recipe["photos"] = " and ".join(recipe["photos"])
     told = ", ".join(plain_words(f"{key} {value}") for key, value in recipe.items())
     return [
         f"- {word} by `python -m train finetune` on {training['train_rows']} rows of {_code(training['data'])}: {told}."
@@ -155,6 +162,7 @@ def figures(metrics: dict, config: BundleConfig) -> str:
         _recall_table(metrics),
         _robustness_table(metrics.get("robustness")),
         _groups_table(metrics.get("groups")),
+        fairness_lines(metrics.get("fairness")),
         _speed(metrics.get("speed")),
         [calibration],
     ]

@@ -300,13 +300,14 @@ def read_crops(rows: datasets.Dataset, preprocessing: Preprocessing) -> list[np.
 
 
 class FaceDataset:
-    """Rows of one split as `{"pixel_values", "labels"}`; rows with no target are left out.
+    """Rows of one split as `{"pixel_values", "labels"}`; rows with no target are left out, `kept` numbers the others.
 
     Args:
         rows: as `load_split` gives them.
         preprocessing: how crops are cut and normalised, as the app does it.
         augmentation: what to vary, or None for the plain crop.
         label_head: whether the data set's own labels follow the targets, as so many more columns of `labels`.
+        targets: (N, C) float32 to learn instead of the votes or labels; as `Targets.soft`.
     """
 
     def __init__(
@@ -316,20 +317,23 @@ class FaceDataset:
         augmentation: Augmentation | None,
         *,
         label_head: bool = False,
+        targets: np.ndarray | None = None,
     ):
         read = read_targets(rows)
-        targets = np.concatenate([read.soft(), read.own_labels()], axis=1) if label_head else read.soft()
-        self._kept = np.flatnonzero(targets.sum(1) > 0)
-        self._targets = targets[self._kept]
+        targets = read.soft() if targets is None else targets
+        if label_head:
+            targets = np.concatenate([targets, read.own_labels()], axis=1)
+        self.kept = np.flatnonzero(targets.sum(1) > 0)
+        self._targets = targets[self.kept]
         self._rows = rows
         self._preprocessing = preprocessing
         self._augmentation = augmentation
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self.kept)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        row = self._rows[int(self._kept[index])]
+        row = self._rows[int(self.kept[index])]
         if self._augmentation is None:
             (pixels,) = to_model_inputs([crop_of_row(row, self._preprocessing)], self._preprocessing.input)
         else:

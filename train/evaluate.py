@@ -28,6 +28,7 @@ Beside every figure KEY stands its 95 % bootstrap interval `KEY_interval_95`, [l
     risk_coverage   see `train.calibration`
     robustness      see `train.robustness`; null if left out
     groups          see `train.fairness`; null unless asked for
+    fairness        see `train.fairness_sets`; null unless asked for
     speed           {"n", "p50_ms", "p95_ms", "threads", "machine"}: one crop, preprocessing included
 
 What the figures of a protocol are: `train/metrics/`.
@@ -46,6 +47,7 @@ from train.calibration import measure_calibration, measure_risk_coverage
 from train.data import data_name, load_split, read_crops, require_labels, require_readable
 from train.duplicates import find_duplicates
 from train.fairness import compare_groups, read_groups
+from train.fairness_sets import measure_fairness
 from train.protocols import Metrics, Predictions, condition_subsets, measure_full_path, measure_protocols, read_truth
 from train.report import Evidence, write_report
 from train.robustness import measure_robustness
@@ -65,6 +67,7 @@ def evaluate(
     group_column: str | None = None,
     robustness: bool = True,
     report: Path | None = None,
+    fairness: Path | None = None,
 ) -> dict:
     """Measure a bundle and write `metrics.json` into it.
 
@@ -76,6 +79,7 @@ def evaluate(
         group_column: column of the data set whose groups are compared, if any.
         robustness: whether to measure robustness, which takes longest.
         report: where to write the HTML report, if anywhere; it shows faces of the data set.
+        fairness: folder of photographs of people of whom something is known (`train.fairness_sets`), or None.
 
     Raises:
         SystemExit: if the bundle or the data cannot be used.
@@ -110,6 +114,7 @@ def evaluate(
         "risk_coverage": measure_risk_coverage(probabilities, label, config.abstain_below),
         "robustness": None,
         "groups": None,
+        "fairness": None if fairness is None else measure_fairness(bundle, fairness),
         "speed": measure_speed(opened.model, config, crops),
     }
     if robustness:

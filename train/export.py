@@ -30,7 +30,8 @@ from face_expression.config import (
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub import open_bundle, sha256_of
 from face_expression.preprocess import to_model_inputs
-from train import custom_cnn  # noqa: F401 - a checkpoint may be of it
+from train import custom_cnn, dlib_resnet  # noqa: F401 - a checkpoint may be of them
+from train.class_bias import adjust_last_layer
 from train.data import load_split, read_crops, read_targets, require_labels
 from train.graphs import write_graphs
 from train.limits import fit_limits
@@ -78,7 +79,16 @@ def load_checkpoint(checkpoint: Path) -> WithFeatures:
     return WithFeatures(network, second).eval()
 
 
-def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, int8: bool = False) -> BundleConfig:
+def export(
+    *,
+    checkpoint: Path,
+    data: str,
+    revision: str | None,
+    bundle: Path,
+    int8: bool = False,
+    class_bias: bool = False,
+    prior_shift: float = 0.0,
+) -> BundleConfig:
     """Write `model.onnx`, the graphs and `config.json` into the folder `bundle`.
 
     The folder is only touched once everything is checked; an old `metrics.json` in it is removed, since it measured
@@ -90,6 +100,8 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
         revision: as in `load_split`.
         bundle: the folder to write.
         int8: write the network in int8 (`train.quantize`), after the float one was found to agree with PyTorch.
+        class_bias: fit a bias for each class to the validation votes (`train.class_bias`).
+        prior_shift: how far rare classes are preferred (`train.class_bias`).
 
     Raises:
         SystemExit: if the checkpoint is missing, the network is too large, or ONNX and PyTorch differ.
@@ -106,6 +118,7 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
     require_labels(rows, tuple(timm_config["label_names"]), data)
     crops = read_crops(rows, preprocessing)
     inputs = to_model_inputs(crops, preprocessing.input)
+    adjusted = adjust_last_layer(network, inputs, rows, class_bias=class_bias, prior_shift=prior_shift)
     draft = _new_draft(bundle)
     model = draft / "model.onnx"
     write_onnx(network, model, preprocessing)
@@ -118,7 +131,7 @@ def export(*, checkpoint: Path, data: str, revision: str | None, bundle: Path, i
         quantize(model, inputs)
         settings = _settings(draft, preprocessing)
         classifier = Classifier(model, read_bundle_config(draft / "config.json"))
-    training = json.loads((checkpoint / "training.json").read_text())
+    training = json.loads((checkpoint / "training.json").read_text()) | adjusted
     training["checkpoint_sha256"] = sha256_of(checkpoint / "model.safetensors")
     settings |= calibrated(classifier, rows, crops, preprocessing) | {"training": training}
     _write_config(draft, timm_config, settings)

@@ -45,6 +45,7 @@ from train.data import (
 from train.loss import Imbalance, Loss
 from train.networks import build_network, names_of_heads
 from train.starting_point import LABEL_HEAD_FILE, StartingPoint
+from train.training_set import Extras
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ class Recipe:
     imbalance: Imbalance = "none"
     pretrained: bool = False
     start: str | None = None
+    layer_decay: float | None = None
 
 
 def finetune(
@@ -161,6 +163,7 @@ def finetune(
     preprocessing: Preprocessing,
     recipe: Recipe,
     start: StartingPoint | None = None,
+    extras: Extras | None = None,
     workers: int = 1,
     resume: bool = False,
     limit: int | None = None,
@@ -174,6 +177,7 @@ def finetune(
         preprocessing: how crops are cut and normalised.
         recipe: what is trained and how.
         start: what the network begins with, or None for timm's weights or random ones.
+        extras: what is learned beside the votes (`train.training_set`), or None.
         workers: processes that prepare pictures.
         resume: go on from the last checkpoint in `output`.
         limit: train on so many rows, evenly spread over the split, or on all.
@@ -187,6 +191,7 @@ def finetune(
     """
     process = PartialState(cpu=not torch.cuda.is_available())
     settings = {"data": data_name(data), "revision": revision, "limit": limit, **asdict(recipe)}
+    settings |= {} if extras is None else extras.description()
     with process.main_process_first():
         last_checkpoint = prepare_run(output, settings, resume=resume, write=process.is_main_process)
         train_rows, validation_rows = (load_split(data, split, revision=revision) for split in ("train", "validation"))
@@ -198,7 +203,10 @@ def finetune(
         train_rows = train_rows.select(np.unique(np.linspace(0, len(train_rows) - 1, limit).astype(int)))
     set_seed(recipe.seed)
     label_head = recipe.label_weight > 0 and has_votes_and_labels(train_rows)
-    train_set = FaceDataset(train_rows, preprocessing, Augmentation(), label_head=label_head)
+    if extras is None:
+        train_set = FaceDataset(train_rows, preprocessing, Augmentation(), label_head=label_head)
+    else:
+        train_set = extras.training_set(train_rows, preprocessing, label_head=label_head)
     validation_set = FaceDataset(validation_rows, preprocessing, None, label_head=label_head)
     arguments = training_arguments(output, recipe, workers)
     outputs = names_of_heads(label_names) if label_head else label_names
@@ -227,7 +235,12 @@ def finetune(
         callbacks=[EmaCallback(ema), stop],
         optimizers=(
             timm.optim.create_optimizer_v2(
-                network, opt="sgd", lr=recipe.learning_rate, weight_decay=recipe.weight_decay, momentum=_MOMENTUM
+                network,
+                opt="sgd",
+                lr=recipe.learning_rate,
+                weight_decay=recipe.weight_decay,
+                momentum=_MOMENTUM,
+                layer_decay=recipe.layer_decay,
             ),
             None,
         ),
@@ -352,8 +365,8 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
     if not checkpoints or not begun.is_file():
         raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
     before = json.loads(begun.read_text())
-    if changed := [name for name, value in settings.items() if before.get(name) != value]:
-        told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings[name]!r}" for name in changed)
+    if changed := [name for name in {**before, **settings} if before.get(name) != settings.get(name)]:
+        told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
         raise SystemExit(f"a run goes on with the settings with which it began: {told}")
     return checkpoints[-1]
 

@@ -8,7 +8,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
 
 from face_expression.config import InputSettings, Preprocessing
-from train import custom_cnn  # noqa: F401 - makes `--model custom_cnn` known to timm
+from train import custom_cnn, dlib_resnet  # noqa: F401 - makes them known to timm
 
 
 def require_architecture(name: str) -> None:

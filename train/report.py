@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from face_expression.config import BundleConfig
 from train import figures
+from train.fairness_card import TITLES
+from train.fairness_tables import MIN_RANKED
 from train.protocols import Truth
 
 TEMPLATE = "report.html.jinja"
@@ -71,6 +73,8 @@ def write_report(path: Path, metrics: dict, config: BundleConfig, evidence: Evid
             for name, curve in (robustness["corruptions"] if robustness else {}).items()
         ],
         groups=figures.group_accuracies(metrics["groups"]["groups"]) if metrics["groups"] else None,
+        fairness_titles=TITLES,
+        min_ranked=MIN_RANKED,
         mistakes=[describe_face(evidence, names, row) for row in confident_mistakes(evidence)],
         wrong=int((evidence.probabilities.argmax(1) != evidence.truth.label)[evidence.truth.label >= 0].sum()),
         faces=[describe_face(evidence, names, row) for row in varied_faces(evidence)],

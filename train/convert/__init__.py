@@ -1,0 +1,1 @@
+"""Public weights, or those of a bundle -> initial weights for `finetune --from`: `python -m train convert`."""
