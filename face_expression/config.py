@@ -5,6 +5,7 @@ The file serves three readers. timm and transformers read its top level (`archit
 pixel or a probability stands in that object, so that training, evaluation, app and browser cannot drift apart.
 """
 
+import itertools
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,11 @@ SCHEMA_VERSION = 2
 EMBEDDED_CONFIG = Path(__file__).parent / "bundle" / "config.json"
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# A damaged or hostile bundle must not make a program fill its memory or never end.
+SidePx = Annotated[int, Field(ge=1, le=4096)]
+NetworkSidePx = Annotated[int, Field(ge=1, le=1024)]
+Factor = Annotated[float, Field(gt=0, le=100)]
+Label = Annotated[str, Field(min_length=1, max_length=100)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -24,15 +30,15 @@ class BundleError(Exception):
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CropRule(_Settings):
     """Where the training crop lies relative to one detector's box, in units of sqrt(width x height) of that box."""
 
-    scale: PositiveFloat
-    shift_x: float
-    shift_y: float
+    scale: Annotated[float, Field(gt=0, le=10)]
+    shift_x: Annotated[float, Field(ge=-5, le=5)]
+    shift_y: Annotated[float, Field(ge=-5, le=5)]
 
 
 class WeightFile(_Settings):
@@ -61,20 +67,30 @@ class YuNetSettings(_Settings):
     """
 
     files: tuple[WeightFile, ...] = Field(min_length=1)
-    scales_px: tuple[PositiveInt, ...] = Field(min_length=1)
+    scales_px: tuple[SidePx, ...] = Field(min_length=1, max_length=8)
     score_threshold: Fraction
     hint_score: Fraction
     hint_max_px: PositiveFloat
     nms_threshold: Fraction
-    window_px: PositiveInt
-    window_face_px: PositiveInt
+    window_px: NetworkSidePx
+    window_face_px: NetworkSidePx
     upright_score: Fraction
-    turn_step_deg: PositiveFloat
-    video_tile_wh_px: tuple[PositiveInt, PositiveInt]
-    max_faces: PositiveInt
-    min_side_px: PositiveInt
-    cell_px: PositiveInt
+    turn_step_deg: Annotated[float, Field(ge=5, le=360)]
+    video_tile_wh_px: tuple[SidePx, SidePx]
+    max_faces: Annotated[int, Field(ge=1, le=10_000)]
+    min_side_px: NetworkSidePx
+    cell_px: Annotated[int, Field(ge=1, le=256)]
     crop: CropRule
+
+    @model_validator(mode="after")
+    def _searched_in_whole_tiles(self) -> "YuNetSettings":
+        if any(finer != 2 * coarser for coarser, finer in itertools.pairwise(self.scales_px)):
+            raise ValueError("each of scales_px must be twice the one before")
+        if self.window_face_px > self.window_px:
+            raise ValueError("window_face_px must not exceed window_px")
+        if min(*self.video_tile_wh_px, self.scales_px[-1]) <= self.window_px:
+            raise ValueError("tiles must be larger than window_px, by which they overlap")
+        return self
 
 
 class HaarSettings(_Settings):
@@ -85,9 +101,9 @@ class HaarSettings(_Settings):
     """
 
     cascade: str
-    scales_px: tuple[PositiveInt, ...] = Field(min_length=1)
+    scales_px: tuple[SidePx, ...] = Field(min_length=1, max_length=8)
     nms_threshold: Fraction
-    scale_factor: Annotated[float, Field(gt=1)]
+    scale_factor: Annotated[float, Field(ge=1.01)]
     min_neighbors: PositiveInt
     min_size_px: PositiveInt
     crop: CropRule
@@ -100,7 +116,7 @@ class CropSettings(_Settings):
     eyes of a profile fall together.
     """
 
-    size_px: PositiveInt
+    size_px: NetworkSidePx
     oversampling: Literal[1, 2]
     level_eyes: bool
     max_levelling_deg: PositiveFloat
@@ -120,7 +136,7 @@ class ContrastSettings(_Settings):
 class InputSettings(_Settings):
     """How a crop becomes model input: `contrast` if given, (x / 255 - mean) / std, then bilinear to `size_px`."""
 
-    size_px: PositiveInt
+    size_px: NetworkSidePx
     channels: Literal[1, 3]
     grey_weights: tuple[float, float, float]
     mean: tuple[float, ...]
@@ -165,7 +181,7 @@ class TrackerSettings(_Settings):
     forget_after_s: PositiveFloat
     min_iou: Fraction
     enlarge: Annotated[float, Field(ge=0)]
-    tile_interval_s: PositiveFloat
+    tile_interval_s: Annotated[float, Field(ge=0.01)]
     turn_interval_s: PositiveFloat
 
 
@@ -186,11 +202,11 @@ class BundleConfig(_Settings):
     """
 
     schema_version: Literal[2]
-    label_names: tuple[str, ...] = Field(min_length=2)
+    label_names: tuple[Label, ...] = Field(min_length=2, max_length=1000)
     preprocessing: Preprocessing
     tracker: TrackerSettings
     graphs: dict[str, Sha256]
-    temperature: PositiveFloat
+    temperature: Factor
     abstain_below: Fraction
     model_sha256: Sha256
     training: dict[str, Any] = Field(default_factory=dict)

@@ -25,6 +25,7 @@ from face_expression.hub import (
 from face_expression.preprocess import (
     cut_crop,
     is_grey,
+    measure_crops,
     region_of_detection,
     require_rgb,
     to_model_inputs,
@@ -267,11 +268,30 @@ def load_pipeline(model: str | None = None, *, detector: str | None = None, thre
     return Pipeline(bundle.config, chosen, classifier, graphs, source, files)
 
 
+def _try_out(bundle: Bundle, classifier: Classifier, graphs: Graphs) -> None:
+    """Classify one grey crop, so that a bundle that cannot be used fails now and not at each picture.
+
+    Raises:
+        BundleError: if that fails, or gives anything but probabilities.
+    """
+    settings = bundle.config.preprocessing
+    crop = np.full((settings.crop.size_px, settings.crop.size_px, 3), 128, np.uint8)
+    try:
+        (row,) = classifier.probabilities(to_model_inputs([crop], settings.input, graphs))
+        measure_crops([crop], settings.input, settings.quality.light_percent, graphs)
+    except Exception as error:  # ONNX Runtime's errors share no base class of their own
+        raise BundleError(f"{bundle.folder}: its networks cannot be run: {error}") from error
+    if not (np.isfinite(row).all() and abs(float(row.sum()) - 1) < 1e-3):
+        raise BundleError(f"{bundle.folder}: its network gives {row.tolist()} where probabilities are expected")
+
+
 def _load_bundle(model: str | None, threads: int | None) -> tuple[Bundle, Classifier, Graphs]:
     def load(bundle: Bundle) -> tuple[Bundle, Classifier, Graphs]:
         classifier = Classifier(bundle.model, bundle.config, threads=threads)
         embedded = bundle.graphs_folder == EMBEDDED_BUNDLE
-        return bundle, classifier, embedded_graphs() if embedded else Graphs(bundle.graphs_folder)
+        graphs = embedded_graphs() if embedded else Graphs(bundle.graphs_folder)
+        _try_out(bundle, classifier, graphs)
+        return bundle, classifier, graphs
 
     if wanted := model or os.environ.get(MODEL_VARIABLE):
         try:
