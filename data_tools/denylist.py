@@ -13,7 +13,8 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 DENYLIST_FILE = "denylist.jsonl"
-MAX_BITS = 6
+# As many as `split` groups pictures by: a mirror image that was compressed anew was seen 8 bits away.
+MAX_BITS = 8
 Kind = Literal["sha256", "phash", "url", "host"]
 
 

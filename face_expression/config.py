@@ -53,10 +53,9 @@ class YuNetSettings(_Settings):
 
     `files`: the weights that are accepted, by name and sha256. `scales_px`: long sides at which a whole frame is
     searched, each twice the one before; a larger photo is searched in tiles of the last one. `score_threshold`: least
-    score of a face. A place with a score from `hint_score`
-    up that is at most `hint_max_px` wide in the pixels searched may be a face that is too small for them: it is
-    searched again at a finer scale. `nms_threshold`: largest
-    overlap (IoU) of two faces.
+    score of a face; `small_score_threshold`: of a small one of which a coarser scale has seen nothing. A place with a
+    score from `hint_score` up that is at most `hint_max_px` wide in the pixels searched may be a face that is too small
+    for them: it is searched again at a finer scale. `nms_threshold`: largest overlap (IoU) of two faces.
 
     A place is searched again in a window of `window_px`, in which a face is about `window_face_px` wide. A face with a
     score below `upright_score` may be turned: it is tried at every `turn_step_deg`, and the best score says how it is.
@@ -69,6 +68,7 @@ class YuNetSettings(_Settings):
     files: tuple[WeightFile, ...] = Field(min_length=1)
     scales_px: tuple[SidePx, ...] = Field(min_length=1, max_length=8)
     score_threshold: Fraction
+    small_score_threshold: Fraction
     hint_score: Fraction
     hint_max_px: PositiveFloat
     nms_threshold: Fraction

@@ -113,17 +113,19 @@ class YuNetDetector:
             [detection for view in views for detection in self._scan_view(frame, view, settings.hint_score)]
             for views in levels
         ]
-        certain = [hint for level in hints for hint in level if hint.score >= settings.score_threshold]
-        found = merge(certain, settings.nms_threshold)
+        found = [hint for hint in hints[0] if hint.score >= settings.score_threshold]
+        for coarser, views, level in zip(hints, levels[1:], hints[1:], strict=False):
+            found += [face for face in level if self._is_credible(face, views[0].scale, coarser)]
+        found = merge(found, settings.nms_threshold)
         finer = finest_views(width, height, levels[-1], settings)
         left = _places_left(hints[-1], found)
         small = [hint for hint in left if box_size(hint.box) * levels[-1][0].scale <= settings.hint_max_px]
         many = len(small) * settings.window_px**2 > sum(view.area for view in finer) / 2
         if finer and (many or _is_doubtful(left)):
-            for view in finer:
-                found += self._scan_view(frame, view, settings.score_threshold)
-        elif finer:
-            found += [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))]
+            closer = [face for view in finer for face in self._scan_view(frame, view, settings.score_threshold)]
+        else:
+            closer = [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))] if finer else []
+        found += [face for face in closer if self._is_credible(face, finer[0].scale, hints[-1])]
         found = [self._upright(frame, face) or face for face in merge(found, settings.nms_threshold)]
         if _is_doubtful(_places_left(hints[0], found)):
             for turn_deg in (90, 180, 270):
@@ -143,18 +145,34 @@ class YuNetDetector:
         """
         settings = self._settings
         whole = whole_view(frame.shape[1], frame.shape[0], settings.scales_px[0])
-        found = merge(self._scan_view(frame, whole, settings.score_threshold), settings.nms_threshold)
+        hints = self._scan_view(frame, whole, _DOUBTFUL_SCORE)
+        found = merge([hint for hint in hints if hint.score >= settings.score_threshold], settings.nms_threshold)
         # What is seen at the coarse scale keeps its box, so that boxes do not jump when another scale's turn comes.
         for view in views:
             if view.turn_deg:
                 found += self._scan_turned(frame, view, found)
             else:
-                found += self._not_among(found, self._scan_view(frame, view, settings.score_threshold))
+                closer = self._scan_view(frame, view, settings.score_threshold)
+                closer = [face for face in closer if self._is_credible(face, view.scale, hints)]
+                found += self._not_among(found, closer)
         for face in self._not_among(found, known):
             again = self._scan_around(frame, face.box, face.turn_deg)
             found += self._not_among(found, [again] if again else [])
         found = [self._turned_as_before(frame, face, known) for face in merge(found, settings.nms_threshold)]
         return _largest_first(merge(found, settings.nms_threshold))
+
+    def _is_credible(self, face: Detection, scale: float, coarser: list[Detection]) -> bool:
+        """Whether a face found at a finer scale can be one, by what a coarser scale has seen there.
+
+        A large face leaves a trace at the coarser scale; a small one may not, and must be certain.
+        """
+        settings = self._settings
+        if face.score < settings.score_threshold:
+            return False
+        traces = [hint.box for hint in coarser if hint.score >= _DOUBTFUL_SCORE]
+        if best_overlap(face.box, traces)[1] > settings.nms_threshold:
+            return True
+        return face.score >= settings.small_score_threshold and box_size(face.box) * scale <= settings.window_px
 
     def _scan_turned(self, frame: np.ndarray, view: View, found: list[Detection]) -> list[Detection]:
         """Faces in a turned view that are not among those found, and certain once they stand upright."""

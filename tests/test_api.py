@@ -245,7 +245,7 @@ def test_no_address_is_fetched_and_no_file_of_the_server_is_read(served_app, cal
         ("", "no file was sent"),
         ({"path": 7}, "no file was sent"),
         ("hello!", "neither a file that was uploaded here nor base64"),
-        ("data:image/png;base64,", "not a picture"),
+        ("data:image/png;base64,", "the file is empty"),
         (base64.b64encode(b"hello").decode(), "not a picture"),
         (IN_BASE64[:4000], "damaged or incomplete"),
     ],

@@ -277,7 +277,7 @@ def test_other_label_names_and_no_votes(tmp_path):
         "full-path/answered",
     }
     assert list(metrics["protocols"]["labels"]["recall"]) == list(OTHER_NAMES)
-    assert metrics["protocols"]["full-path"]["detector"] == "haar" and metrics["robustness"] is None
+    assert metrics["protocols"]["full-path"]["detector"] == "yunet" and metrics["robustness"] is None
     assert set(metrics["groups"]["groups"]) == set(OTHER_NAMES) and not metrics["groups"]["is_proxy"]
     assert "What people said" not in report.read_text() and "gets worse" not in report.read_text()
 

@@ -240,7 +240,7 @@ def test_rare_classes_count_more_if_asked():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--data", "{one}"], "must lie in two or more class folders"),
+        (["--data", "{one}"], "one class only"),
         (["--data", "{alike}"], "faces of one class only"),
         (["--data", "{no_validation}"], "needs a validation split"),
         (["--data", "{broken}"], "1 image(s) of the split 'train' cannot be read"),

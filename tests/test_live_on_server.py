@@ -125,7 +125,7 @@ def frame(**changes) -> dict:
         ("frame", "valid"),
         (frame(jpeg=5), "valid"),
         (frame(jpeg="%%%"), "not a picture"),
-        (frame(jpeg=""), "not a picture"),
+        (frame(jpeg=""), "the file is empty"),
         (frame(jpeg=base64.b64encode(HAPPY[:900]).decode()), "damaged"),
         (frame(time_s="soon"), "valid"),
         (frame(time_s=None), "valid"),

@@ -158,16 +158,18 @@ def test_the_worst_mistake_comes_first_among_more_faces_than_are_read_at_once(ma
         add_face(manifest, np.full((8, 8, 3), (number % 250, number // 250, 0), np.uint8), query_label=f"kind {label}")
         for number, label in enumerate(labels)
     ]
-    watched = Pipeline(
-        haar_pipeline.config, haar_pipeline.detector, Recording(features[:, None]), "a test", haar_pipeline.files
+    recording = Recording(features[:, None])
+    config, detector, graphs, files = (
+        getattr(haar_pipeline, name) for name in ("config", "detector", "graphs", "files")
     )
+    watched = Pipeline(config, detector, recording, graphs, "a test", files)
     doubt = find_doubtful(manifest, watched)
     assert [shas.index(face.image_sha256) for face in doubt.faces] == [80, 256, 255, 599, 17]
 
 
 def test_faces_are_cut_as_the_app_cuts_them(manifest, pipeline):
     recording = Recording(np.eye(8, dtype=np.float32))
-    watched = Pipeline(pipeline.config, pipeline.detector, recording, "a test", pipeline.files)
+    watched = Pipeline(pipeline.config, pipeline.detector, recording, pipeline.graphs, "a test", pipeline.files)
     for label, photo in (("happy", happy_photo()), ("neutral", calm_photo())):
         for turn in (photo, photo[:, ::-1]):
             face = watched.analyze(np.ascontiguousarray(turn))[0]

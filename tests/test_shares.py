@@ -27,6 +27,7 @@ class HeldPipeline:
 
     def __init__(self, pipeline):
         self.label_names, self.files, self.source = pipeline.label_names, pipeline.files, pipeline.source
+        self.config = pipeline.config
         self.pipeline, self.seen = pipeline, 0
         self.go_on = threading.Semaphore(0)
 

@@ -143,7 +143,7 @@ def large() -> bytes:
 @pytest.mark.parametrize(
     ("viewer", "picture", "time_s", "words"),
     [
-        ("one", b"", 0.0, "not a picture"),
+        ("one", b"", 0.0, "the file is empty"),
         ("one", b"nonsense", 0.0, "not a picture"),
         ("one", HAPPY[:2000], 0.0, "damaged or incomplete"),
         ("one", HAPPY + b"x" * 200_000, 0.0, "at most 200000 bytes"),
@@ -186,7 +186,7 @@ def test_unusable_pictures_hold_no_place(yunet_pipeline):
         for step in range(20):
             now[0] = step / 4
             for name in ("one", "two"):
-                with pytest.raises(RefusedError, match="not a picture"):
+                with pytest.raises(RefusedError, match="the file is empty"):
                     await viewers.look(name, b"", now[0], 0, client="greedy")
             if now[0] > 3:
                 break

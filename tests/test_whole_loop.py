@@ -163,7 +163,7 @@ def test_from_a_data_set_to_a_labelled_face(tmp_path, yunet_weights, monkeypatch
         hub.fault, hub.faults_left = "corrupt", math.inf
         with started(REPOSITORY, tmp_path, **home, **wanted) as (address, page, log):
             assert "In use: model embedded in this program, face detector yunet" in page
-            assert f"the model {MODEL}@{commit} cannot be used, and the embedded one is taken" in log.read_text()
+            assert f"the model {MODEL}@{commit} cannot be used, falling back to the embedded model" in log.read_text()
             assert ask_about(address, jpeg)[0] == "happy"
         hub.fault = None
         with started(REPOSITORY, tmp_path, **home, **wanted) as (address, page, log):

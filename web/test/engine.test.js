@@ -90,8 +90,8 @@ test("a video is searched as a photo first, and then in further places in turn",
   assert.equal(asked[0], "photo");
   assert.deepEqual(asked.slice(1).map(({ views }) => views.length), [0, 1, 2, 7]);
   assert.deepEqual(asked.slice(1).map(({ known }) => known.length), [1, 1, 1, 0]);
-  const places = asked.slice(2).flatMap(({ views }) => views);
-  assert.equal(new Set(places.slice(0, 7).map((view) => JSON.stringify(view))).size, 7);
+  const [, , one, two, all] = asked.map(({ views }) => new Set(views?.map((view) => JSON.stringify(view))));
+  assert.deepEqual([new Set([...one, ...two]).size, all.size], [3, 7]);
 });
 
 for (const [frame, message] of [

@@ -74,19 +74,24 @@ export class YuNetDetector {
     const levels = photoViews(width, height, settings);
     const hints = [];
     for (const views of levels) hints.push(await this.#scanViews(frame, views, settings.hint_score));
-    const certain = hints.flat().filter((hint) => hint.score >= settings.score_threshold);
-    let found = merge(certain, settings.nms_threshold);
+    let found = hints[0].filter((hint) => hint.score >= settings.score_threshold);
+    levels.slice(1).forEach((views, index) => {
+      found.push(...hints[index + 1].filter((face) => this.#isCredible(face, scaleOf(views[0]), hints[index])));
+    });
+    found = merge(found, settings.nms_threshold);
     const finer = finestViews(width, height, levels.at(-1), settings);
     const scale = scaleOf(levels.at(-1)[0]);
     const left = placesLeft(hints.at(-1), found);
     const small = left.filter((hint) => boxSize(hint.box) * scale <= settings.hint_max_px);
     const area = finer.reduce((sum, { wh }) => sum + wh[0] * wh[1], 0);
     const many = small.length * settings.window_px ** 2 > area / 2;
+    const closer = [];
     if (finer.length && (many || isDoubtful(left))) {
-      found.push(...(await this.#scanViews(frame, finer, settings.score_threshold)));
+      closer.push(...(await this.#scanViews(frame, finer, settings.score_threshold)));
     } else if (finer.length) {
-      for (const hint of small) found.push(...present(await this.#scanAround(frame, hint.box, 0)));
+      for (const hint of small) closer.push(...present(await this.#scanAround(frame, hint.box, 0)));
     }
+    found.push(...closer.filter((face) => this.#isCredible(face, scaleOf(finer[0]), hints.at(-1))));
     const upright = [];
     for (const face of merge(found, settings.nms_threshold)) upright.push((await this.#upright(frame, face)) ?? face);
     found = upright;
@@ -109,13 +114,17 @@ export class YuNetDetector {
   async follow(frame, known, views) {
     const settings = this.#settings;
     const whole = wholeView(frame.width, frame.height, settings.scales_px[0]);
-    const found = merge(await this.#scanViews(frame, [whole], settings.score_threshold), settings.nms_threshold);
+    const hints = await this.#scanViews(frame, [whole], DOUBTFUL_SCORE);
+    const found = merge(hints.filter(({ score }) => score >= settings.score_threshold), settings.nms_threshold);
     // What is seen at the coarse scale keeps its box, so that boxes do not jump when another scale's turn comes.
     for (const view of views) {
-      const seen = view.turnDeg
-        ? await this.#scanTurned(frame, view, found)
-        : this.#notAmong(found, await this.#scanViews(frame, [view], settings.score_threshold));
-      found.push(...seen);
+      if (view.turnDeg) {
+        found.push(...(await this.#scanTurned(frame, view, found)));
+      } else {
+        const closer = await this.#scanViews(frame, [view], settings.score_threshold);
+        const credible = closer.filter((face) => this.#isCredible(face, scaleOf(view), hints));
+        found.push(...this.#notAmong(found, credible));
+      }
     }
     for (const face of this.#notAmong(found, known)) {
       found.push(...this.#notAmong(found, present(await this.#scanAround(frame, face.box, face.turnDeg))));
@@ -123,6 +132,15 @@ export class YuNetDetector {
     const turned = [];
     for (const face of merge(found, settings.nms_threshold)) turned.push(await this.#turnedAsBefore(frame, face, known));
     return largestFirst(merge(turned, settings.nms_threshold));
+  }
+
+  /** Whether a face found at a finer scale can be one, by what a coarser scale has seen there. */
+  #isCredible(face, scale, coarser) {
+    const settings = this.#settings;
+    if (face.score < settings.score_threshold) return false;
+    const traces = coarser.filter(({ score }) => score >= DOUBTFUL_SCORE);
+    if (traces.some((hint) => boxOverlap(face.box, hint.box) > settings.nms_threshold)) return true;
+    return face.score >= settings.small_score_threshold && boxSize(face.box) * scale <= settings.window_px;
   }
 
   /** Faces in a turned view that are not among those found, and certain once they stand upright. */
