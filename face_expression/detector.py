@@ -121,7 +121,8 @@ class YuNetDetector:
         left = _places_left(hints[-1], found)
         small = [hint for hint in left if box_size(hint.box) * levels[-1][0].scale <= settings.hint_max_px]
         many = len(small) * settings.window_px**2 > sum(view.area for view in finer) / 2
-        if finer and (many or _is_doubtful(left)):
+        # A large face that is hardly seen at the first scales will not be seen at the finest ones of a large photo.
+        if finer and (many or (_is_doubtful(left) and len(levels) <= len(settings.scales_px))):
             closer = [face for view in finer for face in self._scan_view(frame, view, settings.score_threshold)]
         else:
             closer = [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))] if finer else []

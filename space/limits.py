@@ -54,7 +54,7 @@ class Limits:
     # At its turn, an event is dropped if nobody has been waiting for its answer for so long.
     unwanted_s: float = 10.0
     # A stream of the basic camera tab ends if no frame comes for so long.
-    frameless_s: float = 5.0
+    frameless_s: float = 15.0
     most_sessions: int = 500
     sessions_of_one: int = 100
     streams_of_one: int = 64

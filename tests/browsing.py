@@ -10,7 +10,7 @@ from tests.builders import REPOSITORY
 
 SCREENSHOTS = REPOSITORY / "docs"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tests.browsing import PATIENCE_MS, WIDE
 from tests.builders import SHARED
 from tests.local_hub import running_hub
 
+expect.set_options(timeout=PATIENCE_MS)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

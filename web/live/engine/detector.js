@@ -86,7 +86,7 @@ export class YuNetDetector {
     const area = finer.reduce((sum, { wh }) => sum + wh[0] * wh[1], 0);
     const many = small.length * settings.window_px ** 2 > area / 2;
     const closer = [];
-    if (finer.length && (many || isDoubtful(left))) {
+    if (finer.length && (many || (isDoubtful(left) && levels.length <= settings.scales_px.length))) {
       closer.push(...(await this.#scanViews(frame, finer, settings.score_threshold)));
     } else if (finer.length) {
       for (const hint of small) closer.push(...present(await this.#scanAround(frame, hint.box, 0)));
