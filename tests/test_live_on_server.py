@@ -124,7 +124,7 @@ def frame(**changes) -> dict:
         ({}, "required"),
         ("frame", "valid"),
         (frame(jpeg=5), "valid"),
-        (frame(jpeg="%%%"), "not a picture"),
+        (frame(jpeg="%%%"), "the file is empty"),
         (frame(jpeg=""), "the file is empty"),
         (frame(jpeg=base64.b64encode(HAPPY[:900]).decode()), "damaged"),
         (frame(time_s="soon"), "valid"),
