@@ -71,6 +71,7 @@ export function cutPart(picture, [x0, y0, x1, y1]) {
 export function scalePart(picture, part, [width, height], turnDeg = 0) {
   const [x0, y0, x1, y1] = part;
   if (width === x1 - x0 && height === y1 - y0) return turn(cutPart(picture, part), turnDeg);
+  if (2 * width === x1 - x0 && 2 * height === y1 - y0) return turn(halve(picture, x0, y0, width, height), turnDeg);
   const channels = channelsOf(picture);
   const columns = shares(x0, x1, width, channels);
   const rows = shares(y0, y1, height, 1);
@@ -97,6 +98,23 @@ export function scalePart(picture, part, [width, height], turnDeg = 0) {
     }
   }
   return turn({ data, width, height }, turnDeg);
+}
+
+/** What `scalePart` gives for half the size, as a camera's 640 x 480 needs it in every frame, several times as fast. */
+function halve(picture, x0, y0, width, height) {
+  const { data: old, width: oldWidth } = picture;
+  const channels = channelsOf(picture);
+  const below = oldWidth * channels;
+  const data = new Uint8Array(width * height * channels);
+  for (let y = 0, at = 0; y < height; y++) {
+    let from = ((y0 + 2 * y) * oldWidth + x0) * channels;
+    for (let x = 0; x < width; x++, from += channels) {
+      for (let channel = 0; channel < channels; channel++, from++) {
+        data[at++] = (old[from] + old[from + channels] + old[from + below] + old[from + below + channels] + 2) >> 2;
+      }
+    }
+  }
+  return { data, width, height };
 }
 
 /** For each new pixel along a side which old ones count, from `first` (times `step`) on, and with what weights. */
