@@ -127,7 +127,7 @@ class YuNetDetector:
         else:
             closer = [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))] if finer else []
         found += [face for face in closer if self._is_credible(face, finer[0].scale, hints[-1])]
-        found = [self._upright(frame, face) or face for face in merge(found, settings.nms_threshold)]
+        found = [self._upright(frame, face) for face in merge(found, settings.nms_threshold)]
         if _is_doubtful(_places_left(hints[0], found)):
             for turn_deg in (90, 180, 270):
                 found += self._scan_turned(frame, replace(levels[0][0], turn_deg=turn_deg), found)
@@ -178,7 +178,7 @@ class YuNetDetector:
     def _scan_turned(self, frame: np.ndarray, view: View, found: list[Detection]) -> list[Detection]:
         """Faces in a turned view that are not among those found, and certain once they stand upright."""
         tilted = self._not_among(found, self._scan_view(frame, view, self._settings.score_threshold))
-        upright = [self._upright(frame, face) or face for face in tilted]
+        upright = [self._upright(frame, face) for face in tilted]
         return [face for face in upright if face.score >= self._settings.upright_score]
 
     def _not_among(self, found: list[Detection], others: Sequence[Place]) -> list[Place]:
@@ -196,10 +196,10 @@ class YuNetDetector:
                 return again
             if before.is_turn_fresh:
                 return face
-        return self._upright(frame, face) or face
+        return self._upright(frame, face)
 
-    def _upright(self, frame: np.ndarray, face: Detection) -> Detection | None:
-        """The same face as it is found best when the frame is turned about it; None if it is not found better.
+    def _upright(self, frame: np.ndarray, face: Detection) -> Detection:
+        """The same face as it is found best when the frame is turned about it; as it is, if it is not found better.
 
         Every turn is tried for a face that is uncertain as it is, and for a tilted one that which its landmarks say.
         """
@@ -214,7 +214,7 @@ class YuNetDetector:
             # Once more about its own middle.
             exact = self._scan_around(frame, best.box, turn_deg)
             best = exact if exact and exact.score >= best.score else best
-        return None if best is face else best
+        return best
 
     def _scan_around(self, frame: np.ndarray, box: Box, turn_deg: float) -> Detection | None:
         """The face nearest to a box, in a window about it that is turned with it; None if there is none."""

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import datasets
-import numpy as np
 import timm.optim
 import torch
 from accelerate import PartialState
@@ -42,6 +41,7 @@ from train.data import (
     require_labels,
     require_readable,
 )
+from train.evenly import evenly
 from train.loss import Imbalance, Loss
 from train.networks import build_network, names_of_heads
 from train.starting_point import LABEL_HEAD_FILE, StartingPoint
@@ -200,7 +200,7 @@ def finetune(
             validation_rows = in_order_of_model(validation_rows, start.label_names, data)
     label_names = check_data(data, train_rows, validation_rows, read_images=process.is_main_process)
     if limit is not None:
-        train_rows = train_rows.select(np.unique(np.linspace(0, len(train_rows) - 1, limit).astype(int)))
+        train_rows = train_rows.select(evenly(len(train_rows), limit))
     set_seed(recipe.seed)
     label_head = recipe.label_weight > 0 and has_votes_and_labels(train_rows)
     if extras is None:

@@ -15,6 +15,7 @@ from face_expression.classifier import Classifier
 from face_expression.config import Preprocessing
 from face_expression.preprocess import cut_crop, measure_crops, to_model_inputs, whole_image_region
 from train.augment import add_noise
+from train.evenly import evenly
 
 TOLERANCE = 0.03
 CAMERA_NOISE = 2.0
@@ -46,7 +47,7 @@ def fit_limits(
         majority: (N,) their right labels.
         preprocessing: how crops become model input.
     """
-    chosen = np.unique(np.linspace(0, len(crops) - 1, min(len(crops), MAX_CROPS)).astype(int))
+    chosen = evenly(len(crops), MAX_CROPS)
     crops, majority = [crops[index] for index in chosen], majority[chosen]
 
     def accuracy(spoiled: list[np.ndarray]) -> float:

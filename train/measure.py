@@ -20,6 +20,7 @@ from face_expression.detector import Detection, Detector, HaarDetector, YuNetDet
 from face_expression.hub import find_yunet_weights
 from face_expression.quality import measure_turn
 from train.data import decode, load_split
+from train.evenly import evenly
 
 FRAME_PX = 320
 FACE_PX = 192
@@ -114,4 +115,4 @@ def _percentile(values, percent: float) -> float:
 
 
 def _spread(rows: datasets.Dataset, limit: int) -> datasets.Dataset:
-    return rows.select(np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)))
+    return rows.select(evenly(len(rows), limit))

@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from train.evenly import evenly
+
 CALIBRATION_ROWS = 512
 _BATCH = 64
 
@@ -38,7 +40,7 @@ def quantize(model: Path, inputs: np.ndarray) -> None:
         inputs: (N, channels, P, P) float32 model inputs of the validation split, on which ranges are measured; of more
             than CALIBRATION_ROWS an even choice is taken.
     """
-    chosen = np.unique(np.linspace(0, len(inputs) - 1, min(len(inputs), CALIBRATION_ROWS)).astype(int))
+    chosen = evenly(len(inputs), CALIBRATION_ROWS)
     quantized = model.with_suffix(".int8.onnx")
     nodes = onnx.load(model, load_external_data=False).graph.node
     last = max((index for index, node in enumerate(nodes) if node.op_type == "Conv"), default=-1)

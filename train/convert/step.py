@@ -15,6 +15,7 @@ from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package
 from train.data import data_name, load_split, read_crops
+from train.evenly import evenly
 from train.networks import build_network
 from train.starting_point import LABEL_HEAD_FILE
 
@@ -43,7 +44,7 @@ def convert(
     if output.exists():
         raise SystemExit(f"{output} exists already; choose another --output")
     rows = load_split(data, "train", revision=revision)
-    rows = rows.select(np.unique(np.linspace(0, len(rows) - 1, min(faces, len(rows))).astype(int)))
+    rows = rows.select(evenly(len(rows), faces))
     is_bundle = (source / "model.onnx").is_file()
     build = _of_bundle if is_bundle else _of_package
     network, second, preprocessing, training = build(source, preprocessing)

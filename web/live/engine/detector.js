@@ -93,7 +93,7 @@ export class YuNetDetector {
     }
     found.push(...closer.filter((face) => this.#isCredible(face, scaleOf(finer[0]), hints.at(-1))));
     const upright = [];
-    for (const face of merge(found, settings.nms_threshold)) upright.push((await this.#upright(frame, face)) ?? face);
+    for (const face of merge(found, settings.nms_threshold)) upright.push(await this.#upright(frame, face));
     found = upright;
     if (isDoubtful(placesLeft(hints[0], found))) {
       for (const turnDeg of [90, 180, 270]) {
@@ -148,7 +148,7 @@ export class YuNetDetector {
     const { score_threshold: minScore, upright_score: sure } = this.#settings;
     const upright = [];
     for (const face of this.#notAmong(found, await this.#scanViews(frame, [view], minScore))) {
-      upright.push((await this.#upright(frame, face)) ?? face);
+      upright.push(await this.#upright(frame, face));
     }
     return upright.filter(({ score }) => score >= sure);
   }
@@ -166,10 +166,10 @@ export class YuNetDetector {
       if (again) return again;
       if (before.isTurnFresh) return face;
     }
-    return (await this.#upright(frame, face)) ?? face;
+    return await this.#upright(frame, face);
   }
 
-  /** The same face as it is found best when the frame is turned about it; null if it is not found better. */
+  /** The same face as it is found best when the frame is turned about it; as it is, if it is not found better. */
   async #upright(frame, face) {
     const { upright_score: sure, turn_step_deg: step } = this.#settings;
     let best = face;
@@ -184,7 +184,7 @@ export class YuNetDetector {
       const exact = await this.#scanAround(frame, best.box, turnDeg);
       if (exact?.score >= best.score) best = exact;
     }
-    return best === face ? null : best;
+    return best;
   }
 
   /** The face nearest to a box, in a window about it that is turned with it; null if there is none. */
