@@ -21,7 +21,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 SidePx = Annotated[int, Field(ge=1, le=4096)]
 NetworkSidePx = Annotated[int, Field(ge=1, le=1024)]
 Factor = Annotated[float, Field(gt=0, le=100)]
-Label = Annotated[str, Field(min_length=1, max_length=100)]
+Label = Annotated[str, Field(min_length=1, max_length=250)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

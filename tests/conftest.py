@@ -15,11 +15,24 @@ from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub import EMBEDDED_BUNDLE, find_yunet_weights
 from space import live_files
+from space.limits import Limits
 from tests.browsing import PATIENCE_MS, WIDE
 from tests.builders import SHARED
 from tests.local_hub import running_hub
 
 expect.set_options(timeout=PATIENCE_MS)
+WIDE_LIMITS = Limits(
+    pictures_a_minute=1000,
+    videos_a_minute=1000,
+    page_videos_a_minute=1000,
+    events_a_minute=10_000,
+    uploads_a_minute=1000,
+    upload_bytes_a_minute=10**10,
+    frames_a_second=120,
+    requests_a_second=1000,
+    new_sessions_a_minute=1000,
+    refusals_in_words_a_minute=1000,
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -79,11 +92,15 @@ def installed_web() -> None:
 
 @pytest.fixture(scope="session")
 def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
-    """The app on a free port with uploads cleaned every two seconds: (address, folder of Gradio's files, page)."""
+    """The app on a free port with uploads cleaned every two seconds: (address, folder of Gradio's files, page).
+
+    All tests of a process are one client to it, and on a fast machine more than one client may be; so its limits are
+    wide. What they are and do is tested in test_shares.py.
+    """
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        page = app.build_app(yunet_pipeline, cleaning_interval_s=2)
+        page = app.build_app(yunet_pipeline, cleaning_interval_s=2, limits=WIDE_LIMITS)
         app.launch(page, prevent_thread_lock=True, quiet=True)
         yield page.local_url, folder, page
         page.close()

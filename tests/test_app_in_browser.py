@@ -51,9 +51,10 @@ def bars(page: Page) -> dict[str, int]:
 
 
 def watch(page: Page, seconds: float) -> list[dict[str, int]]:
-    """Complete sets of bars seen over a while."""
-    seen, end = [], time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Complete sets of bars seen over a while, which is longer if there are none."""
+    start, seen = time.monotonic(), []
+    while (waited_s := time.monotonic() - start) < seconds or not seen:
+        assert waited_s < PATIENCE_MS / 1000, "no bars"
         now = bars(page)
         if len(now) == 7:
             seen.append(now)

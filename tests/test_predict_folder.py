@@ -77,7 +77,8 @@ def test_several_processes_give_what_one_gives_in_the_same_order(many):
     assert [number for number, line in enumerate(lines(three.stdout)) if "error" in line] == [5]
 
 
-def test_a_killed_process_costs_one_picture(many):
+def test_a_killed_process_costs_one_picture_at_most(many):
+    """It costs none if it was between two pictures, or had not begun."""
     program = started(*[many] * 20, "--workers", 2)
     first = program.stdout.readline()
     workers_of(program)[0].kill()
@@ -86,7 +87,7 @@ def test_a_killed_process_costs_one_picture(many):
     assert program.returncode == 1 and len(found) == 400
     killed = [line for line in found if "SIGKILL" in line.get("error", "")]
     others = [line for line in found if "error" in line and line not in killed]
-    assert len(killed) == 1
+    assert len(killed) <= 1
     assert {(Path(line["path"]).name, line["error"]) for line in others} == {("05.jpg", "the file is empty")}
     names = [line["path"] for line in found]
     assert names == sorted(set(names)) * 20
