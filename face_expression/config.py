@@ -61,6 +61,11 @@ class YuNetSettings(_Settings):
     score below `upright_score` may be turned: it is tried at every `turn_step_deg`, and the best score says how it is.
 
     `video_tile_wh_px`: size of the tiles in which a video is searched at finer scales, one after the other.
+    `finer_factor`: a finer scale is worth a search from this factor on.
+    `doubtful_score`: a place with such a score at which no face was found is a reason to look closer, and to turn the
+    frame. At most `max_hints` places are searched again. A place that overlaps a face by more than `near_iou` is no
+    other face's. Of two faces, the less certain one is dropped if more than `max_inside` of the smaller lies in the
+    larger. A face that is tilted by more than `tilted_deg` is searched once more with the frame turned.
     `max_faces`: so many with the highest scores are kept. The network takes sides of at least `min_side_px`, in
     multiples of `cell_px`.
     """
@@ -77,6 +82,12 @@ class YuNetSettings(_Settings):
     upright_score: Fraction
     turn_step_deg: Annotated[float, Field(ge=5, le=360)]
     video_tile_wh_px: tuple[SidePx, SidePx]
+    finer_factor: Annotated[float, Field(ge=1, le=2)]
+    doubtful_score: Fraction
+    max_hints: Annotated[int, Field(ge=1, le=1000)]
+    near_iou: Fraction
+    max_inside: Fraction
+    tilted_deg: Annotated[float, Field(ge=0, le=45)]
     max_faces: Annotated[int, Field(ge=1, le=10_000)]
     min_side_px: NetworkSidePx
     cell_px: Annotated[int, Field(ge=1, le=256)]
@@ -97,12 +108,13 @@ class HaarSettings(_Settings):
     """How OpenCV's Haar cascade is run; `cascade` is a file name inside `cv2.data.haarcascades`.
 
     Faces found at each of `scales_px` (long sides of the frame) are put together; `nms_threshold` is the largest
-    overlap (IoU) of two.
+    overlap (IoU) of two, `max_inside` the largest share of the smaller one that lies in the larger.
     """
 
     cascade: str
     scales_px: tuple[SidePx, ...] = Field(min_length=1, max_length=8)
     nms_threshold: Fraction
+    max_inside: Fraction
     scale_factor: Annotated[float, Field(ge=1.01)]
     min_neighbors: PositiveInt
     min_size_px: PositiveInt
@@ -113,13 +125,14 @@ class CropSettings(_Settings):
     """How a crop is cut: its size, how much finer it is sampled, and whether it is turned until the eyes are level.
 
     The eyes' line is not followed further than `max_levelling_deg` from what eyes and mouth say together, since the
-    eyes of a profile fall together.
+    eyes of a profile fall together. A region of more than `max_shrink` times the crop's side is shrunk first.
     """
 
     size_px: NetworkSidePx
     oversampling: Literal[1, 2]
     level_eyes: bool
     max_levelling_deg: PositiveFloat
+    max_shrink: Annotated[int, Field(ge=1, le=64)]
 
 
 class ContrastSettings(_Settings):
@@ -172,8 +185,9 @@ class TrackerSettings(_Settings):
     `time_constant_s`: after this long, 63 % of a change is shown. `label_margin`: lead in probability that another
     label needs before it is shown. `forget_after_s`: how long a face may be unseen. `min_iou`: least overlap of the
     same face in two frames, of boxes enlarged by `enlarge` on each side (in box sizes) so that quick heads are kept.
-    `tile_interval_s`: how often a further tile of the frame is searched at a finer scale. `turn_interval_s`: how long
-    what is known of a face's turn holds.
+    `search_interval_s`: how often the whole frame is searched; in between, a few known faces are searched for where
+    they were. `tile_interval_s`: how often a further tile of the frame is searched at a finer scale.
+    `turn_interval_s`: how long what is known of a face's turn holds.
     """
 
     time_constant_s: PositiveFloat
@@ -181,6 +195,7 @@ class TrackerSettings(_Settings):
     forget_after_s: PositiveFloat
     min_iou: Fraction
     enlarge: Annotated[float, Field(ge=0)]
+    search_interval_s: Annotated[float, Field(ge=0)]
     tile_interval_s: Annotated[float, Field(ge=0.01)]
     turn_interval_s: PositiveFloat
 

@@ -34,14 +34,6 @@ from face_expression.search import (
 # YuNet's file of March 2023 says that its input is 640 x 640. Its network takes any size, so the two fixed numbers
 # become names of the same length in the file's bytes: fields `dim_value` 640 -> `dim_param` "h" and "w".
 _FIXED_SIDES, _FREE_SIDES = bytes.fromhex("0A030880050A03088005"), bytes.fromhex("0A031201680A03120177")
-# So many places that may hold a face are searched again at a finer scale.
-_MAX_HINTS = 64
-# A place that overlaps a face by more than this is no other face's.
-_NEAR_IOU = 0.1
-# A place with such a score at which no face was found is a reason to look closer, and to turn the frame.
-_DOUBTFUL_SCORE = 0.1
-# The landmarks of a face that is tilted further lie too near to those of an upright one.
-_TILTED_DEG = 15
 
 
 @dataclass(frozen=True)
@@ -116,51 +108,65 @@ class YuNetDetector:
         found = [hint for hint in hints[0] if hint.score >= settings.score_threshold]
         for coarser, views, level in zip(hints, levels[1:], hints[1:], strict=False):
             found += [face for face in level if self._is_credible(face, views[0].scale, coarser)]
-        found = merge(found, settings.nms_threshold)
+        found = merge(found, settings)
         finer = finest_views(width, height, levels[-1], settings)
-        left = _places_left(hints[-1], found)
+        left = self._places_left(hints[-1], found)
         small = [hint for hint in left if box_size(hint.box) * levels[-1][0].scale <= settings.hint_max_px]
         many = len(small) * settings.window_px**2 > sum(view.area for view in finer) / 2
         # A large face that is hardly seen at the first scales will not be seen at the finest ones of a large photo.
-        if finer and (many or (_is_doubtful(left) and len(levels) <= len(settings.scales_px))):
+        if finer and (many or (self._is_doubtful(left) and len(levels) <= len(settings.scales_px))):
             closer = [face for view in finer for face in self._scan_view(frame, view, settings.score_threshold)]
         else:
             closer = [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))] if finer else []
         found += [face for face in closer if self._is_credible(face, finer[0].scale, hints[-1])]
-        found = [self._upright(frame, face) for face in merge(found, settings.nms_threshold)]
-        if _is_doubtful(_places_left(hints[0], found)):
+        found = [self._upright(frame, face) for face in merge(found, settings)]
+        if self._is_doubtful(self._places_left(hints[0], found)):
             for turn_deg in (90, 180, 270):
                 found += self._scan_turned(frame, replace(levels[0][0], turn_deg=turn_deg), found)
-        return _largest_first(merge(found, settings.nms_threshold))
+        return _largest_first(merge(found, settings))
 
-    def follow(self, frame: np.ndarray, known: Sequence[Known], views: Sequence[View]) -> list[Detection]:
-        """Find the faces of one frame of a video: anew at the coarsest scale, and the known ones where they were.
+    def follow(
+        self, frame: np.ndarray, known: Sequence[Known], views: Sequence[View], *, search: bool = True
+    ) -> list[Detection]:
+        """Find the faces of one frame of a video: the known ones where they were, and others in the whole frame.
 
         Args:
             frame: RGB uint8 (H, W, 3).
             known: faces of earlier frames.
             views: what else to search (`video_views`).
+            search: whether to search the whole frame though each known face is where it was.
 
         Returns:
             The largest first.
         """
         settings = self._settings
         whole = whole_view(frame.shape[1], frame.shape[0], settings.scales_px[0])
-        hints = self._scan_view(frame, whole, _DOUBTFUL_SCORE)
-        found = merge([hint for hint in hints if hint.score >= settings.score_threshold], settings.nms_threshold)
-        # What is seen at the coarse scale keeps its box, so that boxes do not jump when another scale's turn comes.
+        # A few faces are cheaper to follow than to find, and keep to one scale, so that their boxes do not jump.
+        are_few = len(known) * settings.window_px**2 <= whole.area / 2
+        again = [self._again(frame, face) for face in known] if are_few else []
+        followed = merge([face for face in again if face], settings)
+        if are_few and not search and all(again):
+            return _largest_first(followed)
+        hints = self._scan_view(frame, whole, settings.doubtful_score)
+        seen = merge([hint for hint in hints if hint.score >= settings.score_threshold], settings)
+        found = self._not_among(followed, seen)
         for view in views:
             if view.turn_deg:
-                found += self._scan_turned(frame, view, found)
+                found += self._scan_turned(frame, view, followed + found)
             else:
                 closer = self._scan_view(frame, view, settings.score_threshold)
                 closer = [face for face in closer if self._is_credible(face, view.scale, hints)]
-                found += self._not_among(found, closer)
-        for face in self._not_among(found, known):
-            again = self._scan_around(frame, face.box, face.turn_deg)
-            found += self._not_among(found, [again] if again else [])
-        found = [self._turned_as_before(frame, face, known) for face in merge(found, settings.nms_threshold)]
-        return _largest_first(merge(found, settings.nms_threshold))
+                found += self._not_among(followed + found, closer)
+        for face in [] if are_few else self._not_among(found, known):
+            closer = self._scan_around(frame, face.box, face.turn_deg)
+            found += self._not_among(found, [closer] if closer else [])
+        found = [self._turned_as_before(frame, face, known) for face in merge(found, settings)]
+        return _largest_first(merge(followed + found, settings))
+
+    def _again(self, frame: np.ndarray, known: Known) -> Detection | None:
+        """A known face where it was; None if it is not there."""
+        face = self._scan_around(frame, known.box, known.turn_deg)
+        return face if face is None or known.turn_deg or known.is_turn_fresh else self._upright(frame, face)
 
     def _is_credible(self, face: Detection, scale: float, coarser: list[Detection]) -> bool:
         """Whether a face found at a finer scale can be one, by what a coarser scale has seen there.
@@ -170,7 +176,7 @@ class YuNetDetector:
         settings = self._settings
         if face.score < settings.score_threshold:
             return False
-        traces = [hint.box for hint in coarser if hint.score >= _DOUBTFUL_SCORE]
+        traces = [hint.box for hint in coarser if hint.score >= settings.doubtful_score]
         if best_overlap(face.box, traces)[1] > settings.nms_threshold:
             return True
         return face.score >= settings.small_score_threshold and box_size(face.box) * scale <= settings.window_px
@@ -183,10 +189,21 @@ class YuNetDetector:
 
     def _not_among(self, found: list[Detection], others: Sequence[Place]) -> list[Place]:
         return [
-            other
-            for other in others
-            if not any(is_same_face(other.box, face.box, self._settings.nms_threshold) for face in found)
+            other for other in others if not any(is_same_face(other.box, face.box, self._settings) for face in found)
         ]
+
+    def _places_left(self, hints: list[Detection], found: list[Detection]) -> list[Detection]:
+        """The hints, the best first, at which no face was found."""
+        settings = self._settings
+        left = [
+            hint
+            for hint in sorted(hints, key=lambda hint: -hint.score)
+            if not any(is_same_face(hint.box, face.box, settings, settings.near_iou) for face in found)
+        ]
+        return left[: settings.max_hints]
+
+    def _is_doubtful(self, left: list[Detection]) -> bool:
+        return any(hint.score >= self._settings.doubtful_score for hint in left)
 
     def _turned_as_before(self, frame: np.ndarray, face: Detection, known: Sequence[Known]) -> Detection:
         index, overlap = best_overlap(face.box, [other.box for other in known])
@@ -210,7 +227,7 @@ class YuNetDetector:
             tried = [self._scan_around(frame, face.box, face.turn_deg + turn_deg) for turn_deg in turns]
             best = max([face, *(found for found in tried if found)], key=lambda found: found.score)
         turn_deg = levelling_angle_deg(best.landmarks, self._crop)
-        if abs(turn_deg) > _TILTED_DEG:
+        if abs(turn_deg) > settings.tilted_deg:
             # Once more about its own middle.
             exact = self._scan_around(frame, best.box, turn_deg)
             best = exact if exact and exact.score >= best.score else best
@@ -319,9 +336,11 @@ class HaarDetector:
         found = []
         for long_side_px in (first, *(px for px in finer if px <= max(width, height))):
             found += self._scan(frame, whole_view(width, height, long_side_px))
-        return _largest_first(merge(found, self._settings.nms_threshold))
+        return _largest_first(merge(found, self._settings))
 
-    def follow(self, frame: np.ndarray, known: Sequence[Known], views: Sequence[View]) -> list[Detection]:
+    def follow(
+        self, frame: np.ndarray, known: Sequence[Known], views: Sequence[View], *, search: bool = True
+    ) -> list[Detection]:
         """As `detect`; what is known is not used."""
         return self.detect(frame)
 
@@ -353,14 +372,3 @@ Detector = YuNetDetector | HaarDetector
 
 def _largest_first(detections: list[Detection]) -> list[Detection]:
     return sorted(detections, key=lambda detection: -box_area(detection.box))
-
-
-def _places_left(hints: list[Detection], found: list[Detection]) -> list[Detection]:
-    """The hints, the best first, at which no face was found."""
-    hints = sorted(hints, key=lambda hint: -hint.score)
-    left = [hint for hint in hints if not any(is_same_face(hint.box, face.box, _NEAR_IOU) for face in found)]
-    return left[:_MAX_HINTS]
-
-
-def _is_doubtful(left: list[Detection]) -> bool:
-    return any(hint.score >= _DOUBTFUL_SCORE for hint in left)

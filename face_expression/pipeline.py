@@ -118,8 +118,9 @@ class Pipeline:
     def track(self, frame: np.ndarray, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
         """Find, classify and follow the faces of one frame of a video, the largest first.
 
-        The first frame is searched as a photo is. Later ones are searched at a coarse scale, where known faces were,
-        and in a further part of the finer scales some times a second.
+        The first frame is searched as a photo is. In later ones known faces are searched for where they were; several
+        times a second, and when one is lost, the whole frame is searched at a coarse scale, and a further part of it
+        at a finer one.
 
         Args:
             frame: as in `analyze`.
@@ -134,15 +135,19 @@ class Pipeline:
         settings = self.config.tracker
         if state is None or state.searched_s is None:
             detections = self.detector.detect(frame)
-            state = replace(state or TrackerState(), searched_s=time_s)
+            state = replace(state or TrackerState(), searched_s=time_s, whole_searched_s=time_s)
         else:
             known = [
                 Known(track.box, track.turn_deg, is_turn_fresh(track, time_s, settings))
                 for track in state.tracks
                 if time_s - track.seen_s <= settings.forget_after_s
             ]
-            views, state = self._views_due(frame, state, time_s)
-            detections = self.detector.follow(frame, known, views)
+            search = not 0 < time_s - state.whole_searched_s < settings.search_interval_s
+            views = []
+            if search:
+                views, state = self._views_due(frame, state, time_s)
+                state = replace(state, whole_searched_s=time_s)
+            detections = self.detector.follow(frame, known, views, search=search)
         found = self._classified(frame, detections)
         tracks, state = update_tracks(
             state,

@@ -18,8 +18,6 @@ from face_expression.config import CropRule, CropSettings, InputSettings
 from face_expression.graphs import Graphs, embedded_graphs
 
 _BATCH = 256
-# A region of more than so many crop sizes is shrunk before the graph sees it.
-_LARGEST_SIDES = 16
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,8 @@ def cut_crop(frame: np.ndarray, region: CropRegion, settings: CropSettings, grap
     Returns:
         uint8 (S, S) or (S, S, 3), S = `settings.size_px`.
     """
-    if region.side_px > _LARGEST_SIDES * settings.size_px:
-        frame, region = _shrunk(frame, region, _LARGEST_SIDES * settings.size_px)
+    if region.side_px > settings.max_shrink * settings.size_px:
+        frame, region = _shrunk(frame, region, settings.max_shrink * settings.size_px)
     grey = frame.ndim == 2
     size = settings.size_px
     halvings = max(0, math.ceil(math.log2(region.side_px / (2 * settings.oversampling * size))))

@@ -11,12 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from face_expression.boxes import Box, box_area, iou_matrix
-from face_expression.config import YuNetSettings
-
-# A finer scale is worth a search from this factor on.
-_FINER = 1.25
-# Of two faces, the less certain one is the same face if so much of the smaller lies in the larger.
-_INSIDE = 0.8
+from face_expression.config import HaarSettings, YuNetSettings
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ def finest_views(width: int, height: int, searched: Sequence[View], settings: Yu
     """The views at the scale after that of `searched`, up to the frame's own pixels; none if that is hardly finer."""
     scale = searched[0].scale
     finer = min(1.0, 2 * scale)
-    if finer < _FINER * scale:
+    if finer < settings.finer_factor * scale:
         return []
     tile_px = settings.scales_px[-1]
     return _tiles(width, height, finer, (tile_px, tile_px), settings)
@@ -117,7 +112,9 @@ def video_views(width: int, height: int, settings: YuNetSettings) -> list[View]:
     turned = [replace(whole, turn_deg=turn_deg) for turn_deg in (90, 180, 270)]
     long_side = max(width, height)
     scales = [min(1.0, px / long_side) for px in settings.scales_px[1:] if px < 2 * long_side]
-    scales = [scale for scale in dict.fromkeys(scales) if scale * long_side >= _FINER * settings.scales_px[0]]
+    scales = [
+        scale for scale in dict.fromkeys(scales) if scale * long_side >= settings.finer_factor * settings.scales_px[0]
+    ]
     tiles = [_tiles(width, height, scale, settings.video_tile_wh_px, settings) for scale in scales]
     return [view for views in (*tiles, turned) for view in views]
 
@@ -159,29 +156,39 @@ def lies_in(detection: Detection, view: View, width: int, height: int) -> bool:
     )
 
 
-def merge(detections: Sequence[Detection], max_overlap: float) -> list[Detection]:
+def merge(detections: Sequence[Detection], settings: YuNetSettings | HaarSettings) -> list[Detection]:
     """Of detections that are one face keep the most certain one; the best score first.
 
     Args:
         detections: of the same frame, in any order.
-        max_overlap: largest IoU of two faces.
+        settings: `nms_threshold` is the largest IoU of two faces.
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda detection: -detection.score):
-        if not any(is_same_face(detection.box, other.box, max_overlap) for other in kept):
+        if not any(is_same_face(detection.box, other.box, settings) for other in kept):
             kept.append(detection)
     return kept
 
 
-def is_same_face(first: Box, second: Box, max_overlap: float) -> bool:
-    """Whether two boxes are of one face: they overlap much, or most of the smaller lies in the larger."""
+def is_same_face(
+    first: Box, second: Box, settings: YuNetSettings | HaarSettings, max_overlap: float | None = None
+) -> bool:
+    """Whether two boxes are of one face: they overlap much, or most of the smaller lies in the larger.
+
+    Args:
+        first: xyxy.
+        second: xyxy.
+        settings: `nms_threshold` is the largest IoU of two faces, `max_inside` the largest share of the smaller.
+        max_overlap: another largest IoU.
+    """
+    max_overlap = settings.nms_threshold if max_overlap is None else max_overlap
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     if width <= 0 or height <= 0:
         return False
     smaller, larger = sorted((box_area(first), box_area(second)))
     inside = width * height
-    return inside > max_overlap * (smaller + larger - inside) or inside > _INSIDE * smaller
+    return inside > max_overlap * (smaller + larger - inside) or inside > settings.max_inside * smaller
 
 
 def best_overlap(box: Box, others: Sequence[Box]) -> tuple[int, float]:

@@ -35,12 +35,14 @@ class TrackerState:
     """Everything that is remembered between two frames of one viewer.
 
     `next_view` is the place in `video_views` of the next view to search; all that were due by `searched_s` have been.
+    `whole_searched_s`: when the whole frame was last searched.
     """
 
     tracks: tuple[Track, ...] = field(default=())
     next_id: int = 1
     next_view: int = 0
     searched_s: float | None = None
+    whole_searched_s: float = -math.inf
 
 
 def update_tracks(

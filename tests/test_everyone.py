@@ -92,6 +92,37 @@ def test_somebody_small_who_comes_in_is_found_within_a_second(yunet_pipeline):
     assert found[:20] == [0] * 20 and found[50:] == [1] * 10
 
 
+def test_a_new_face_is_found_beside_one_that_is_followed(yunet_pipeline):
+    """Within a tenth of a second at 30 frames a second; the face that stays keeps its track, its place and its word."""
+    one, two = scene([(HEAD, 60, 120, 200)]), scene([(HEAD, 60, 120, 200), (CALM_HEAD, 380, 140, 180)])
+    state, seen = None, []
+    for number in range(30):
+        faces, state = yunet_pipeline.track(one if number < 14 else two, state, number / 30)
+        seen.append(faces)
+    first = [next(face for face in faces if face.box[0] < 250) for faces in seen]
+    assert {len(faces) for faces in seen[:14]} == {1} and {len(faces) for faces in seen[17:]} == {2}
+    assert {(face.track_id, face.label) for face in first} == {(1, "happy")}
+    assert np.ptp([face.box for face in first[1:]], axis=0).max() < 4
+
+
+def test_a_face_that_leaves_is_gone_from_the_next_frame(yunet_pipeline):
+    state = None
+    for number in range(8):
+        faces, state = yunet_pipeline.track(scene([(HEAD, 60, 120, 200)]), state, number / 30)
+    assert len(faces) == 1
+    for number in range(8, 16):
+        faces, state = yunet_pipeline.track(scene([]), state, number / 30)
+        assert faces == []
+
+
+def test_a_face_that_jumps_is_found_in_the_same_frame(yunet_pipeline):
+    state = None
+    for number in range(12):
+        frame = scene([(HEAD, 60 if number % 2 else 400, 120, 200)])
+        faces, state = yunet_pipeline.track(frame, state, number / 30)
+        assert len(faces) == 1
+
+
 def turned(picture: np.ndarray, degrees: int) -> np.ndarray:
     """A picture turned clockwise about its middle, in a grey square that holds all of it."""
     side = int(np.hypot(*picture.shape[:2])) + 2

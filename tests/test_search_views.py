@@ -74,5 +74,7 @@ def test_detections_come_back_to_the_frame(case):
 @pytest.mark.parametrize("case", TABLE["same_face"], ids=str)
 def test_the_more_certain_of_two_that_are_one_face_is_kept(case):
     first, second = Detection(case["first"], 0.7, None), Detection(case["second"], 0.8, None)
-    assert is_same_face(first.box, second.box, 0.3) == is_same_face(second.box, first.box, 0.3) == case["same"]
-    assert [face.score for face in merge([first, second], 0.3)] == ([0.8] if case["same"] else [0.8, 0.7])
+    assert (
+        is_same_face(first.box, second.box, SETTINGS) == is_same_face(second.box, first.box, SETTINGS) == case["same"]
+    )
+    assert [face.score for face in merge([first, second], SETTINGS)] == ([0.8] if case["same"] else [0.8, 0.7])

@@ -15,12 +15,13 @@ const CONFIG = {
     forget_after_s: 1,
     min_iou: 0.15,
     enlarge: 0.25,
+    search_interval_s: 0.08,
     tile_interval_s: 0.1,
     turn_interval_s: 0.5,
   },
   preprocessing: {
-    yunet: { scales_px: [320, 640], video_tile_wh_px: [384, 288], window_px: 96 },
-    crop: { size_px: 8, oversampling: 2, level_eyes: true, max_levelling_deg: 45 },
+    yunet: { scales_px: [320, 640], video_tile_wh_px: [384, 288], window_px: 96, finer_factor: 1.25 },
+    crop: { size_px: 8, oversampling: 2, level_eyes: true, max_levelling_deg: 45, max_shrink: 16 },
     input: { size_px: 8, channels: 1, grey_weights: [0.3, 0.6, 0.1], mean: [0], std: [1] },
     quality: {
       min_face_px: 20,
@@ -46,7 +47,7 @@ function engineThatSees(faces, rows, asked = []) {
   const detector = {
     cropRule: { scale: 1, shift_x: 0, shift_y: 0 },
     detect: async () => (asked.push("photo"), faces),
-    follow: async (_, known, views) => (asked.push({ known, views }), faces),
+    follow: async (_, known, views, search) => (asked.push({ known, views, search }), faces),
   };
   const classifier = {
     probabilities: async ({ dims }) => Array.from({ length: dims[0] }, (_, index) => Float32Array.from(rows[index])),
@@ -92,6 +93,15 @@ test("a video is searched as a photo first, and then in further places in turn",
   assert.deepEqual(asked.slice(1).map(({ known }) => known.length), [1, 1, 1, 0]);
   const [, , one, two, all] = asked.map(({ views }) => new Set(views?.map((view) => JSON.stringify(view))));
   assert.deepEqual([new Set([...one, ...two]).size, all.size], [3, 7]);
+});
+
+test("the whole frame is searched several times a second, and again when time goes back", async () => {
+  const asked = [];
+  const engine = engineThatSees([faceAt(0, 30)], [[1, 0]], asked);
+  let state = null;
+  for (const timeS of [7, 7.03, 7.06, 7.09, 7.12, 7, 7]) ({ state } = await engine.track(FRAME, state, timeS));
+  assert.deepEqual(asked.slice(1).map(({ search }) => search), [false, false, true, false, true, true]);
+  assert.deepEqual(asked.slice(1).map(({ views }) => views.length), [0, 0, 0, 0, 0, 0]);
 });
 
 for (const [frame, message] of [

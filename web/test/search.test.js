@@ -30,8 +30,8 @@ for (const { view, frame, detection, box, landmark, whole } of table.detections)
 
 for (const { first, second, same } of table.same_face) {
   test(`${first} and ${second} are ${same ? "one face" : "two faces"}`, () => {
-    assert.deepEqual([isSameFace(first, second, 0.3), isSameFace(second, first, 0.3)], [same, same]);
+    assert.deepEqual([isSameFace(first, second, table.settings), isSameFace(second, first, table.settings)], [same, same]);
     const scores = [{ box: first, score: 0.7 }, { box: second, score: 0.8 }];
-    assert.deepEqual(merge(scores, 0.3).map(({ score }) => score), same ? [0.8] : [0.8, 0.7]);
+    assert.deepEqual(merge(scores, table.settings).map(({ score }) => score), same ? [0.8] : [0.8, 0.7]);
   });
 }

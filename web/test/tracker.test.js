@@ -72,5 +72,6 @@ test("states are values", () => {
   const { tracks } = updateTracks(state, [FACE], [happy], 0.1, SETTINGS);
   assert.equal(tracks[0].trackId, 1);
   assertClose(tracks[0].probabilities, [1, 0], 0);
-  assert.deepEqual(NOTHING_SEEN, { tracks: [], nextId: 1, nextView: 0, searchedS: null });
+  const fresh = { tracks: [], nextId: 1, nextView: 0, searchedS: null, wholeSearchedS: -Infinity };
+  assert.deepEqual(NOTHING_SEEN, fresh);
 });

@@ -13,8 +13,6 @@ import { channelsOf, cutPart, scalePart } from "./frame.js";
  */
 
 const RADIANS = Math.PI / 180;
-/** A region of more than so many crop sizes is shrunk before the graph sees it. */
-const LARGEST_SIDES = 16;
 
 /**
  * The crop that belongs to a detector's box, to an eighth of a pixel and of a degree: finer steps would let the
@@ -76,13 +74,14 @@ export function wholePictureRegion(width, height) {
  *
  * @param {Picture} frame
  * @param {CropRegion} region it may reach beyond the frame
- * @param {{size_px: number, oversampling: number}} settings as in `preprocessing.crop` of the bundle
+ * @param {{size_px: number, oversampling: number, max_shrink: number}} settings as in `preprocessing.crop` of the bundle
  * @param {import("./graphs.js").Graphs} graphs
  * @returns {Promise<Picture>} size_px x size_px pixels, grey or RGB
  */
 export async function cutCrop(frame, region, settings, graphs) {
   const size = settings.size_px;
-  if (region.sidePx > LARGEST_SIDES * size) [frame, region] = shrunk(frame, region, LARGEST_SIDES * size);
+  const largest = settings.max_shrink * size;
+  if (region.sidePx > largest) [frame, region] = shrunk(frame, region, largest);
   const { centerX, centerY, sidePx, angleDeg } = region;
   const halvings = Math.max(0, Math.ceil(Math.log2(sidePx / (2 * settings.oversampling * size))));
   const reach = sidePx * Math.SQRT1_2 + 2 * 2 ** halvings;

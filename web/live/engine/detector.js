@@ -20,10 +20,6 @@ import { finestViews, isSameFace, liesIn, merge, photoViews, scaleOf, toFrame, w
 // As in `face_expression/detector.py`.
 const FIXED_SIDES = [0x0a, 0x03, 0x08, 0x80, 0x05, 0x0a, 0x03, 0x08, 0x80, 0x05];
 const FREE_SIDES = [0x0a, 0x03, 0x12, 0x01, 0x68, 0x0a, 0x03, 0x12, 0x01, 0x77];
-const MAX_HINTS = 64;
-const NEAR_IOU = 0.1;
-const DOUBTFUL_SCORE = 0.1;
-const TILTED_DEG = 15;
 
 const RADIANS = Math.PI / 180;
 
@@ -78,67 +74,81 @@ export class YuNetDetector {
     levels.slice(1).forEach((views, index) => {
       found.push(...hints[index + 1].filter((face) => this.#isCredible(face, scaleOf(views[0]), hints[index])));
     });
-    found = merge(found, settings.nms_threshold);
+    found = merge(found, settings);
     const finer = finestViews(width, height, levels.at(-1), settings);
     const scale = scaleOf(levels.at(-1)[0]);
-    const left = placesLeft(hints.at(-1), found);
+    const left = placesLeft(hints.at(-1), found, settings);
     const small = left.filter((hint) => boxSize(hint.box) * scale <= settings.hint_max_px);
     const area = finer.reduce((sum, { wh }) => sum + wh[0] * wh[1], 0);
     const many = small.length * settings.window_px ** 2 > area / 2;
     const closer = [];
-    if (finer.length && (many || (isDoubtful(left) && levels.length <= settings.scales_px.length))) {
+    if (finer.length && (many || (isDoubtful(left, settings) && levels.length <= settings.scales_px.length))) {
       closer.push(...(await this.#scanViews(frame, finer, settings.score_threshold)));
     } else if (finer.length) {
       for (const hint of small) closer.push(...present(await this.#scanAround(frame, hint.box, 0)));
     }
     found.push(...closer.filter((face) => this.#isCredible(face, scaleOf(finer[0]), hints.at(-1))));
     const upright = [];
-    for (const face of merge(found, settings.nms_threshold)) upright.push(await this.#upright(frame, face));
+    for (const face of merge(found, settings)) upright.push(await this.#upright(frame, face));
     found = upright;
-    if (isDoubtful(placesLeft(hints[0], found))) {
+    if (isDoubtful(placesLeft(hints[0], found, settings), settings)) {
       for (const turnDeg of [90, 180, 270]) {
         found.push(...(await this.#scanTurned(frame, { ...levels[0][0], turnDeg }, found)));
       }
     }
-    return largestFirst(merge(found, settings.nms_threshold));
+    return largestFirst(merge(found, settings));
   }
 
   /**
-   * Find the faces of one frame of a video: anew at the coarsest scale, and the known ones where they were.
+   * Find the faces of one frame of a video: the known ones where they were, and others in the whole frame.
    *
    * @param {Picture} frame
    * @param {Known[]} known faces of earlier frames
    * @param {View[]} views what else to search (`videoViews`)
+   * @param {boolean} search whether to search the whole frame though each known face is where it was
    * @returns {Promise<Detection[]>} the largest first
    */
-  async follow(frame, known, views) {
+  async follow(frame, known, views, search) {
     const settings = this.#settings;
     const whole = wholeView(frame.width, frame.height, settings.scales_px[0]);
-    const hints = await this.#scanViews(frame, [whole], DOUBTFUL_SCORE);
-    const found = merge(hints.filter(({ score }) => score >= settings.score_threshold), settings.nms_threshold);
-    // What is seen at the coarse scale keeps its box, so that boxes do not jump when another scale's turn comes.
+    // A few faces are cheaper to follow than to find, and keep to one scale, so that their boxes do not jump.
+    const areFew = known.length * settings.window_px ** 2 <= (whole.wh[0] * whole.wh[1]) / 2;
+    const again = [];
+    for (const face of areFew ? known : []) again.push(await this.#again(frame, face));
+    const followed = merge(again.flatMap(present), settings);
+    if (areFew && !search && again.every((face) => face !== null)) return largestFirst(followed);
+    const hints = await this.#scanViews(frame, [whole], settings.doubtful_score);
+    const seen = merge(hints.filter(({ score }) => score >= settings.score_threshold), settings);
+    const found = this.#notAmong(followed, seen);
     for (const view of views) {
+      const all = [...followed, ...found];
       if (view.turnDeg) {
-        found.push(...(await this.#scanTurned(frame, view, found)));
+        found.push(...(await this.#scanTurned(frame, view, all)));
       } else {
         const closer = await this.#scanViews(frame, [view], settings.score_threshold);
         const credible = closer.filter((face) => this.#isCredible(face, scaleOf(view), hints));
-        found.push(...this.#notAmong(found, credible));
+        found.push(...this.#notAmong(all, credible));
       }
     }
-    for (const face of this.#notAmong(found, known)) {
+    for (const face of areFew ? [] : this.#notAmong(found, known)) {
       found.push(...this.#notAmong(found, present(await this.#scanAround(frame, face.box, face.turnDeg))));
     }
     const turned = [];
-    for (const face of merge(found, settings.nms_threshold)) turned.push(await this.#turnedAsBefore(frame, face, known));
-    return largestFirst(merge(turned, settings.nms_threshold));
+    for (const face of merge(found, settings)) turned.push(await this.#turnedAsBefore(frame, face, known));
+    return largestFirst(merge([...followed, ...turned], settings));
+  }
+
+  /** A known face where it was; null if it is not there. */
+  async #again(frame, known) {
+    const face = await this.#scanAround(frame, known.box, known.turnDeg);
+    return face === null || known.turnDeg || known.isTurnFresh ? face : await this.#upright(frame, face);
   }
 
   /** Whether a face found at a finer scale can be one, by what a coarser scale has seen there. */
   #isCredible(face, scale, coarser) {
     const settings = this.#settings;
     if (face.score < settings.score_threshold) return false;
-    const traces = coarser.filter(({ score }) => score >= DOUBTFUL_SCORE);
+    const traces = coarser.filter(({ score }) => score >= settings.doubtful_score);
     if (traces.some((hint) => boxOverlap(face.box, hint.box) > settings.nms_threshold)) return true;
     return face.score >= settings.small_score_threshold && boxSize(face.box) * scale <= settings.window_px;
   }
@@ -154,8 +164,7 @@ export class YuNetDetector {
   }
 
   #notAmong(found, others) {
-    const { nms_threshold: maxOverlap } = this.#settings;
-    return others.filter((other) => !found.some((face) => isSameFace(other.box, face.box, maxOverlap)));
+    return others.filter((other) => !found.some((face) => isSameFace(other.box, face.box, this.#settings)));
   }
 
   async #turnedAsBefore(frame, face, known) {
@@ -171,7 +180,7 @@ export class YuNetDetector {
 
   /** The same face as it is found best when the frame is turned about it; as it is, if it is not found better. */
   async #upright(frame, face) {
-    const { upright_score: sure, turn_step_deg: step } = this.#settings;
+    const { upright_score: sure, turn_step_deg: step, tilted_deg: tiltedDeg } = this.#settings;
     let best = face;
     if (face.score < sure) {
       for (let turnDeg = 0; turnDeg < 360; turnDeg += step) {
@@ -180,7 +189,7 @@ export class YuNetDetector {
       }
     }
     const turnDeg = levellingAngleDeg(best.landmarks, this.#crop);
-    if (Math.abs(turnDeg) > TILTED_DEG) {
+    if (Math.abs(turnDeg) > tiltedDeg) {
       const exact = await this.#scanAround(frame, best.box, turnDeg);
       if (exact?.score >= best.score) best = exact;
     }
@@ -265,9 +274,10 @@ function freeSides(weights) {
 }
 
 /** The hints, the best first, at which no face was found. */
-function placesLeft(hints, found) {
+function placesLeft(hints, found, settings) {
   const ranked = [...hints].sort((first, second) => second.score - first.score);
-  return ranked.filter((hint) => !found.some((face) => isSameFace(hint.box, face.box, NEAR_IOU))).slice(0, MAX_HINTS);
+  const isFree = (hint) => !found.some((face) => isSameFace(hint.box, face.box, settings, settings.near_iou));
+  return ranked.filter(isFree).slice(0, settings.max_hints);
 }
 
 function largestFirst(detections) {
@@ -278,6 +288,6 @@ function present(detection) {
   return detection ? [detection] : [];
 }
 
-function isDoubtful(left) {
-  return left.some(({ score }) => score >= DOUBTFUL_SCORE);
+function isDoubtful(left, settings) {
+  return left.some(({ score }) => score >= settings.doubtful_score);
 }

@@ -99,14 +99,19 @@ export class Engine {
     let detections;
     if (before.searchedS === null) {
       detections = await this.#detector.detect(frame);
-      before.searchedS = timeS;
+      [before.searchedS, before.wholeSearchedS] = [timeS, timeS];
     } else {
       const known = before.tracks.filter((track) => timeS - track.seenS <= settings.forget_after_s);
-      const views = videoViews(frame.width, frame.height, this.#config.preprocessing.yunet);
-      const due = viewsDue(before, views, timeS, settings);
-      before = { ...before, ...due.state };
+      const sinceS = timeS - before.wholeSearchedS;
+      const search = !(sinceS > 0 && sinceS < settings.search_interval_s);
+      let due = { views: [] };
+      if (search) {
+        const views = videoViews(frame.width, frame.height, this.#config.preprocessing.yunet);
+        due = viewsDue(before, views, timeS, settings);
+        before = { ...before, ...due.state, wholeSearchedS: timeS };
+      }
       const places = known.map((track) => ({ ...track, isTurnFresh: isTurnFresh(track, timeS, settings) }));
-      detections = await this.#detector.follow(frame, places, due.views);
+      detections = await this.#detector.follow(frame, places, due.views, search);
     }
     const found = await this.#classified(frame, detections);
     const updated = updateTracks(

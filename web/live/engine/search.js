@@ -22,11 +22,6 @@ import { boxArea, roundHalfEven } from "./boxes.js";
  * @typedef {{part: [number, number, number, number], wh: [number, number], turnDeg: number}} View
  */
 
-/** A finer scale is worth a search from this factor on. */
-const FINER = 1.25;
-/** Of two faces, the less certain one is the same face if so much of the smaller lies in the larger. */
-const INSIDE = 0.8;
-
 /**
  * All of a frame, its longer side brought to so many pixels.
  *
@@ -94,7 +89,7 @@ export function photoViews(width, height, settings) {
 export function finestViews(width, height, searched, settings) {
   const scale = scaleOf(searched[0]);
   const finer = Math.min(1, 2 * scale);
-  if (finer < FINER * scale) return [];
+  if (finer < settings.finer_factor * scale) return [];
   const tilePx = settings.scales_px.at(-1);
   return tiles(width, height, finer, [tilePx, tilePx], settings);
 }
@@ -109,7 +104,7 @@ export function videoViews(width, height, settings) {
   const turned = [90, 180, 270].map((turnDeg) => ({ ...wholeView(width, height, first), turnDeg }));
   const longSide = Math.max(width, height);
   const scales = finer.filter((px) => px < 2 * longSide).map((px) => Math.min(1, px / longSide));
-  const worth = [...new Set(scales)].filter((scale) => scale * longSide >= FINER * first);
+  const worth = [...new Set(scales)].filter((scale) => scale * longSide >= settings.finer_factor * first);
   return [...worth.flatMap((scale) => tiles(width, height, scale, settings.video_tile_wh_px, settings)), ...turned];
 }
 
@@ -160,13 +155,13 @@ export function liesIn({ box: [left, top, right, bottom] }, { part: [x0, y0, x1,
  * Of detections that are one face keep the most certain one; the best score first.
  *
  * @param {Detection[]} detections of the same frame, in any order
- * @param {number} maxOverlap largest IoU of two faces
+ * @param {object} settings `preprocessing.yunet` of the bundle
  * @returns {Detection[]}
  */
-export function merge(detections, maxOverlap) {
+export function merge(detections, settings) {
   const kept = [];
   for (const detection of [...detections].sort((first, second) => second.score - first.score)) {
-    if (!kept.some((other) => isSameFace(detection.box, other.box, maxOverlap))) kept.push(detection);
+    if (!kept.some((other) => isSameFace(detection.box, other.box, settings))) kept.push(detection);
   }
   return kept;
 }
@@ -176,13 +171,14 @@ export function merge(detections, maxOverlap) {
  *
  * @param {Box} first
  * @param {Box} second
- * @param {number} maxOverlap largest IoU of two faces
+ * @param {object} settings `preprocessing.yunet` of the bundle
+ * @param {number} [maxOverlap] largest IoU of two faces
  */
-export function isSameFace(first, second, maxOverlap) {
+export function isSameFace(first, second, settings, maxOverlap = settings.nms_threshold) {
   const width = Math.min(first[2], second[2]) - Math.max(first[0], second[0]);
   const height = Math.min(first[3], second[3]) - Math.max(first[1], second[1]);
   if (width <= 0 || height <= 0) return false;
   const inside = width * height;
   const areas = [boxArea(first), boxArea(second)];
-  return inside > maxOverlap * (areas[0] + areas[1] - inside) || inside > INSIDE * Math.min(...areas);
+  return inside > maxOverlap * (areas[0] + areas[1] - inside) || inside > settings.max_inside * Math.min(...areas);
 }

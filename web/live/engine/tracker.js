@@ -24,12 +24,24 @@ import { boxOverlap } from "./boxes.js";
 /**
  * Everything that is remembered between two frames of one viewer. Values: they are never changed, only replaced.
  * `nextView` is the place in `videoViews` of the next view to search; all that were due by `searchedS` have been.
+ * `wholeSearchedS`: when the whole frame was last searched.
  *
- * @typedef {{tracks: Track[], nextId: number, nextView: number, searchedS: number | null}} TrackerState
+ * @typedef {object} TrackerState
+ * @property {Track[]} tracks
+ * @property {number} nextId
+ * @property {number} nextView
+ * @property {number | null} searchedS
+ * @property {number} wholeSearchedS
  */
 
 /** @type {TrackerState} */
-export const NOTHING_SEEN = Object.freeze({ tracks: [], nextId: 1, nextView: 0, searchedS: null });
+export const NOTHING_SEEN = Object.freeze({
+  tracks: [],
+  nextId: 1,
+  nextView: 0,
+  searchedS: null,
+  wholeSearchedS: -Infinity,
+});
 
 /**
  * Take one frame's faces in.
