@@ -63,7 +63,8 @@ class YuNetSettings(_Settings):
     `video_tile_wh_px`: size of the tiles in which a video is searched at finer scales, one after the other.
     `finer_factor`: a finer scale is worth a search from this factor on.
     `doubtful_score`: a place with such a score at which no face was found is a reason to look closer, and to turn the
-    frame. At most `max_hints` places are searched again. A place that overlaps a face by more than `near_iou` is no
+    frame, about each such place if they are at most `max_turned_places`. At most `max_hints` places are searched again
+    at a finer scale. A place that overlaps a face by more than `near_iou` is no
     other face's. Of two faces, the less certain one is dropped if more than `max_inside` of the smaller lies in the
     larger. A face that is tilted by more than `tilted_deg` is searched once more with the frame turned.
     `max_faces`: so many with the highest scores are kept. The network takes sides of at least `min_side_px`, in
@@ -85,6 +86,7 @@ class YuNetSettings(_Settings):
     finer_factor: Annotated[float, Field(ge=1, le=2)]
     doubtful_score: Fraction
     max_hints: Annotated[int, Field(ge=1, le=1000)]
+    max_turned_places: Annotated[int, Field(ge=0, le=100)]
     near_iou: Fraction
     max_inside: Fraction
     tilted_deg: Annotated[float, Field(ge=0, le=45)]

@@ -120,7 +120,11 @@ class YuNetDetector:
             closer = [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))] if finer else []
         found += [face for face in closer if self._is_credible(face, finer[0].scale, hints[-1])]
         found = [self._upright(frame, face) for face in merge(found, settings)]
-        if self._is_doubtful(self._places_left(hints[0], found)):
+        doubtful = [hint for hint in self._places_left(hints[0], found) if hint.score >= settings.doubtful_score]
+        if found and len(doubtful) <= settings.max_turned_places:
+            turned = [self._upright(frame, hint) for hint in doubtful]
+            found += self._not_among(found, [face for face in turned if face.score >= settings.upright_score])
+        else:
             for turn_deg in (90, 180, 270):
                 found += self._scan_turned(frame, replace(levels[0][0], turn_deg=turn_deg), found)
         return _largest_first(merge(found, settings))

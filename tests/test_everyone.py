@@ -139,6 +139,15 @@ def test_a_turned_photo_says_what_the_upright_one_says(yunet_pipeline, degrees):
     assert [face.label for face in faces] == ["happy"] and faces[0].confidence > 0.8
 
 
+@pytest.mark.parametrize("degrees, side", product([90, 180, 270], [100, 160]))
+@pytest.mark.parametrize("picture", [HEAD, CALM_HEAD], ids=["happy", "calm"])
+def test_a_small_face_in_a_turned_photo_is_found(yunet_pipeline, picture, degrees, side):
+    """Though nothing in the photo as it is looks like a face."""
+    upright, photo = (scene([(picture, 200, 60, side)]), turned(scene([(picture, 200, 60, side)]), degrees))
+    (expected,), (face,) = yunet_pipeline.analyze(upright), yunet_pipeline.analyze(photo)
+    assert face.label == expected.label
+
+
 @pytest.mark.parametrize("degrees", [90, 120, 150, 180, 210, 270])
 def test_a_turned_video_says_what_the_upright_one_says(yunet_pipeline, degrees):
     frame = cv2.resize(turned(happy_photo(), degrees), (480, 480), interpolation=cv2.INTER_AREA)

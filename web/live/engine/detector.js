@@ -91,7 +91,12 @@ export class YuNetDetector {
     const upright = [];
     for (const face of merge(found, settings)) upright.push(await this.#upright(frame, face));
     found = upright;
-    if (isDoubtful(placesLeft(hints[0], found, settings), settings)) {
+    const doubtful = placesLeft(hints[0], found, settings).filter(({ score }) => score >= settings.doubtful_score);
+    if (found.length && doubtful.length <= settings.max_turned_places) {
+      const turned = [];
+      for (const hint of doubtful) turned.push(await this.#upright(frame, hint));
+      found.push(...this.#notAmong(found, turned.filter(({ score }) => score >= settings.upright_score)));
+    } else {
       for (const turnDeg of [90, 180, 270]) {
         found.push(...(await this.#scanTurned(frame, { ...levels[0][0], turnDeg }, found)));
       }
