@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from data_tools.engines import Engine
-from data_tools.manifest import opened
 from data_tools.settings import (
     FetchSettings,
     FilterSettings,
@@ -17,7 +15,9 @@ from data_tools.settings import (
     mistakes_of,
     read_run_settings,
 )
-from face_expression.console_log import log_to_stderr
+from data_tools.work.engines import Engine
+from data_tools.work.manifest import opened
+from face_expression.cli.logging import log_to_stderr
 from face_expression.labels import LABEL_NAMES
 
 app = typer.Typer(
@@ -82,7 +82,7 @@ def collect(
     Searching the web by program may break the search engine's terms of service, and most pictures it finds are under
     copyright: find out what you may do where you are before you use --web.
     """
-    from data_tools.steps import collect as run
+    from data_tools.work.summary import collect as run
 
     sources = SourceSettings(
         web=web,
@@ -116,7 +116,7 @@ def filter_command(
     engine: Engines = Engine.LOCAL,
 ) -> None:
     """Keep what holds exactly one face that is large, sharp and lit well enough, and each picture once."""
-    from data_tools.steps import filter_step as run
+    from data_tools.work.summary import filter_step as run
 
     if detector not in (None, "yunet", "haar"):
         raise typer.BadParameter("a detector is yunet or haar")
@@ -140,7 +140,7 @@ def review(
     limit: Annotated[int | None, typer.Option(min=1, help="Show only so many, the most doubtful.")] = None,
 ) -> None:
     """Look at the faces whose label is doubtful: keep, relabel or reject. The next `split` applies it."""
-    from data_tools.review import review as run
+    from data_tools.review.step import review as run
 
     run(work, table=csv, filled=apply, port=port, limit=limit)
 
@@ -152,7 +152,7 @@ def split(
     test: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.test,
 ) -> None:
     """Apply what reviewers decided, and share rows out: what belongs together stays so, and nothing ever moves."""
-    from data_tools.split import split as run
+    from data_tools.dataset.split import split as run
 
     with opened(work) as manifest:
         typer.echo(run(manifest, SplitSettings(validation=validation, test=test)))
@@ -179,8 +179,8 @@ def publish(
     """Write the kept rows as a data set with a card, to the Hub in one commit or to a folder."""
     from huggingface_hub import HfApi
 
-    from data_tools.publish import publish as run
-    from data_tools.steps import told_publication
+    from data_tools.dataset.publish import publish as run
+    from data_tools.work.summary import told_publication
 
     settings = PublishSettings(
         repo=repo,
@@ -208,7 +208,7 @@ def materialize(
     allow_address: Allowed = None,
 ) -> None:
     """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
-    from data_tools.steps import materialize as run
+    from data_tools.work.summary import materialize as run
 
     settings = _fetch_settings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
     with opened(work, create=True) as manifest:
@@ -237,10 +237,10 @@ def remove(
     """
     from huggingface_hub import HfApi
 
-    from data_tools.clean_published import clean_published
-    from data_tools.remove import remove as run
-    from data_tools.steps import told_removal
-    from data_tools.takedown_requests import checked, read_requests
+    from data_tools.takedown.clean import clean_published
+    from data_tools.takedown.requests import checked, read_requests
+    from data_tools.takedown.step import remove as run
+    from data_tools.work.summary import told_removal
 
     given = {"sha256": sha256, "phash": phash, "url": url, "host": host}
     try:
@@ -261,7 +261,7 @@ def report(
     output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
 ) -> None:
     """Draw a work folder as one HTML page: what was found and kept, why not, classes, groups, faces, hosts."""
-    from data_tools.steps import draw_report
+    from data_tools.work.summary import draw_report
 
     with opened(work) as manifest:
         typer.echo(draw_report(manifest, output))

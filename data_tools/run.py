@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from huggingface_hub import HfApi
 
-from data_tools.engines import Engine
-from data_tools.manifest import opened
-from data_tools.publish import publish
+from data_tools.dataset.publish import publish
+from data_tools.dataset.split import split
 from data_tools.settings import RunSettings
-from data_tools.split import split
-from data_tools.steps import collect, draw_report, filter_step, told_publication
+from data_tools.work.engines import Engine
+from data_tools.work.manifest import opened
+from data_tools.work.summary import collect, draw_report, filter_step, told_publication
 
 
 def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print) -> None:

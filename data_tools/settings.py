@@ -7,9 +7,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator
 from yarl import URL
 
-from data_tools.addresses import Guard
+from data_tools.collect.url_guard import Guard
+from face_expression.io.images import MAX_PIXELS
 from face_expression.labels import LABEL_NAMES
-from face_expression.picture_file import MAX_PIXELS
 
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

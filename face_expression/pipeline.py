@@ -14,7 +14,7 @@ from face_expression.classifier import Classifier
 from face_expression.config import BundleConfig, BundleError
 from face_expression.detector import Detector, HaarDetector, Known, YuNetDetector
 from face_expression.graphs import Graphs, embedded_graphs
-from face_expression.hub import (
+from face_expression.hub.download import (
     EMBEDDED_BUNDLE,
     MODEL_VARIABLE,
     Bundle,

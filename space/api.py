@@ -19,11 +19,11 @@ from face_expression import (
     label_file,
 )
 from space.limits import AT_ONCE, Kind
-from space.people import PeopleSeen, Person
 from space.photos import Photos
-from space.sent_file import SentFileError, sent_file
-from space.video_tab import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
-from space.workers import BusyError, Workers
+from space.storage.sent_file import SentFileError, sent_file
+from space.tabs.person_timeline import PeopleSeen, Person
+from space.tabs.video import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
+from space.traffic.workers import BusyError, Workers
 
 MOST_PEOPLE, MOST_ROWS = 50, 5_000
 

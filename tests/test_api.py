@@ -19,7 +19,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
 from face_expression import face_as_json, read_picture
-from space.rate_limit import RateLimit
+from space.traffic.rate_limit import RateLimit
 from tests.builders import EXAMPLES, REPOSITORY, calm_face, happy_face, scene
 from tests.test_video import plain, write_video
 
@@ -311,7 +311,7 @@ def test_answers_say_how_they_may_be_used(served_app):
 
 def test_one_request_is_one_upload(served_app, monkeypatch):
     """The limit is for the request, however many files are in it."""
-    monkeypatch.setattr("space.request_limits.MAX_UPLOAD_BYTES", 1_000_000)
+    monkeypatch.setattr("space.traffic.request_limits.MAX_UPLOAD_BYTES", 1_000_000)
     parts = [("files", (f"{number}.bin", bytes(400_000))) for number in range(4)]
     url = f"{served_app[0]}gradio_api/upload"
     assert httpx.post(url, files=parts[:2]).status_code == 200

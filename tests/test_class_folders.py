@@ -12,7 +12,7 @@ import pytest
 from face_expression.labels import LABEL_NAMES
 from tests.builders import happy_face, save
 from tests.test_finetune import SMALL, said, train
-from train.data import label_names_of, load_split
+from train.data.dataset import label_names_of, load_split
 
 SPLITS = {"train": 3, "validation": 1, "test": 1}
 

@@ -19,15 +19,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from data_tools.__main__ import app
-from data_tools.addresses import checked_url, is_public, literal_addresses
-from data_tools.collect import fetch_found, read_source
-from data_tools.denylist import deny
-from data_tools.engines import Engine
-from data_tools.fetch import _redirected
-from data_tools.manifest import SCHEMA, Status, opened
-from data_tools.opt_out import refusal_in_headers
+from data_tools.collect.fetcher import _redirected
+from data_tools.collect.robots import refusal_in_headers
+from data_tools.collect.sources import Folder, UrlList
+from data_tools.collect.step import fetch_found, read_source
+from data_tools.collect.url_guard import checked_url, is_public, literal_addresses
 from data_tools.settings import FetchSettings
-from data_tools.sources import Folder, UrlList
+from data_tools.work.denylist import deny
+from data_tools.work.engines import Engine
+from data_tools.work.manifest import SCHEMA, Status, opened
 from tests.builders import REPOSITORY, happy_photo
 from tests.local_search import running_search
 from tests.local_web import running_web

@@ -15,18 +15,18 @@ from huggingface_hub import DatasetCard, HfApi
 from markdown_it import MarkdownIt
 from PIL import Image, PngImagePlugin
 
-from data_tools.dataset import DESCRIPTIONS
-from data_tools.denylist import deny
-from data_tools.manifest import opened
-from data_tools.publish import publish
+from data_tools.dataset.parquet import DESCRIPTIONS
+from data_tools.dataset.publish import publish
 from data_tools.settings import PublishSettings
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import opened
 from face_expression.config import read_preprocessing
+from face_expression.hub.upload import Repository, over_plain_http
 from face_expression.labels import LABEL_NAMES
-from face_expression.push import Repository, over_plain_http
 from tests.local_hub import OWNER, READER, WRITER, StoredFile
 from tests.work_folders import FETCHED_AT, add_rows, jpeg, kept_row, make_work, rows_of
 from train.__main__ import PREPROCESSING
-from train.data import load_split, read_crops
+from train.data.dataset import load_split, read_crops
 
 REPO = f"{OWNER}/expressions"
 KEY = f"datasets/{REPO}"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from data_tools.denylist import deny
-from data_tools.manifest import Manifest, Reason, Status, opened, store
-from data_tools.meanings import meaning
-from data_tools.report import write_report
-from data_tools.tallies import STAGES, funnels, host_of, kept_faces, word_tables
+from data_tools.report.statistics import STAGES, funnels, host_of, kept_faces, word_tables
+from data_tools.report.step import write_report
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import Manifest, Reason, Status, opened, store
+from data_tools.work.meanings import meaning
 from face_expression import LABEL_NAMES, encode_jpeg
 from tests.builders import happy_face
 

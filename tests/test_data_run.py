@@ -14,13 +14,13 @@ from PIL import Image
 from data_tools.settings import read_run_settings
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import REPOSITORY
 from tests.local_search import running_search
 from tests.local_web import running_web
 from tests.test_search import CANARY, picture
 from train.__main__ import PREPROCESSING
-from train.data import crop_of_row, load_split
+from train.data.dataset import crop_of_row, load_split
 from train.finetune import check_data
 
 PER_LABEL = 14

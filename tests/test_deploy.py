@@ -15,8 +15,8 @@ from huggingface_hub import HfApi
 from typer.testing import CliRunner
 
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub import EMBEDDED_BUNDLE, MODEL_VARIABLE
-from space.deploy import app, deploy, write
+from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
+from space.deploy.step import app, deploy, write
 from tests.builders import EXAMPLES, REPOSITORY
 from tests.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
 from tests.programs import free_port, run_program
@@ -68,7 +68,7 @@ def hub(hub, yunet_weights, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("time.sleep", lambda _: None)
     parts = ("app.py", "requirements.txt", "face_expression/__init__.py", "space/live_files.py", "web/vendor/*.wasm")
-    monkeypatch.setattr("space.contents._PARTS", parts)
+    monkeypatch.setattr("space.deploy.space_files._PARTS", parts)
     hub.repositories[MODEL] = model_repository(yunet_weights)
     return hub
 
@@ -351,7 +351,7 @@ def test_missing_web_files_are_told(hub, tmp_path, monkeypatch):
     folder = tmp_path / "house"
     write(SPACE, MODEL, folder, api=HfApi(endpoint=hub.endpoint))
     (folder / "web" / "vendor" / "ort-wasm-simd-threaded.wasm").unlink()
-    monkeypatch.setattr("space.contents.HOUSE", folder)
+    monkeypatch.setattr("space.deploy.space_files.HOUSE", folder)
     with pytest.raises(SystemExit, match="run `make web`"):
         put(hub)
     assert KEY not in hub.repositories
@@ -394,7 +394,7 @@ def test_trouble_that_stays_leaves_the_space_as_it_was(hub, yunet_weights, monke
         put(hub)
         before = state(hub)
         hub.repositories[MODEL].add("a better one", model_repository(yunet_weights, temperature=2.0).commits[-1].files)
-        monkeypatch.setattr("space.contents._PARTS", ("face_expression/bundle/model.onnx",))
+        monkeypatch.setattr("space.deploy.space_files._PARTS", ("face_expression/bundle/model.onnx",))
     hub.fault = fault
     with pytest.raises(SystemExit, match=words):
         put(hub)

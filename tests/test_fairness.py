@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo, scene
 from tests.test_evaluate import evaluate, write
 from tests.test_finetune import said
 from tests.test_teacher import photographs
-from train.fairness_card import fairness_lines
-from train.fairness_sets import measure_fairness
-from train.fairness_tables import MIN_RANKED, group_table
+from train.evaluate.fairness_card import fairness_lines
+from train.evaluate.fairness_sets import measure_fairness
+from train.evaluate.fairness_tables import MIN_RANKED, group_table
 
 PEOPLE = 24
 

@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageOps
 
-from data_tools.denylist import Denylist, deny
-from data_tools.engines import Engine
-from data_tools.filter import filter_images
-from data_tools.judge import Judge
-from data_tools.manifest import opened, store
+from data_tools.filter.face_filter import Judge
+from data_tools.filter.step import filter_images
 from data_tools.settings import FilterSettings
+from data_tools.work.denylist import Denylist, deny
+from data_tools.work.engines import Engine
+from data_tools.work.manifest import opened, store
 from face_expression import read_picture
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import REPOSITORY, calm_photo, happy_photo, scene
 
 HAPPY = happy_photo()

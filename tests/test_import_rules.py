@@ -18,7 +18,8 @@ ALLOWED = {
     "data_tools": {"face_expression", "data_tools"},
     "train": {"face_expression", "train"},
 }
-NETWORK = {"huggingface_hub", "httpx", "requests", "urllib", "socket", "aiohttp", "http"}
+WEB = {"httpx", "requests", "socket", "aiohttp", "http"}
+NETWORK = {"huggingface_hub", "urllib", *WEB}
 HEAVY = {"torch", "torchvision", "timm", "transformers", "datasets", "evaluate", "sklearn", "scipy"}
 
 
@@ -51,17 +52,22 @@ def test_the_core_and_the_app_need_nothing_heavy():
         assert not imported_packages(file) & HEAVY, file
 
 
-def test_only_hub_and_push_touch_the_network():
-    users = {file.name for file in sources("face_expression") if imported_packages(file) & NETWORK}
-    assert users == {"hub.py", "push.py"}
+def test_the_network_is_used_in_one_folder_of_the_core():
+    users = {file for file in sources("face_expression") if imported_packages(file) & NETWORK}
+    assert {file.relative_to(REPOSITORY).parts[:2] for file in users} == {("face_expression", "hub")}
+
+
+def test_the_web_is_used_in_one_folder_of_the_data_tools():
+    users = {file for file in sources("data_tools") if imported_packages(file) & WEB}
+    assert {file.relative_to(REPOSITORY).parts[:2] for file in users} == {("data_tools", "collect")}
 
 
 @pytest.mark.parametrize(
     "program",
     [
         "import face_expression as f; f.load_pipeline(detector='haar')",
-        "import train.export",
-        "import space.deploy, app",
+        "import train.export.step",
+        "import space.deploy.step, app",
     ],
 )
 def test_onnx_runtime_reports_nothing_to_its_makers(program, tmp_path):

@@ -10,14 +10,14 @@ import pytest
 from huggingface_hub import HfApi
 from PIL import Image
 
-from data_tools.collect import fetch_found
-from data_tools.denylist import deny
-from data_tools.filter import filter_images
-from data_tools.manifest import opened
-from data_tools.materialize import Materialized, reject_changed, rows_to_fetch
-from data_tools.publish import publish
+from data_tools.collect.step import fetch_found
+from data_tools.dataset.materialize import Materialized, reject_changed, rows_to_fetch
+from data_tools.dataset.publish import publish
+from data_tools.filter.step import filter_images
 from data_tools.settings import FetchSettings, FilterSettings, PublishSettings
-from face_expression.hub import DETECTOR_VARIABLE
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import opened
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import calm_photo, happy_photo
 from tests.local_web import running_web
 from tests.work_folders import kept_row, make_work, rows_of

@@ -10,8 +10,8 @@ import time
 import httpx
 import pytest
 
-from space.cleaning import sweep
-from space.private_folder import private_folder
+from space.storage.cleaning import sweep
+from space.storage.private_folder import private_folder
 from tests.builders import EXAMPLES, REPOSITORY
 from tests.programs import free_port
 
@@ -35,7 +35,7 @@ def test_a_folder_is_private_and_gone_afterwards(tmp_path):
 
 def test_what_a_killed_process_left_is_deleted(tmp_path):
     program = (
-        "import os, sys; from pathlib import Path; from space.private_folder import private_folder\n"
+        "import os, sys; from pathlib import Path; from space.storage.private_folder import private_folder\n"
         "with private_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'upload.jpg').write_bytes(b'x'); os._exit(1)"
     )

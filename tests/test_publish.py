@@ -16,15 +16,15 @@ from typer.testing import CliRunner
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub import DETECTOR_VARIABLE, sha256_of
+from face_expression.hub.download import DETECTOR_VARIABLE, sha256_of
 from tests.builders import REPOSITORY, happy_face, save
 from tests.local_hub import OWNER, READER, WRITER, running_hub
 from tests.programs import run_program
 from train.__main__ import PREPROCESSING, app
-from train.card import fill_card
-from train.export import export
-from train.networks import build_network
-from train.publish import publish
+from train.export.step import export
+from train.model.networks import build_network
+from train.publish.model_card import fill_card
+from train.publish.step import publish
 
 REPO = f"{OWNER}/faces"
 CARD = REPOSITORY / "model_card.md"

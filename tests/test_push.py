@@ -3,7 +3,7 @@
 import pytest
 from huggingface_hub import HfApi
 
-from face_expression.push import Repository, over_plain_http
+from face_expression.hub.upload import Repository, over_plain_http
 from tests.local_hub import OWNER, WRITER
 
 REPO = f"{OWNER}/faces"

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from data_tools.queries import Query, all_pairs, group_words, read_queries
+from data_tools.collect.queries import Query, all_pairs, group_words, read_queries
 from face_expression import LABEL_NAMES
 
 OWN = """

@@ -9,13 +9,13 @@ import pytest
 from huggingface_hub import HfApi
 from PIL import Image, ImageOps
 
-from data_tools.clean_published import clean_published
-from data_tools.denylist import deny, read_denylist
-from data_tools.manifest import Status, opened
-from data_tools.publish import publish
-from data_tools.remove import Removal, places_to_clean, remove
+from data_tools.dataset.publish import publish
 from data_tools.settings import PublishSettings
-from data_tools.takedown_requests import checked, read_requests
+from data_tools.takedown.clean import clean_published
+from data_tools.takedown.requests import checked, read_requests
+from data_tools.takedown.step import Removal, places_to_clean, remove
+from data_tools.work.denylist import deny, read_denylist
+from data_tools.work.manifest import Status, opened
 from tests.local_hub import OWNER, WRITER
 from tests.work_folders import add_rows, kept_row, make_work, rows_of
 

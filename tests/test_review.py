@@ -17,11 +17,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from data_tools.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
-from data_tools.doubt import DoubtfulFace, find_doubtful
-from data_tools.manifest import opened, store
-from data_tools.review import read_table, review, write_table
-from data_tools.review_page import build_page, launch
+from data_tools.review.label_issues import DoubtfulFace, find_doubtful
+from data_tools.review.page import build_page, launch
+from data_tools.review.step import read_table, review, write_table
+from data_tools.work.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
+from data_tools.work.manifest import opened, store
 from face_expression import Pipeline
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo
 
@@ -216,7 +216,7 @@ def test_the_last_decision_counts_and_a_torn_line_is_cut_off(tmp_path):
 
 def test_what_was_decided_survives_a_kill(tmp_path):
     program = (
-        "import os, pathlib, sys; from data_tools.decisions import Decision, decide\n"
+        "import os, pathlib, sys; from data_tools.work.decisions import Decision, decide\n"
         "decide(pathlib.Path(sys.argv[1]), [Decision('a', 'keep')]); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path], timeout=60)

@@ -7,10 +7,10 @@ from itertools import combinations
 
 import pytest
 
-from data_tools.decisions import Decision, decide
-from data_tools.manifest import SPLITS, opened
+from data_tools.dataset.split import split
 from data_tools.settings import SplitSettings
-from data_tools.split import split
+from data_tools.work.decisions import Decision, decide
+from data_tools.work.manifest import SPLITS, opened
 
 DEFAULTS = SplitSettings()
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import calm_face, happy_face, moving, scene, write_y4m
 from train.__main__ import app
-from train.stream import NOTHING, Stretch, Viewing, judge, read_footage, simulate_live
+from train.live.stream import NOTHING, Stretch, Viewing, judge, read_footage, simulate_live
 
 LABELS = ("happy", "sad", "neutral")
 NOBODY = scene([])

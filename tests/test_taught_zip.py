@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from face_expression import LABEL_NAMES
 from tests.test_finetune import SMALL, TINY, said, train
 from tests.test_train import band
-from train.data import data_name, decode, label_names_of, load_split
-from train.zip_file import MOST_BYTES
+from train.data.dataset import data_name, decode, label_names_of, load_split
+from train.data.zip_dataset import MOST_BYTES
 
 
 def picture(label: str, seed: int = 0) -> bytes:
@@ -138,11 +138,11 @@ def test_a_zip_with_odd_entries_is_refused(tmp_path, change, words):
 
 def test_a_zip_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     path = corrections(tmp_path / "corrections.zip")
-    monkeypatch.setattr("train.zip_file.MOST_BYTES", 1000)
+    monkeypatch.setattr("train.data.zip_dataset.MOST_BYTES", 1000)
     with pytest.raises(SystemExit, match="unpacked it would be"):
         load_split(str(path), "train")
-    monkeypatch.setattr("train.zip_file.MOST_BYTES", MOST_BYTES)
-    monkeypatch.setattr("train.zip_file.MOST_FILES", 5)
+    monkeypatch.setattr("train.data.zip_dataset.MOST_BYTES", MOST_BYTES)
+    monkeypatch.setattr("train.data.zip_dataset.MOST_FILES", 5)
     with pytest.raises(SystemExit, match="it holds 18 files"):
         load_split(str(path), "train")
 

@@ -9,7 +9,7 @@ import imagehash
 import numpy as np
 from PIL import Image, ImageOps
 
-from data_tools.manifest import Manifest, Row, Status, opened, store
+from data_tools.work.manifest import Manifest, Row, Status, opened, store
 from face_expression.labels import LABEL_NAMES
 
 FETCHED_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

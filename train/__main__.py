@@ -9,12 +9,12 @@ import platformdirs
 import typer
 
 from face_expression.config import BundleError, read_preprocessing
-from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
 RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
-PREPROCESSING = Path(__file__).parent / "preprocessing.json"
+PREPROCESSING = Path(__file__).parent / "data" / "preprocessing.json"
 REPORT = Path("evaluation/report.html")
 _TABLE_COLUMNS = 200
 HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
@@ -105,8 +105,8 @@ def finetune(
     """
     from train.finetune import Recipe
     from train.finetune import finetune as run
-    from train.networks import fit_input
-    from train.starting_point import open_starting_point
+    from train.model.initial_weights import open_starting_point
+    from train.model.networks import fit_input
 
     begun = None if start is None else open_starting_point(start)
     if preprocessing is not None:
@@ -157,8 +157,8 @@ def _extras(
 ):
     if teacher is None and not photos and rare_repeats == 1:
         return None
-    from train.teacher import read_teacher
-    from train.training_set import Extras
+    from train.data.training_set import Extras
+    from train.model.teacher import read_teacher
 
     return Extras(
         teacher=None if teacher is None else read_teacher(teacher),
@@ -224,7 +224,7 @@ def teach(
     ] = None,
 ) -> None:
     """Average the predictions of several networks for the train split, over three crop sizes and mirror images."""
-    from train.teacher import teach as run
+    from train.model.teacher import teach as run
 
     pictures = run(teachers=teachers, data=data, revision=revision, photos=photos or [], output=output)
     typer.echo(f"teacher: {output} ({pictures} pictures)")
@@ -275,7 +275,7 @@ def export(
     ] = 0.0,
 ) -> None:
     """Write a checkpoint as a bundle: ONNX, preprocessing, temperature and abstention threshold from validation."""
-    from train.export import export as run
+    from train.export.step import export as run
 
     config = run(
         checkpoint=checkpoint,
@@ -296,7 +296,7 @@ def calibrate(
     revision: Revision = None,
 ) -> None:
     """Fit a bundle's temperature, thresholds and quality limits again on validation, and write its graphs anew."""
-    from train.export import calibrate as run
+    from train.export.step import calibrate as run
 
     config = run(bundle=bundle, data=data, revision=revision)
     typer.echo(f"bundle: {bundle} (temperature {config.temperature:g}, not sure below {config.abstain_below:g})")
@@ -332,7 +332,7 @@ def evaluate(
         return _evaluate_stream(stream=stream, truth=truth, bundle=bundle, output=output, data=data)
     if data is None:
         raise typer.BadParameter("name a data set with --data, or a video with --stream and --truth")
-    from train.evaluate import evaluate as run
+    from train.evaluate.step import evaluate as run
 
     metrics = run(
         bundle=bundle,
@@ -354,7 +354,7 @@ def evaluate(
 def _evaluate_stream(
     *, stream: Path | None, truth: Path | None, bundle: Path, output: Path | None, data: str | None
 ) -> None:
-    from train.stream import evaluate_stream, summary
+    from train.live.stream import evaluate_stream, summary
 
     if stream is None or truth is None:
         raise typer.BadParameter("--stream VIDEO and --truth CSV belong together, and --output to them")
@@ -377,7 +377,7 @@ def make_stream(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Make a video of faces whose labels change at known times, for evaluate --stream; it is not to be published."""
-    from train.make_stream import make_stream as run
+    from train.live.synthetic_video import make_stream as run
 
     truth = run(
         data=data,
@@ -400,7 +400,7 @@ def measure(
     preprocessing: Annotated[Path, typer.Option(help="File to rewrite.")] = PREPROCESSING,
 ) -> None:
     """Measure crop margins of both detectors, how far faces are turned and how certain YuNet is, and write it down."""
-    from train.measure import measure as run
+    from train.export.crop_rules import measure as run
 
     typer.echo(json.dumps(run(data=data, revision=revision, limit=limit, preprocessing_file=preprocessing)["measured"]))
 
@@ -431,9 +431,9 @@ def compare(
     seed: int = 0,
 ) -> None:
     """Train several networks on one budget, and write one table and one picture of what came of it."""
-    from train.compare import compare as run
+    from train.compare.step import compare as run
     from train.finetune import Recipe
-    from train.networks import fit_input
+    from train.model.networks import fit_input
 
     rows = run(
         # What follows the flag's first value reaches us as arguments.
@@ -469,7 +469,7 @@ def card(
     path: Annotated[Path, typer.Option(help="Card to fill in.")] = Path("model_card.md"),
 ) -> None:
     """Fill the figures of a bundle into the model card."""
-    from train.card import fill_card
+    from train.publish.model_card import fill_card
 
     fill_card(bundle, path)
     typer.echo(f"card: {path}")
@@ -488,7 +488,7 @@ def publish(
     """Push bundle, detector weights, timm weights and model card to the Hub in one commit, and check what is there."""
     from huggingface_hub import HfApi
 
-    from train.publish import publish as run
+    from train.publish.step import publish as run
 
     published = run(repo_id=repo, bundle=bundle, checkpoint=checkpoint, card=card_path, private=private, api=HfApi())
     typer.echo(f"published: {published.repository}\ncommit: {published.commit}")

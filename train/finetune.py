@@ -30,8 +30,8 @@ from transformers import (
 )
 
 from face_expression.config import Preprocessing
-from train.augment import Augmentation
-from train.data import (
+from train.data.augment import Augmentation
+from train.data.dataset import (
     FaceDataset,
     data_name,
     in_order_of_model,
@@ -41,11 +41,11 @@ from train.data import (
     require_labels,
     require_readable,
 )
-from train.evenly import evenly
-from train.loss import Imbalance, Loss
-from train.networks import build_network, names_of_heads
-from train.starting_point import LABEL_HEAD_FILE, StartingPoint
-from train.training_set import Extras
+from train.data.evenly import evenly
+from train.data.training_set import Extras
+from train.model.initial_weights import LABEL_HEAD_FILE, StartingPoint
+from train.model.loss import Imbalance, Loss
+from train.model.networks import build_network, names_of_heads
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def finetune(
         preprocessing: how crops are cut and normalised.
         recipe: what is trained and how.
         start: what the network begins with, or None for timm's weights or random ones.
-        extras: what is learned beside the votes (`train.training_set`), or None.
+        extras: what is learned beside the votes (`train.data.training_set`), or None.
         workers: processes that prepare pictures.
         resume: go on from the last checkpoint in `output`.
         limit: train on so many rows, evenly spread over the split, or on all.

@@ -17,9 +17,9 @@ from typing import NotRequired, TypedDict
 
 from tqdm import tqdm
 
-from face_expression.annotated_video import replacing
-from face_expression.face_json import FaceJson
 from face_expression.output.csv_cells import csv_text
+from face_expression.output.records import FaceJson
+from face_expression.video.writer import replacing
 
 _BOX = ("x0", "y0", "x1", "y1")
 _BEFORE = ("path", "error", "width", "height", "face", *_BOX, "score")

@@ -10,14 +10,14 @@ from safetensors.torch import save_file
 from face_expression.config import InputSettings, Preprocessing, read_bundle_config
 from face_expression.labels import LABEL_NAMES
 from face_expression.preprocess import to_model_inputs
-from train.bundles import open_or_exit
+from train.cli_errors import open_or_exit
 from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package
-from train.data import data_name, load_split, read_crops
-from train.evenly import evenly
-from train.networks import build_network
-from train.starting_point import LABEL_HEAD_FILE
+from train.data.dataset import data_name, load_split, read_crops
+from train.data.evenly import evenly
+from train.model.initial_weights import LABEL_HEAD_FILE
+from train.model.networks import build_network
 
 _HEAD = "own_label_head"
 

@@ -1,0 +1,122 @@
+"""A data set of addresses -> rows of a new manifest to be fetched, and afterwards a check that they still are the same.
+
+Between the two, the rows are fetched and filtered as any others: robots.txt, opt-outs and this work folder's denylist
+are asked again.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+
+from data_tools.work.denylist import MAX_BITS
+from data_tools.work.manifest import SPLITS, Manifest, Reason, Row, Status
+from face_expression.io.split_files import escaped, parquet_files
+
+_COLUMNS = ("url", "label", "reviewed", "query_label", "content_sha256", "phash")
+_TAKEN_OVER = ("page_url", "query", "query_label", "query_group", "license_requested")
+_EXPECTED = f"expected_sha256 IS NOT NULL AND status = '{Status.KEPT}'"
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """What became of the rows of a set of addresses.
+
+    `same`: the file is the same. `alike`: another file of the same picture. `changed`: another picture; rejected.
+    `missing`: not fetched, or not kept by the filter; the manifest says why.
+    """
+
+    same: int
+    alike: int
+    changed: int
+    missing: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.same:,} pictures are the same files as then, {self.alike:,} other files of the same picture; "
+            f"{self.changed:,} addresses show another picture now and were rejected, {self.missing:,} are missing."
+        )
+
+
+def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
+    """Rows for `Manifest.add`, with the split and the label that the data set gives them.
+
+    Args:
+        data: what `publish --urls-only` made: a folder, or a Hub repository "user/name".
+        revision: commit, tag or branch of a Hub repository.
+
+    Raises:
+        SystemExit: if it cannot be loaded, or is no such data set.
+    """
+    folder = Path(data)
+    try:
+        if folder.is_dir():
+            if not (files := parquet_files(folder)):
+                raise ValueError("it holds no Parquet files")
+            loaded = datasets.load_dataset(
+                "parquet", data_files={split: escaped(paths) for split, paths in files.items()}
+            )
+        else:
+            loaded = datasets.load_dataset(data, revision=revision)
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        raise SystemExit(f"cannot load {data!r}: {error}") from error
+    source = f"list:{folder.name if folder.is_dir() else data}"
+    for split, rows in loaded.items():
+        missing = sorted(set(_COLUMNS) - set(rows.column_names))
+        if missing or split not in SPLITS or not isinstance(rows.features["label"], datasets.ClassLabel):
+            raise SystemExit(
+                f"{data!r} was not made by `publish --urls-only`: its split {split!r} has the columns "
+                f"{rows.column_names}"
+            )
+        # Pictures may be there, and are not taken.
+        wanted = [name for name in (*_COLUMNS, *_TAKEN_OVER) if name in rows.column_names]
+        for number, row in enumerate(rows.select_columns(list(dict.fromkeys(wanted)))):
+            if not _is_sound(row):
+                raise SystemExit(f"{data!r}, {split}, row {number}: no web address, or hashes that are none: {row}")
+            yield {
+                **{name: row.get(name) for name in _TAKEN_OVER},
+                "url": row["url"],
+                "source": source,
+                "label": rows.features["label"].int2str(row["label"]) if row["reviewed"] else None,
+                "split": split,
+                "expected_sha256": row["content_sha256"],
+                "expected_phash": row["phash"],
+            }
+
+
+def reject_changed(manifest: Manifest) -> Materialized:
+    """Reject rows whose address shows another picture than when the set was made; call it after the filter.
+
+    Files that differ are taken for the same picture if their perceptual hashes differ in at most `denylist.MAX_BITS`.
+    """
+    same = alike = 0
+    for row in manifest.rows(_EXPECTED):
+        if row["content_sha256"] == row["expected_sha256"]:
+            same += 1
+        elif (int(row["phash"], 16) ^ int(row["expected_phash"], 16)).bit_count() <= MAX_BITS:
+            alike += 1
+        else:
+            manifest.update([_changed(row)])
+            manifest.image_file(row["image_sha256"]).unlink()
+    changed = manifest.count("rejection_reason = ?", (Reason.CHANGED,))
+    return Materialized(same, alike, changed, manifest.count("expected_sha256 IS NOT NULL") - same - alike - changed)
+
+
+def _changed(row: Row) -> Row:
+    return {
+        "url": row["url"],
+        "status": Status.REJECTED,
+        "rejection_reason": Reason.CHANGED,
+        "image_sha256": None,
+        "split": None,
+    }
+
+
+def _is_sound(row: Row) -> bool:
+    return (
+        str(row["url"]).startswith(("http://", "https://"))
+        and re.fullmatch("[0-9a-f]{64}", row["content_sha256"] or "") is not None
+        and re.fullmatch("[0-9a-f]{16}", row["phash"] or "") is not None
+    )
