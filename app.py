@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from face_expression import Pipeline, load_pipeline
+from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.same_origin import SameOrigin, is_loopback
 from space.api import build_api
@@ -219,6 +220,7 @@ def ending_with_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@exits_with_message
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
     log_to_stderr()

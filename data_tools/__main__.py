@@ -17,6 +17,7 @@ from data_tools.settings import (
 )
 from data_tools.work.engines import Engine
 from data_tools.work.manifest import opened
+from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.labels import LABEL_NAMES
 
@@ -49,6 +50,7 @@ def _begin() -> None:
 
 
 @app.command()
+@exits_with_message
 def collect(
     work: Work = DEFAULT_WORK,
     web: Annotated[bool, typer.Option("--web", help="Search the web for the expressions in the query file.")] = False,
@@ -108,6 +110,7 @@ def _fetch_settings(**given: object) -> FetchSettings:
 
 
 @app.command("filter")
+@exits_with_message
 def filter_command(
     work: Work = DEFAULT_WORK,
     min_face_px: Annotated[float, typer.Option(min=1, help="Smallest face, px of its picture.")] = _FILTER.min_face_px,
@@ -126,6 +129,7 @@ def filter_command(
 
 
 @app.command()
+@exits_with_message
 def review(
     work: Work = DEFAULT_WORK,
     csv: Annotated[
@@ -146,6 +150,7 @@ def review(
 
 
 @app.command()
+@exits_with_message
 def split(
     work: Work = DEFAULT_WORK,
     validation: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.validation,
@@ -159,6 +164,7 @@ def split(
 
 
 @app.command()
+@exits_with_message
 def publish(
     work: Work = DEFAULT_WORK,
     repo: Annotated[str | None, typer.Option(help="Hub data set USER/NAME; made if it does not exist.")] = None,
@@ -197,6 +203,7 @@ def publish(
 
 
 @app.command()
+@exits_with_message
 def materialize(
     data: Annotated[str, typer.Argument(help="What `publish --urls-only` made: a folder, or USER/NAME on the Hub.")],
     work: Annotated[Path, typer.Option(help="New work folder.")],
@@ -216,6 +223,7 @@ def materialize(
 
 
 @app.command()
+@exits_with_message
 def remove(
     work: Work = DEFAULT_WORK,
     sha256: Annotated[list[str] | None, typer.Option(help="Of a fetched or kept file; repeatable.")] = None,
@@ -256,6 +264,7 @@ def remove(
 
 
 @app.command()
+@exits_with_message
 def report(
     work: Work = DEFAULT_WORK,
     output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
@@ -268,6 +277,7 @@ def report(
 
 
 @app.command("run")
+@exits_with_message
 def run_command(
     settings: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file; data_tools/run.yaml is one to copy.")],
 ) -> None:

@@ -21,7 +21,7 @@ def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print
         say: is given each step's summary.
 
     Raises:
-        SystemExit: as the steps do.
+        DataError: as the steps do.
     """
     engine = Engine(settings.engine)
     with opened(settings.work, create=True) as manifest:

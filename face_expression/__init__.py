@@ -5,7 +5,7 @@ import os
 # ONNX Runtime reports to its makers, and begins when it is imported. Nothing leaves this program unasked.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from face_expression.config import BundleError
+from face_expression.errors import BundleError
 from face_expression.io.images import PictureError, encode_jpeg, read_picture
 from face_expression.labels import LABEL_NAMES
 from face_expression.output.annotate import COLORS, UNSURE, annotate, face_summary

@@ -13,7 +13,7 @@ from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.predict import Picture, list_pictures, predict_pictures
 from face_expression.cli.progress import label_with_progress
 from face_expression.cli.worker_pool import WorkersError
-from face_expression.config import BundleError
+from face_expression.errors import BundleError
 from face_expression.io.image_search import describe_left_out
 from face_expression.io.images import SUFFIXES
 from face_expression.io.piped_file import PipeError, as_file

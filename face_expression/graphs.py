@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from face_expression.config import EMBEDDED_CONFIG, BundleError
+from face_expression.config import EMBEDDED_CONFIG
+from face_expression.errors import BundleError
 
 GRAPH_NAMES = ("crop", "detector_input", "detector_output", "model_input", "quality")
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from face_expression.boxes import Box, clip_box
 from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig, BundleError
+from face_expression.config import BundleConfig
 from face_expression.detector import Detector, HaarDetector, Known, YuNetDetector
+from face_expression.errors import BundleError
 from face_expression.graphs import Graphs, embedded_graphs
 from face_expression.hub.download import (
     EMBEDDED_BUNDLE,

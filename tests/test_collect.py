@@ -28,6 +28,7 @@ from data_tools.settings import FetchSettings
 from data_tools.work.denylist import deny
 from data_tools.work.engines import Engine
 from data_tools.work.manifest import SCHEMA, Status, opened
+from face_expression.errors import DataError
 from tests.builders import REPOSITORY, happy_photo
 from tests.local_search import running_search
 from tests.local_web import running_web
@@ -275,7 +276,7 @@ def test_a_folder_is_searched_as_in_every_command(tmp_path, caplog):
     assert "left out: 1 ._*, 1 .heic" in caplog.text
     (folder / "2.JFIF").unlink()
     (folder / "Happy").unlink()
-    with pytest.raises(SystemExit, match="holds no picture"):
+    with pytest.raises(DataError, match="holds no picture"):
         Folder(folder, ())
 
 
@@ -480,7 +481,7 @@ def test_a_list_of_addresses_is_read(tmp_path, suffix):
 def test_a_list_that_cannot_be_read_is_told(tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with opened(tmp_path / "work", create=True) as manifest, pytest.raises(SystemExit, match=words):
+    with opened(tmp_path / "work", create=True) as manifest, pytest.raises(DataError, match=words):
         read_source(manifest, UrlList(tmp_path / name))
 
 
@@ -617,7 +618,7 @@ def test_a_setting_that_cannot_be_is_told(tmp_path, monkeypatch, setting, value,
 def test_two_commands_do_not_work_in_one_folder(tmp_path):
     with opened(tmp_path, create=True):
         other = opened(tmp_path)
-        with pytest.raises(SystemExit, match="another command is at work"):
+        with pytest.raises(DataError, match="another command is at work"):
             other.__enter__()
 
 

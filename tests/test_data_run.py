@@ -14,6 +14,7 @@ from PIL import Image
 from data_tools.settings import read_run_settings
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
+from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import REPOSITORY
 from tests.local_search import running_search
@@ -157,7 +158,7 @@ def original(url, web) -> np.ndarray:
 def test_a_file_of_settings_with_a_mistake_is_told(tmp_path, text, words):
     if text is not None:
         (tmp_path / "run.yaml").write_text(text)
-    with pytest.raises(SystemExit, match=words.replace(".", r"\.")):
+    with pytest.raises(DataError, match=words.replace(".", r"\.")):
         read_run_settings(tmp_path / "run.yaml")
 
 

@@ -23,6 +23,7 @@ from data_tools.work.denylist import Denylist, deny
 from data_tools.work.engines import Engine
 from data_tools.work.manifest import opened, store
 from face_expression import read_picture
+from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import REPOSITORY, calm_photo, happy_photo, scene
 
@@ -274,7 +275,7 @@ def test_a_picture_that_stands_for_missing_ones_is_not_kept(tmp_path):
 def test_a_detector_that_cannot_be_had_is_told_and_no_row_is_lost(tmp_path, monkeypatch):
     folder = put(tmp_path, [encoded(HAPPY)])
     monkeypatch.setenv(DETECTOR_VARIABLE, str(tmp_path / "nowhere.onnx"))
-    with opened(folder) as manifest, pytest.raises(SystemExit, match="no such file"):
+    with opened(folder) as manifest, pytest.raises(DataError, match="no such file"):
         filter_images(manifest, FilterSettings(detector="yunet"))
     assert outcomes(filtered(folder)) == ["kept"]
 

@@ -62,6 +62,17 @@ def test_the_web_is_used_in_one_folder_of_the_data_tools():
     assert {file.relative_to(REPOSITORY).parts[:2] for file in users} == {("data_tools", "collect")}
 
 
+def test_only_command_lines_end_the_program():
+    """Libraries raise `DataError`, `HubError` or `BundleError`; `face_expression/cli/exits.py` makes messages of them."""
+    users = {file.relative_to(REPOSITORY).as_posix() for part in ALLOWED for file in sources(part) if ends(file)}
+    assert users <= {"face_expression/cli/exits.py", *(f"{part}/__main__.py" for part in ALLOWED)}
+
+
+def ends(file: Path) -> bool:
+    names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+    return "SystemExit" in names
+
+
 @pytest.mark.parametrize(
     "program",
     [

@@ -17,6 +17,7 @@ from data_tools.filter.step import filter_images
 from data_tools.settings import FetchSettings, FilterSettings, PublishSettings
 from data_tools.work.denylist import deny
 from data_tools.work.manifest import opened
+from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import calm_photo, happy_photo
 from tests.local_web import running_web
@@ -120,7 +121,7 @@ def test_only_local_pictures_make_no_set_of_addresses(tmp_path):
     work = make_work(tmp_path / "work", rows=0)
     with opened(work) as manifest:
         manifest.add([kept_row(work, 20, url="local:mine/a.jpg")])
-    with pytest.raises(SystemExit, match="nothing to publish; 1 are ready, but no address on the web"):
+    with pytest.raises(DataError, match="nothing to publish; 1 are ready, but no address on the web"):
         publish_to(work, tmp_path / "set", urls_only=True)
 
 
@@ -149,5 +150,5 @@ def test_another_data_set_is_not_fetched(tmp_path, change):
         pq.write_table(change(pq.read_table(path)), path)
     else:
         folder.mkdir()
-    with pytest.raises(SystemExit, match=r"cannot load|was not made by|no web address, or hashes"):
+    with pytest.raises(DataError, match=r"cannot load|was not made by|no web address, or hashes"):
         list(rows_to_fetch(str(folder)))

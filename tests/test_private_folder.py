@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 
+from face_expression.errors import DataError
 from space.storage.cleaning import sweep
 from space.storage.private_folder import private_folder
 from tests.builders import EXAMPLES, REPOSITORY
@@ -60,7 +61,7 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path, what):
         if os.geteuid() != 0:
             pytest.skip("only root can give a folder to somebody else")
         os.chown(name, 12345, 12345)
-    with pytest.raises(SystemExit, match="is a link or belongs to another user"), private_folder(tmp_path):
+    with pytest.raises(DataError, match="is a link or belongs to another user"), private_folder(tmp_path):
         pass
 
 

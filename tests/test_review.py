@@ -23,6 +23,7 @@ from data_tools.review.step import read_table, review, write_table
 from data_tools.work.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
 from data_tools.work.manifest import opened, store
 from face_expression import Pipeline
+from face_expression.errors import DataError
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo
 
 PATIENCE_MS = 20_000
@@ -189,7 +190,7 @@ def test_an_image_that_is_gone_is_named(manifest, haar_pipeline, damage):
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(SystemExit, match=shas[1]):
+    with pytest.raises(DataError, match=shas[1]):
         find_doubtful(manifest, haar_pipeline)
 
 
@@ -228,7 +229,7 @@ def test_a_whole_line_that_cannot_be_read_is_named(tmp_path):
     decide(tmp_path, [Decision("a", "keep")])
     with (tmp_path / DECISIONS_FILE).open("a") as file:
         file.write('{"image_sha256": "b", "decision": "burn", "label": null}\n')
-    with pytest.raises(SystemExit, match="line 2"):
+    with pytest.raises(DataError, match="line 2"):
         read_decisions(tmp_path)
 
 
@@ -339,9 +340,9 @@ def test_a_table_does_what_the_page_does(doubtful_folder, tmp_path, caplog):
     assert [row["image_sha256"] for row in read_rows(tmp_path / "rest.csv")] == [shas[2]]
     review(folder, table=tmp_path / "first.csv", limit=2)
     assert read_rows(tmp_path / "first.csv") == []
-    with pytest.raises(SystemExit, match="may have been filled in"):
+    with pytest.raises(DataError, match="may have been filled in"):
         review(folder, table=table)
-    with pytest.raises(SystemExit, match="not both"):
+    with pytest.raises(DataError, match="not both"):
         review(folder, table=table, filled=table)
 
 
@@ -366,7 +367,7 @@ def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
     rows[0]["decision"] = "keep"
     rows[number] |= filled
     write_rows(tmp_path / "filled.csv", rows)
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(DataError) as stopped:
         review(folder, filled=tmp_path / "filled.csv")
     assert said in str(stopped.value)
     assert read_decisions(folder) == {}
@@ -384,7 +385,7 @@ def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
 def test_a_file_that_is_no_table_is_refused(doubtful_folder, tmp_path, content, said):
     if content is not None:
         (tmp_path / "filled.csv").write_bytes(content)
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(DataError, match=said):
         review(doubtful_folder[0], filled=tmp_path / "filled.csv")
 
 
@@ -514,7 +515,7 @@ def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_said(manifest, op
     page = open_page(manifest, [])
     expect(page.locator(".end")).to_contain_text("No label is doubtful")
     expect(page.locator("#next-page")).to_be_disabled()
-    with pytest.raises(SystemExit, match="--port"):
+    with pytest.raises(DataError, match="--port"):
         launch(build_page(manifest, []), int(page.url.rstrip("/").rpartition(":")[2]))
 
 

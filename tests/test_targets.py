@@ -10,6 +10,7 @@ from PIL import Image
 
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
+from face_expression.errors import DataError
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 from tests.builders import REPOSITORY, happy_photo
 from tests.test_picture_file import rotated_phone_photo
@@ -159,5 +160,5 @@ def test_a_data_set_from_elsewhere_cannot_name_files_of_this_machine(tmp_path, m
     images = [{"bytes": content, "path": "0.png"}, {"bytes": None, "path": path}]
     table = datasets.Dataset.from_dict({"image": images, "label": [0, 1]}, features=features)
     monkeypatch.setattr("train.data.dataset.datasets.load_dataset", lambda *_, **__: table)
-    with pytest.raises(SystemExit, match=r"1 row\(s\) with the path of a picture and no picture"):
+    with pytest.raises(DataError, match=r"1 row\(s\) with the path of a picture and no picture"):
         load_split("somebody/faces", "train")

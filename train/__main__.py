@@ -8,7 +8,8 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from face_expression.config import BundleError, read_preprocessing
+from face_expression.cli.exits import exits_with_message
+from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -39,6 +40,7 @@ class Imbalance(StrEnum):
 
 
 @app.command()
+@exits_with_message
 def finetune(
     data: Data,
     revision: Revision = None,
@@ -110,9 +112,9 @@ def finetune(
 
     begun = None if start is None else open_starting_point(start)
     if preprocessing is not None:
-        settings = _preprocessing(preprocessing)
+        settings = read_preprocessing(preprocessing)
     else:
-        settings = _preprocessing(PREPROCESSING) if begun is None else begun.preprocessing
+        settings = read_preprocessing(PREPROCESSING) if begun is None else begun.preprocessing
     if begun is not None:
         architecture, arguments = model or begun.architecture, begun.model_args
     else:
@@ -169,13 +171,6 @@ def _extras(
     )
 
 
-def _preprocessing(path: Path):
-    try:
-        return read_preprocessing(path)
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
-
-
 def _json_object(text: str) -> dict:
     try:
         value = json.loads(text)
@@ -187,6 +182,7 @@ def _json_object(text: str) -> dict:
 
 
 @app.command()
+@exits_with_message
 def select(
     networks: Annotated[
         list[Path], typer.Argument(help="Bundles, checkpoints or runs; the first is the one to beat.", metavar="RUN...")
@@ -213,6 +209,7 @@ def select(
 
 
 @app.command()
+@exits_with_message
 def teach(
     teachers: Annotated[list[Path], typer.Argument(help="Bundles, checkpoints or runs to average.")],
     data: Data,
@@ -231,6 +228,7 @@ def teach(
 
 
 @app.command()
+@exits_with_message
 def convert(
     source: Annotated[
         Path, typer.Argument(help="A bundle, or an npm package (folder, .tgz): @vladmandic/human 3.3, face-api 1.7.")
@@ -251,13 +249,14 @@ def convert(
         data=data,
         revision=revision,
         output=output,
-        preprocessing=_preprocessing(preprocessing),
+        preprocessing=read_preprocessing(preprocessing),
         faces=faces,
     )
     typer.echo(f"checkpoint: {output} (from {converted})")
 
 
 @app.command()
+@exits_with_message
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="The folder that finetune printed.")],
     data: Data,
@@ -290,6 +289,7 @@ def export(
 
 
 @app.command()
+@exits_with_message
 def calibrate(
     data: Data,
     bundle: Annotated[Path, typer.Option(help="Bundle to change.")] = EMBEDDED_BUNDLE,
@@ -303,6 +303,7 @@ def calibrate(
 
 
 @app.command()
+@exits_with_message
 def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Folder of Parquet files, or a Hub data set USER/NAME; not with --stream.")
@@ -364,6 +365,7 @@ def _evaluate_stream(
 
 
 @app.command()
+@exits_with_message
 def make_stream(
     data: Data,
     output: Annotated[
@@ -393,6 +395,7 @@ def make_stream(
 
 
 @app.command()
+@exits_with_message
 def measure(
     data: Data,
     revision: Revision = None,
@@ -406,6 +409,7 @@ def measure(
 
 
 @app.command()
+@exits_with_message
 def compare(
     models: Annotated[list[str], typer.Option(help="custom_cnn, or timm architectures; several after one flag.")],
     data: Data,
@@ -441,7 +445,7 @@ def compare(
         data=data,
         revision=revision,
         output=output,
-        preprocessing=fit_input(_preprocessing(preprocessing), None, size_px=size),
+        preprocessing=fit_input(read_preprocessing(preprocessing), None, size_px=size),
         recipe=Recipe(
             architecture="",
             model_args={},
@@ -464,6 +468,7 @@ def compare(
 
 
 @app.command()
+@exits_with_message
 def card(
     bundle: Annotated[Path, typer.Option(help="Bundle whose metrics.json is told.")] = EMBEDDED_BUNDLE,
     path: Annotated[Path, typer.Option(help="Card to fill in.")] = Path("model_card.md"),
@@ -476,6 +481,7 @@ def card(
 
 
 @app.command()
+@exits_with_message
 def publish(
     repo: Annotated[str, typer.Option(help="Model repository USER/NAME; made if it does not exist.")],
     bundle: Annotated[Path, typer.Option(help="A bundle that was evaluated.")] = EMBEDDED_BUNDLE,

@@ -30,6 +30,7 @@ from transformers import (
 )
 
 from face_expression.config import Preprocessing
+from face_expression.errors import DataError, StoppedError
 from train.data.augment import Augmentation
 from train.data.dataset import (
     FaceDataset,
@@ -186,7 +187,7 @@ def finetune(
         The folder of the final checkpoint.
 
     Raises:
-        SystemExit: if the data cannot be used, the run cannot begin or go on in `output`, or (with status 130, after
+        DataError: if the data cannot be used, the run cannot begin or go on in `output`, or (with status 130, after
             saving) if Ctrl-C was pressed.
     """
     process = PartialState(cpu=not torch.cuda.is_available())
@@ -248,8 +249,7 @@ def finetune(
     with stop.listening():
         trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
     if stop.stopped:
-        print(f"stopped at step {trainer.state.global_step}; go on with the same command and --resume")
-        raise SystemExit(130)
+        raise StoppedError(f"stopped at step {trainer.state.global_step}; go on with the same command and --resume")
     final = output / FINAL_FOLDER
     if trainer.is_world_process_zero():
         save_final(ema.module, final, recipe, preprocessing, label_names)
@@ -271,14 +271,14 @@ def check_data(
         The classes.
 
     Raises:
-        SystemExit: if the splits have different classes, only one class has faces, or an image cannot be read.
+        DataError: if the splits have different classes, only one class has faces, or an image cannot be read.
     """
     label_names = label_names_of(train_rows)
     require_labels(validation_rows, label_names, data)
     weight = read_targets(train_rows).soft().sum(0)
     missing = [name for name, total in zip(label_names, weight, strict=True) if total == 0]
     if len(missing) > len(label_names) - 2:
-        raise SystemExit(f"{data!r}: the split 'train' has faces of one class only, so there is nothing to tell apart")
+        raise DataError(f"{data!r}: the split 'train' has faces of one class only, so there is nothing to tell apart")
     if missing:
         logger.warning("%s: no face of %s in the split 'train': not learned, or forgotten", data, ", ".join(missing))
     if read_images:
@@ -347,7 +347,7 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
         The newest checkpoint that was written completely, or None for a new run.
 
     Raises:
-        SystemExit: if the folder holds another run, there is nothing to resume, or the settings are not those with
+        DataError: if the folder holds another run, there is nothing to resume, or the settings are not those with
             which the run began.
     """
     begun = output / SETTINGS_FILE
@@ -357,17 +357,17 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
     )
     if not resume:
         if checkpoints or (output / FINAL_FOLDER).exists():
-            raise SystemExit(f"{output} holds an earlier run; go on with --resume, or choose another --output")
+            raise DataError(f"{output} holds an earlier run; go on with --resume, or choose another --output")
         if write:
             output.mkdir(parents=True, exist_ok=True)
             write_json(begun, settings)
         return None
     if not checkpoints or not begun.is_file():
-        raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
+        raise DataError(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
     before = json.loads(begun.read_text())
     if changed := [name for name in {**before, **settings} if before.get(name) != settings.get(name)]:
         told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
-        raise SystemExit(f"a run goes on with the settings with which it began: {told}")
+        raise DataError(f"a run goes on with the settings with which it began: {told}")
     return checkpoints[-1]
 
 

@@ -13,6 +13,7 @@ from data_tools.collect.errors import Stopped
 from data_tools.collect.url_guard import NOT_PUBLIC, Guard, literal_addresses
 from data_tools.settings import USER_AGENT_NAME, FetchSettings
 from data_tools.work.manifest import TOOL_VERSION, Reason, Status
+from face_expression.errors import DataError
 
 _LOOKUP_S = 2.0
 
@@ -28,7 +29,7 @@ class Web:
         """Open the session.
 
         Raises:
-            SystemExit: if the proxy's name is unknown, or the file of certificates holds none.
+            DataError: if the proxy's name is unknown, or the file of certificates holds none.
         """
         settings = self._settings
         # Whoever named a proxy wants it, also at a private address; a picture there is another matter.
@@ -108,7 +109,7 @@ def _trust(settings: FetchSettings) -> ssl.SSLContext | bool:
     try:
         return ssl.create_default_context(cafile=settings.ca)
     except OSError as error:
-        raise SystemExit(f"{settings.ca} is no PEM file of certificates: {error}") from error
+        raise DataError(f"{settings.ca} is no PEM file of certificates: {error}") from error
 
 
 async def _addresses_of_proxy(proxy: str | None) -> list[str]:
@@ -119,5 +120,5 @@ async def _addresses_of_proxy(proxy: str | None) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(place.host, place.port)
     except OSError as error:
-        raise SystemExit(f"the proxy {place.host} cannot be found: {error}") from error
+        raise DataError(f"the proxy {place.host} cannot be found: {error}") from error
     return [f"{address[4][0]}:{place.port}" for address in found]

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from face_expression.errors import DataError
 from face_expression.io.yaml_file import read_yaml
 
 HOUSE_QUERIES = Path(__file__).parent / "queries.yaml"
@@ -58,13 +59,13 @@ def read_queries(path: Path | None, labels: Sequence[str]) -> list[Query]:
         labels: the expressions to search for; others in the file are left out.
 
     Raises:
-        SystemExit: if the file cannot be read or has a mistake, or knows no phrasing of a label.
+        DataError: if the file cannot be read or has a mistake, or knows no phrasing of a label.
     """
     path = path or HOUSE_QUERIES
     file = _read(path)
     if missing := [label for label in labels if label not in file.phrasings]:
         known = ", ".join(file.phrasings)
-        raise SystemExit(f"{path} has no phrasings of {', '.join(missing)}; add some, or ask for labels among: {known}")
+        raise DataError(f"{path} has no phrasings of {', '.join(missing)}; add some, or ask for labels among: {known}")
     groups = file.groups()
     turns = {label: all_pairs(groups, file.phrasings[label]) for label in labels}
     longest = max(map(len, turns.values()), default=0)
@@ -152,6 +153,6 @@ def _read(path: Path) -> _QueryFile:
         first = error.errors()[0]
         place = ": ".join(str(part) for part in first["loc"] if part != "[key]")
         told = first["msg"].removeprefix("Value error, ")
-        raise SystemExit(f"{path}: {place + ': ' if place else ''}{told}") from error
+        raise DataError(f"{path}: {place + ': ' if place else ''}{told}") from error
     except ValueError as error:
-        raise SystemExit(str(error)) from error
+        raise DataError(str(error)) from error

@@ -21,6 +21,7 @@ from ddgs import DDGS
 from data_tools.collect.queries import Query
 from data_tools.collect.url_guard import requoted
 from data_tools.settings import FOLDER_SOURCE, LOCAL_SCHEME
+from face_expression.errors import DataError
 from face_expression.io.image_search import describe_left_out, find_images
 from face_expression.io.images import SUFFIXES
 from face_expression.io.split_files import same_name
@@ -121,7 +122,7 @@ class UrlList:
     """Addresses in a CSV, JSON Lines or Parquet file with the column `url`, and `label` where they have one.
 
     Raises:
-        SystemExit: if the file cannot be read or has no column `url`.
+        DataError: if the file cannot be read or has no column `url`.
     """
 
     def __init__(self, path: Path):
@@ -146,7 +147,7 @@ class UrlList:
         try:
             return list(islice(self._rows, _PAGE_HITS))
         except (ValueError, OSError, csv.Error) as error:
-            raise SystemExit(f"{self._path} cannot be read: {error}") from error
+            raise DataError(f"{self._path} cannot be read: {error}") from error
 
 
 class Folder:
@@ -157,12 +158,12 @@ class Folder:
         label_names: folder names that are labels.
 
     Raises:
-        SystemExit: if there is no such folder, or no picture in it.
+        DataError: if there is no such folder, or no picture in it.
     """
 
     def __init__(self, path: Path, label_names: tuple[str, ...]):
         if not path.is_dir():
-            raise SystemExit(f"{path}: no such folder")
+            raise DataError(f"{path}: no such folder")
         self.name = FOLDER_SOURCE + path.resolve().name
         self.path = path.resolve()
         found = find_images(path)
@@ -171,7 +172,7 @@ class Folder:
         if found.left_out:
             log.info("%s: left out: %s", path, describe_left_out(found.left_out))
         if not found.files:
-            raise SystemExit(f"{path} holds no picture; endings taken: {' '.join(SUFFIXES)}")
+            raise DataError(f"{path} holds no picture; endings taken: {' '.join(SUFFIXES)}")
         self._files = (file.relative_to(path) for file in found.files)
         self._label_of = {same_name(name): name for name in label_names}
 
@@ -196,9 +197,9 @@ def _hit(image: dict) -> Hit:
 def _rows_of(path: Path) -> Iterator[dict]:
     readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows, ".parquet": _parquet_rows}
     if path.suffix.lower() not in readers:
-        raise SystemExit(f"{path}: a list of addresses is a .csv, .jsonl or .parquet file")
+        raise DataError(f"{path}: a list of addresses is a .csv, .jsonl or .parquet file")
     if not path.is_file():
-        raise SystemExit(f"{path}: no such file")
+        raise DataError(f"{path}: no such file")
     return readers[path.suffix.lower()](path)
 
 
@@ -206,7 +207,7 @@ def _csv_rows(path: Path) -> Iterator[dict]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if "url" not in (reader.fieldnames or ()):
-            raise SystemExit(f"{path} needs a column 'url'; it has {reader.fieldnames}")
+            raise DataError(f"{path} needs a column 'url'; it has {reader.fieldnames}")
         yield from reader
 
 
@@ -218,16 +219,16 @@ def _json_rows(path: Path) -> Iterator[dict]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise SystemExit(f"{path}, line {number}: no JSON: {error}") from error
+                raise DataError(f"{path}, line {number}: no JSON: {error}") from error
             if not isinstance(row, dict) or "url" not in row:
-                raise SystemExit(f"{path}, line {number}: needs an object with 'url'")
+                raise DataError(f"{path}, line {number}: needs an object with 'url'")
             yield row
 
 
 def _parquet_rows(path: Path) -> Iterator[dict]:
     with pq.ParquetFile(path) as file:
         if "url" not in file.schema_arrow.names:
-            raise SystemExit(f"{path} needs a column 'url'; it has {file.schema_arrow.names}")
+            raise DataError(f"{path} needs a column 'url'; it has {file.schema_arrow.names}")
         wanted = [name for name in ("url", "label", *_LIST_COLUMNS) if name in file.schema_arrow.names]
         for batch in file.iter_batches(columns=wanted):
             yield from batch.to_pylist()

@@ -19,6 +19,7 @@ from data_tools.settings import FOLDER_SOURCE, FetchSettings
 from data_tools.work.denylist import read_denylist
 from data_tools.work.engines import Engine, fetched_by_ray
 from data_tools.work.manifest import Manifest, Reason, Row, Status
+from face_expression.errors import DataError
 
 _ANYTHING = Query(text="", label="", group="")
 _MAX_PAGES = 20
@@ -72,12 +73,12 @@ def require_same_folder(manifest: Manifest, folder: Folder) -> None:
     """Check that a folder is the one that was collected under its name before, or that one moved here.
 
     Raises:
-        SystemExit: if that is another one, whose pictures would be taken for this one's.
+        DataError: if that is another one, whose pictures would be taken for this one's.
     """
     key = f"path of {folder.name}"
     before = manifest.recall(key)
     if before is not None and Path(before) != folder.path and Path(before).is_dir():
-        raise SystemExit(f"{SAME_NAME}: {before} was collected before, and {folder.path} is another one")
+        raise DataError(f"{SAME_NAME}: {before} was collected before, and {folder.path} is another one")
     manifest.remember(key, str(folder.path))
 
 

@@ -13,6 +13,7 @@ import datasets
 
 from data_tools.work.denylist import MAX_BITS
 from data_tools.work.manifest import SPLITS, Manifest, Reason, Row, Status
+from face_expression.errors import DataError
 from face_expression.io.split_files import escaped, parquet_files
 
 _COLUMNS = ("url", "label", "reviewed", "query_label", "content_sha256", "phash")
@@ -48,7 +49,7 @@ def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
         revision: commit, tag or branch of a Hub repository.
 
     Raises:
-        SystemExit: if it cannot be loaded, or is no such data set.
+        DataError: if it cannot be loaded, or is no such data set.
     """
     folder = Path(data)
     try:
@@ -61,12 +62,12 @@ def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
         else:
             loaded = datasets.load_dataset(data, revision=revision)
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
-        raise SystemExit(f"cannot load {data!r}: {error}") from error
+        raise DataError(f"cannot load {data!r}: {error}") from error
     source = f"list:{folder.name if folder.is_dir() else data}"
     for split, rows in loaded.items():
         missing = sorted(set(_COLUMNS) - set(rows.column_names))
         if missing or split not in SPLITS or not isinstance(rows.features["label"], datasets.ClassLabel):
-            raise SystemExit(
+            raise DataError(
                 f"{data!r} was not made by `publish --urls-only`: its split {split!r} has the columns "
                 f"{rows.column_names}"
             )
@@ -74,7 +75,7 @@ def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
         wanted = [name for name in (*_COLUMNS, *_TAKEN_OVER) if name in rows.column_names]
         for number, row in enumerate(rows.select_columns(list(dict.fromkeys(wanted)))):
             if not _is_sound(row):
-                raise SystemExit(f"{data!r}, {split}, row {number}: no web address, or hashes that are none: {row}")
+                raise DataError(f"{data!r}, {split}, row {number}: no web address, or hashes that are none: {row}")
             yield {
                 **{name: row.get(name) for name in _TAKEN_OVER},
                 "url": row["url"],

@@ -23,6 +23,7 @@ from data_tools.settings import LOCAL_SCHEME
 from data_tools.work.decisions import classes_for
 from data_tools.work.denylist import Denylist, read_denylist
 from data_tools.work.manifest import SCHEMA, SPLITS, Manifest, Row, Status, store
+from face_expression.errors import DataError
 
 SHARD = re.compile(rf"data/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 DESCRIPTIONS = {column.name: column.metadata[b"description"].decode() for column in SCHEMA} | {
@@ -99,7 +100,7 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
         shard_bytes: a file is ended when it has so many.
 
     Raises:
-        SystemExit: if an image is missing or damaged.
+        DataError: if an image is missing or damaged.
     """
     found = manifest.counts("COALESCE(label, query_label)", where=f"{_USABLE} IS NOT NULL")
     label_names = classes_for({name for (name,) in found})
@@ -169,7 +170,7 @@ def _clean_image(manifest: Manifest, image_sha256: str, replaced: set[Path]) -> 
             raise ValueError(f"{path} was changed after it was written")
         clean = without_metadata(content)
     except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f"{error}; take the image back from a backup, or take it out with `remove`") from error
+        raise DataError(f"{error}; take the image back from a backup, or take it out with `remove`") from error
     if clean == content:
         return path, content
     clean_path = path.with_stem(hashlib.sha256(clean).hexdigest())

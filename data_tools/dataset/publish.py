@@ -13,6 +13,7 @@ from data_tools.dataset.parquet import SHARD, Contents, write_dataset
 from data_tools.settings import PublishSettings
 from data_tools.work.manifest import Manifest
 from data_tools.work.swap import bring_back, fresh_draft, replacing
+from face_expression.errors import DataError
 from face_expression.hub.upload import (
     PAUSES_S,
     Repository,
@@ -52,14 +53,14 @@ def publish(
         pauses_s: how long to wait before each further attempt while the Hub is busy or the connection breaks.
 
     Raises:
-        SystemExit: if there is nothing to publish, pixels would become public without an acknowledgement, the
+        DataError: if there is nothing to publish, pixels would become public without an acknowledgement, the
             repository is public but should not be, the folder holds anything else than an earlier publication, or
             the Hub does not take it. What was there before is there still, then.
     """
     if (settings.repo is None) == (settings.to is None):
-        raise SystemExit("say where to publish: either --repo USER/NAME or --to FOLDER")
+        raise DataError("say where to publish: either --repo USER/NAME or --to FOLDER")
     if settings.public and not settings.urls_only and not settings.acknowledge_pixels:
-        raise SystemExit(
+        raise DataError(
             "this would show people's faces to everybody: most pictures on the web are under somebody's copyright, and "
             "the people shown have a right to their privacy. Publish addresses only with --urls-only, leave out "
             "--public, or, if you have the right to do this, add --acknowledge-pixels"
@@ -125,16 +126,16 @@ def require_ours(folder: Path) -> None:
     """Check that a folder may be replaced: it is not there, is empty, or holds an earlier publication and nothing else.
 
     Raises:
-        SystemExit: if not.
+        DataError: if not.
     """
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise SystemExit(f"{folder} is a file; name a folder with --to")
+        raise DataError(f"{folder} is a file; name a folder with --to")
     files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
     others = sorted(name for name in files if name != CARD_FILE and not SHARD.fullmatch(name))
     if others or (files and MARKER not in _text_of(folder / CARD_FILE)):
-        raise SystemExit(
+        raise DataError(
             f"{folder} is not an earlier publication ({', '.join(others[:3]) or CARD_FILE} is in it), and would be "
             "replaced; name another folder with --to"
         )
@@ -148,7 +149,7 @@ def _write(manifest: Manifest, folder: Path, settings: PublishSettings) -> Conte
     contents = write_all(manifest, folder, settings)
     if not contents.rows:
         why = "".join(f"; {count:,} are ready, but {reason}" for reason, count in contents.left_out.items())
-        raise SystemExit(
+        raise DataError(
             f"{manifest.folder}: nothing to publish{why}. Rows need to be kept, and to have a label and a split: run "
             "`filter`, then `split`"
         )

@@ -16,6 +16,7 @@ from data_tools.dataset.groups import Traits, group, pairs_together
 from data_tools.settings import SplitSettings
 from data_tools.work.decisions import apply_decisions, label_names
 from data_tools.work.manifest import SPLITS, Manifest, Reason, Row, Status
+from face_expression.errors import DataError
 
 _NOT_YET = -1
 _TRAIN, _VALIDATION, _TEST = range(3)
@@ -73,15 +74,15 @@ def split(manifest: Manifest, settings: SplitSettings) -> SplitSummary:
     A new row joins the split of the group it belongs to; if its group lies in two splits already, it is rejected.
 
     Raises:
-        SystemExit: if there is nothing to split, the shares leave nothing for training, or two rows that were placed
+        DataError: if there is nothing to split, the shares leave nothing for training, or two rows that were placed
             earlier now belong together; no row is placed then.
     """
     if settings.validation + settings.test >= 1:
-        raise SystemExit("validation and test together must be less than 1, so that something is left for training")
+        raise DataError("validation and test together must be less than 1, so that something is left for training")
     apply_decisions(manifest)
     rows = _rows(manifest)
     if not rows:
-        raise SystemExit(
+        raise DataError(
             f"{manifest.folder}: no kept row has a label, so there is nothing to split; begin with `collect` and "
             "`filter`, or give labels with `review`"
         )
@@ -103,7 +104,7 @@ def require_no_overlap(rows: list[Row], places: np.ndarray, bits: int) -> None:
         bits: as `SplitSettings.cluster_bits`.
 
     Raises:
-        SystemExit: naming the first of them.
+        DataError: naming the first of them.
     """
     placed = np.flatnonzero(places != _NOT_YET)
     rows, places = [rows[number] for number in placed], places[placed]
@@ -115,7 +116,7 @@ def require_no_overlap(rows: list[Row], places: np.ndarray, bits: int) -> None:
                 f"{rows[one]['url']} ({SPLITS[places[one]]}) and {rows[other]['url']} ({SPLITS[places[other]]}): {why}"
             )
     if overlaps:
-        raise SystemExit(
+        raise DataError(
             "rows in different splits belong together, so nothing was placed; take one of each down with `remove`, or "
             "go back to the cluster_bits with which they were split:\n" + "\n".join(overlaps)
         )

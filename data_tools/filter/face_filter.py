@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist
 from data_tools.work.manifest import Reason, Row, Status, is_of_disk, store
-from face_expression import BundleError, PictureError, Pipeline, load_pipeline, read_picture
+from face_expression import PictureError, Pipeline, load_pipeline, read_picture
 from face_expression.boxes import Box, box_area
 from face_expression.detector import Detection
 from face_expression.hub.download import sha256_of
@@ -73,12 +73,9 @@ class Judge:
         """Load detector and limits, for one thread.
 
         Raises:
-            SystemExit: if the detector's weights are not found.
+            DataError: if the detector's weights are not found.
         """
-        try:
-            pipeline = load_pipeline(detector=settings.detector, threads=1)
-        except BundleError as error:
-            raise SystemExit(str(error)) from error
+        pipeline = load_pipeline(detector=settings.detector, threads=1)
         weights = pipeline.files.yunet
         return cls(folder, settings, denylist, pipeline, None if weights is None else sha256_of(weights))
 

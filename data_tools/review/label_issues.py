@@ -20,6 +20,7 @@ from tqdm import tqdm
 from data_tools.work.decisions import REVIEWABLE
 from data_tools.work.manifest import Manifest, Row
 from face_expression import PictureError, Pipeline, read_picture
+from face_expression.errors import DataError
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FOLDS = 5
@@ -61,7 +62,7 @@ def find_doubtful(manifest: Manifest, pipeline: Pipeline) -> Doubt:
         pipeline: whose network's features stand for the faces.
 
     Raises:
-        SystemExit: if an image is missing or damaged.
+        DataError: if an image is missing or damaged.
     """
     found = {row["image_sha256"]: row["query_label"] for row in manifest.rows(REVIEWABLE)}
     counts = Counter(label for label in found.values() if label is not None)
@@ -126,6 +127,6 @@ def _crop(manifest: Manifest, pipeline: Pipeline, row: Row) -> np.ndarray:
     try:
         picture = read_picture(manifest.image_file(row["image_sha256"]))
     except (FileNotFoundError, PictureError) as error:
-        raise SystemExit(f"{row['url']}: {error}; put the image {row['image_sha256']} back") from error
+        raise DataError(f"{row['url']}: {error}; put the image {row['image_sha256']} back") from error
     region = region_of_detection(row["face_box"], row["landmarks"], rule, settings.crop)
     return cut_crop(picture, region, settings.crop, pipeline.graphs)

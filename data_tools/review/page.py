@@ -19,6 +19,7 @@ from data_tools.review.label_issues import DoubtfulFace
 from data_tools.work.decisions import Decision, decide, possible_labels, read_decisions, require_possible
 from data_tools.work.manifest import Manifest
 from face_expression.cli.same_origin import SameOrigin
+from face_expression.errors import DataError
 
 FACES_A_PAGE = 12
 _HERE = Path(__file__).parent
@@ -99,7 +100,7 @@ def build_page(manifest: Manifest, faces: Sequence[DoubtfulFace]) -> gr.Blocks:
         faces: what to decide about, in this order; decided ones are counted and not shown.
 
     Raises:
-        SystemExit: if the decisions taken so far cannot be read.
+        DataError: if the decisions taken so far cannot be read.
     """
     desk = _Desk(manifest, faces)
 
@@ -140,7 +141,7 @@ def launch(page: gr.Blocks, port: int | None) -> None:
     """Serve a page of `build_page` to this computer only, and not to pages of other sites, in the background.
 
     Raises:
-        SystemExit: if the port is taken.
+        DataError: if the port is taken.
     """
     try:
         page.launch(
@@ -155,7 +156,7 @@ def launch(page: gr.Blocks, port: int | None) -> None:
             footer_links=["settings"],
         )
     except OSError as error:
-        raise SystemExit(f"the page cannot be served: {error}; name another --port") from error
+        raise DataError(f"the page cannot be served: {error}; name another --port") from error
 
 
 def _told(decision: Decision) -> str:

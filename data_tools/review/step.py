@@ -10,6 +10,7 @@ from data_tools.review.page import build_page, launch
 from data_tools.work.decisions import REVIEWABLE, Decision, decide, possible_labels, read_decisions, require_possible
 from data_tools.work.manifest import Manifest, opened
 from face_expression import load_pipeline
+from face_expression.errors import DataError
 from face_expression.output.csv_cells import csv_text
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,10 @@ def review(
         limit: show only so many, the most doubtful.
 
     Raises:
-        SystemExit: if both files are given, or one cannot be used.
+        DataError: if both files are given, or one cannot be used.
     """
     if table is not None and filled is not None:
-        raise SystemExit("give --csv to write a table or --apply to hand one in, not both")
+        raise DataError("give --csv to write a table or --apply to hand one in, not both")
     with opened(folder) as manifest:
         if filled is not None:
             decisions = read_table(filled, manifest)
@@ -67,7 +68,7 @@ def write_table(path: Path, manifest: Manifest, faces: tuple[DoubtfulFace, ...])
         How many there are.
 
     Raises:
-        SystemExit: if the file exists, which may have been filled in, or cannot be written.
+        DataError: if the file exists, which may have been filled in, or cannot be written.
     """
     decided = read_decisions(manifest.folder)
     undecided = [face for face in faces if face.image_sha256 not in decided]
@@ -80,9 +81,9 @@ def write_table(path: Path, manifest: Manifest, faces: tuple[DoubtfulFace, ...])
                 labels = (csv_text(label or "") for label in (face.query_label, face.suggested))
                 writer.writerow([face.image_sha256, image, *labels, None, None])
     except FileExistsError:
-        raise SystemExit(f"{path} exists and may have been filled in; name another file") from None
+        raise DataError(f"{path} exists and may have been filled in; name another file") from None
     except OSError as error:
-        raise SystemExit(f"{path} cannot be written: {error.strerror}") from error
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
     return len(undecided)
 
 
@@ -90,7 +91,7 @@ def read_table(path: Path, manifest: Manifest) -> list[Decision]:
     """Read a table that was filled in; rows without a decision are left out.
 
     Raises:
-        SystemExit: naming the lines that cannot be used.
+        DataError: naming the lines that cannot be used.
     """
     query_labels = {row["image_sha256"]: row["query_label"] for row in manifest.rows(REVIEWABLE)}
     names = possible_labels(manifest)
@@ -99,7 +100,7 @@ def read_table(path: Path, manifest: Manifest) -> list[Decision]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if missing := {"image_sha256", "decision", "label"} - set(reader.fieldnames or ()):
-                raise SystemExit(f"{path} lacks the column(s) {', '.join(sorted(missing))}, separated by commas")
+                raise DataError(f"{path} lacks the column(s) {', '.join(sorted(missing))}, separated by commas")
             for row in reader:
                 try:
                     decision = _decision_of(row, query_labels, names)
@@ -108,10 +109,10 @@ def read_table(path: Path, manifest: Manifest) -> list[Decision]:
                     continue
                 decisions += [decision] if decision else []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SystemExit(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {error}") from error
     if problems:
         more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
-        raise SystemExit("\n".join(["nothing was noted:", *islice(problems, _TOLD), *more]))
+        raise DataError("\n".join(["nothing was noted:", *islice(problems, _TOLD), *more]))
     return decisions
 
 

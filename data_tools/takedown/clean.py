@@ -12,6 +12,7 @@ from data_tools.settings import PublishSettings
 from data_tools.takedown.step import note_clean, places_to_clean
 from data_tools.work.manifest import Manifest
 from data_tools.work.swap import bring_back, fresh_draft, replacing
+from face_expression.errors import DataError, ExpectedError
 from face_expression.hub.upload import PAUSES_S, Repository, over_plain_http, told_in_a_sentence
 
 
@@ -30,11 +31,11 @@ def clean_published(
         The folders and repositories that are clean now.
 
     Raises:
-        SystemExit: naming those that are not, when all others are; the same again does the rest.
+        DataError: naming those that are not, when all others are; the same again does the rest.
     """
     for place in gone:
         if place not in published(manifest):
-            raise SystemExit(f"--gone {place}: nothing was published there; known are {', '.join(published(manifest))}")
+            raise DataError(f"--gone {place}: nothing was published there; known are {', '.join(published(manifest))}")
         note_clean(manifest, place)
         forget_published(manifest, place)
     clean, troubles = [], []
@@ -45,13 +46,13 @@ def clean_published(
                 _clean_folder(manifest, settings[place])
             else:
                 _clean_repository(manifest, settings[place], Repository(place, api, "dataset", pauses_s))
-        except SystemExit as error:
+        except ExpectedError as error:
             troubles.append(f"{place} still has what was taken down, or may: {error}")
         else:
             note_clean(manifest, place)
             clean.append(place)
     if troubles:
-        raise SystemExit(
+        raise DataError(
             "\n".join(
                 [
                     "The rows are gone from this work folder and denied for ever, but NOT from everywhere:",
@@ -66,7 +67,7 @@ def clean_published(
 def _clean_folder(manifest: Manifest, settings: PublishSettings) -> None:
     bring_back(settings.to)
     if not settings.to.is_dir():
-        raise SystemExit(_is_missing(str(settings.to), "it is not there"))
+        raise DataError(_is_missing(str(settings.to), "it is not there"))
     require_ours(settings.to)
     with replacing(settings.to) as draft:
         write_all(manifest, draft, settings)
@@ -78,7 +79,7 @@ def _clean_repository(manifest: Manifest, settings: PublishSettings, repository:
         try:
             before = repository.patiently(repository.info)
         except RepositoryNotFoundError as error:
-            raise SystemExit(_is_missing(settings.repo, "the Hub has no such data set for this token")) from error
+            raise DataError(_is_missing(settings.repo, "the Hub has no such data set for this token")) from error
         write_all(manifest, draft, settings)
         send(repository, before, draft, message="Publish again without what was taken down")
         _squash(repository)
@@ -90,7 +91,7 @@ def _squash(repository: Repository) -> None:
     message = "All rows that were not taken down"
     repository.patiently(lambda: api.super_squash_history(repo_id, repo_type="dataset", commit_message=message))
     if len(repository.patiently(lambda: api.list_repo_commits(repo_id, repo_type="dataset"))) != 1:
-        raise SystemExit("its history was to be squashed into one commit, but has more")
+        raise DataError("its history was to be squashed into one commit, but has more")
 
 
 def _delete_unused_large_files(repository: Repository) -> None:
@@ -105,7 +106,7 @@ def _delete_unused_large_files(repository: Repository) -> None:
     # The client tells two ids of each file, and one of them is the sha256.
     unused = [file for file in stored if not {file.oid, file.file_oid} & used]
     if len(stored) - len(unused) < len(used):
-        raise SystemExit("the Hub does not list all large files that are in use, so none was deleted")
+        raise DataError("the Hub does not list all large files that are in use, so none was deleted")
     if unused:
         repository.patiently(lambda: api.permanently_delete_lfs_files(repo_id, unused, repo_type="dataset"))
 

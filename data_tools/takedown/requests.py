@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from data_tools.settings import LOCAL_SCHEME
 from data_tools.work.denylist import Kind
+from face_expression.errors import DataError
 
 Request = tuple[Kind, str]
 _DIGITS = {"sha256": 64, "phash": 16}
@@ -50,12 +51,12 @@ def read_requests(path: Path) -> list[Request]:
     """Requests of a file: CSV with the columns `kind` and `value`, or one JSON object a line with these.
 
     Raises:
-        SystemExit: naming the line that cannot be read; none of the others counts then.
+        DataError: naming the line that cannot be read; none of the others counts then.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {error}") from error
     is_csv = path.suffix.lower() == ".csv"
     requests: list[Request] = []
     lines = csv.DictReader(text.splitlines()) if is_csv else (line for line in text.splitlines() if line.strip())
@@ -64,5 +65,5 @@ def read_requests(path: Path) -> list[Request]:
             entry = line if is_csv else json.loads(line)
             requests += checked(entry["kind"], entry["value"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SystemExit(f"{path}, line {number}: {error!r}; nothing was taken down") from error
+            raise DataError(f"{path}, line {number}: {error!r}; nothing was taken down") from error
     return requests

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from data_tools.work.manifest import Manifest, Reason, Row, Status
+from face_expression.errors import DataError
 from face_expression.labels import LABEL_NAMES
 
 DECISIONS_FILE = "decisions.jsonl"
@@ -82,7 +83,7 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
     """The decision that counts for each image, by its sha256; a line that a kill cut off is left out.
 
     Raises:
-        SystemExit: if a whole line cannot be read.
+        DataError: if a whole line cannot be read.
     """
     path = folder / DECISIONS_FILE
     content = path.read_bytes() if path.is_file() else b""
@@ -92,7 +93,7 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
             entry = json.loads(line)
             decisions[entry["image_sha256"]] = Decision(entry["image_sha256"], entry["decision"], entry["label"])
         except (ValueError, KeyError, TypeError) as error:
-            raise SystemExit(f"{path}, line {number}: {error!r}; put this line right, or take it out") from error
+            raise DataError(f"{path}, line {number}: {error!r}; put this line right, or take it out") from error
     return decisions
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from face_expression.errors import DataError
+
 DENYLIST_FILE = "denylist.jsonl"
 # As many as `split` groups pictures by: a mirror image that was compressed anew was seen 8 bits away.
 MAX_BITS = 8
@@ -64,7 +66,7 @@ def read_denylist(folder: Path) -> Denylist:
     """Read a work folder's denylist; without the file, nothing is denied. A line that a kill cut off is left out.
 
     Raises:
-        SystemExit: if another line than the last cannot be read.
+        DataError: if another line than the last cannot be read.
     """
     path = folder / DENYLIST_FILE
     known: dict[str, set[str]] = {kind: set() for kind in get_args(Kind)}
@@ -75,7 +77,7 @@ def read_denylist(folder: Path) -> Denylist:
             known[entry["kind"]].add(entry["value"])
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             if number < len(lines):
-                raise SystemExit(
+                raise DataError(
                     f"{path}, line {number}: {error!r}; a denylist that cannot be read protects nobody"
                 ) from error
     return Denylist(**{kind: frozenset(values) for kind, values in known.items()})

@@ -27,6 +27,7 @@ from data_tools.filter.face_filter import Judge
 from data_tools.settings import FetchSettings, FilterSettings
 from data_tools.work.denylist import Denylist
 from data_tools.work.manifest import Reason, Row, Status
+from face_expression.errors import DataError
 
 _ROWS_IN_FLIGHT = 8
 _DEADLINE_S = 120.0
@@ -218,7 +219,7 @@ def _ray_data():
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise SystemExit("--engine ray needs `pip install -r requirements-ray.txt`") from error
+        raise DataError("--engine ray needs `pip install -r requirements-ray.txt`") from error
     if not ray.is_initialized():
         where = {} if os.environ.get("RAY_ADDRESS") else _LOCAL_RAY
         ray.init(log_to_driver=False, include_dashboard=False, logging_level="error", **where)

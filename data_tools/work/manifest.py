@@ -28,6 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from face_expression.errors import DataError
+
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.parquet"
 _LEDGER_FILE = "manifest.sqlite"
@@ -300,11 +302,11 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
         create: make it if it does not exist.
 
     Raises:
-        SystemExit: if there is no manifest, another command is at work in the folder, the disk is full, or the
+        DataError: if there is no manifest, another command is at work in the folder, the disk is full, or the
             manifest was written by a later version of this program.
     """
     if not create and not (folder / _LEDGER_FILE).is_file():
-        raise SystemExit(
+        raise DataError(
             f"{folder} holds no manifest; begin with `python -m data_tools collect`, or name another --work"
         )
     lock = FileLock(folder / _LOCK_FILE, timeout=0)
@@ -312,9 +314,9 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise SystemExit(f"another command is at work in {folder}; wait until it is done") from None
+        raise DataError(f"another command is at work in {folder}; wait until it is done") from None
     except OSError as error:
-        raise SystemExit(f"{folder} cannot be a work folder: {error.strerror}") from error
+        raise DataError(f"{folder} cannot be a work folder: {error.strerror}") from error
     try:
         ledger = _open_ledger(folder / _LEDGER_FILE)
         try:
@@ -326,11 +328,11 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
         finally:
             ledger.close()
     except sqlite3.DatabaseError as error:
-        raise SystemExit(f"{folder / _LEDGER_FILE}: {error}; what was written before is safe") from error
+        raise DataError(f"{folder / _LEDGER_FILE}: {error}; what was written before is safe") from error
     except OSError as error:
         if not is_of_disk(error):
             raise
-        raise SystemExit(
+        raise DataError(
             f"{folder} cannot be written to: {error.strerror}. What was written before is safe: make room, or give "
             "leave to write, and run the same command again"
         ) from error
@@ -347,7 +349,7 @@ def _open_ledger(path: Path) -> sqlite3.Connection:
     written_by = ledger.execute("PRAGMA user_version").fetchone()[0]
     if written_by > SCHEMA_VERSION:
         ledger.close()
-        raise SystemExit(f"{path} was written by a later version of this program (schema {written_by})")
+        raise DataError(f"{path} was written by a later version of this program (schema {written_by})")
     columns = ", ".join(f"{name} {_sql_type(SCHEMA.field(name))}" for name in COLUMNS)
     with ledger:
         ledger.execute(f"CREATE TABLE IF NOT EXISTS rows ({columns})")

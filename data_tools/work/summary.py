@@ -16,6 +16,7 @@ from data_tools.settings import FOLDER_SOURCE, FetchSettings, FilterSettings, Pu
 from data_tools.takedown.step import Removal
 from data_tools.work.engines import Engine
 from data_tools.work.manifest import Manifest
+from face_expression.errors import DataError
 
 
 def collect(
@@ -24,16 +25,16 @@ def collect(
     """Ask all sources, and fetch what they give.
 
     Raises:
-        SystemExit: if there is no source, or it cannot be read.
+        DataError: if there is no source, or it cannot be read.
     """
     folders = [Folder(path, sources.labels) for path in sources.folders]
     names = {
         folder.name.removeprefix(FOLDER_SOURCE): path for folder, path in zip(folders, sources.folders, strict=True)
     }
     if len(names) < len(folders):
-        raise SystemExit(SAME_NAME)
+        raise DataError(SAME_NAME)
     if not (sources.web or sources.lists or folders or manifest.count()):
-        raise SystemExit("nothing to collect: name a source with --web, --list or --folder")
+        raise DataError("nothing to collect: name a source with --web, --list or --folder")
     for folder in folders:
         require_same_folder(manifest, folder)
     for source in [*(UrlList(path) for path in sources.lists), *folders]:

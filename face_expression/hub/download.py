@@ -23,7 +23,8 @@ from huggingface_hub.utils import logging as client_logging
 from huggingface_hub.utils import tqdm
 from huggingface_hub.utils.sha import git_hash
 
-from face_expression.config import EMBEDDED_CONFIG, BundleConfig, BundleError, YuNetSettings, read_bundle_config
+from face_expression.config import EMBEDDED_CONFIG, BundleConfig, YuNetSettings, read_bundle_config
+from face_expression.errors import BundleError
 from face_expression.graphs import GRAPH_NAMES, graph_file
 
 log = logging.getLogger(__name__)

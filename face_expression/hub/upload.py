@@ -37,6 +37,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import get_session, validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
+from face_expression.errors import ExpectedError, HubError
 from face_expression.hub.download import sha256_of
 
 log = logging.getLogger(__name__)
@@ -93,13 +94,11 @@ class Repository:
             What is there, for `push`.
 
         Raises:
-            SystemExit: if the repository is public but should be private.
+            HubError: if the repository is public but should be private.
         """
         found = self.patiently(lambda: self._find_or_make(private=private))
         if private and not found.private:
-            raise SystemExit(
-                f"{self.url} exists and is public; make it private in its settings, or choose another name"
-            )
+            raise HubError(f"{self.url} exists and is public; make it private in its settings, or choose another name")
         if gated and not found.gated:
             self.patiently(
                 lambda: self.api.update_repo_settings(self.repo_id, gated="manual", repo_type=self.repo_type)
@@ -118,17 +117,17 @@ class Repository:
             is_outdated: says of a path whether it is deleted in the same commit; what is sent never is.
 
         Raises:
-            SystemExit: if the repository gives other bytes than were sent.
+            HubError: if the repository gives other bytes than were sent.
         """
         commit = self.patiently(lambda: self._commit_once(files, before, message, is_outdated))
         # Asked twice, as a download may be damaged on its way too.
         damaged = self._differing(files, commit) and self._differing(files, commit)
         if damaged and commit == before.sha:
-            raise SystemExit(
+            raise HubError(
                 f"{self.url} has the right files, but gives other bytes for {', '.join(damaged)}; delete them"
             )
         if damaged:
-            raise SystemExit(
+            raise HubError(
                 f"{self.url} gives other bytes than were sent for {', '.join(damaged)}; "
                 f"{self._put_back(files, before, commit)}. Run the same command again; if this goes on, choose another "
                 "name"
@@ -144,6 +143,8 @@ class Repository:
         for pause_s in self.pauses_s:
             try:
                 return act()
+            except ExpectedError:
+                raise
             except Exception as error:  # the client wraps some of its errors in RuntimeError
                 if not _may_pass(error):
                     raise
@@ -275,14 +276,14 @@ def check_repo_id(repo_id: str, *, option: str = "--repo") -> None:
     """Check that a name, given by an option of the command line, is one of a repository with its owner.
 
     Raises:
-        SystemExit: with what is wrong.
+        HubError: with what is wrong.
     """
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise SystemExit(f"{option} {repo_id}: {error}") from error
+        raise HubError(f"{option} {repo_id}: {error}") from error
     if "/" not in repo_id:
-        raise SystemExit(f"{option} {repo_id}: say whose it is, as USER/NAME")
+        raise HubError(f"{option} {repo_id}: say whose it is, as USER/NAME")
 
 
 @contextmanager
@@ -298,19 +299,21 @@ def over_plain_http() -> Iterator[None]:
 
 @contextmanager
 def told_in_a_sentence(repository: Repository) -> Iterator[None]:
-    """Turn what the Hub's client raises into SystemExit with what to do."""
+    """Turn what the Hub's client raises into HubError with what to do."""
     try:
         yield
+    except ExpectedError:
+        raise
     except LocalTokenNotFoundError as error:
-        raise SystemExit(
+        raise HubError(
             "not logged in to the Hub: run `hf auth login`, or set HF_TOKEN to a token with the right to write"
         ) from error
     except OfflineModeIsEnabled as error:
-        raise SystemExit("HF_HUB_OFFLINE is set; unset it to publish") from error
+        raise HubError("HF_HUB_OFFLINE is set; unset it to publish") from error
     except Exception as error:  # what does not come from the Hub is raised as it is
         if _status(error) is None and not _may_pass(error):
             raise
-        raise SystemExit(_explanation(error, repository)) from error
+        raise HubError(_explanation(error, repository)) from error
 
 
 def _explanation(error: Exception, repository: Repository) -> str:

@@ -8,7 +8,8 @@ from huggingface_hub import HfApi, ModelInfo
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig, BundleError
+from face_expression.config import BundleConfig
+from face_expression.errors import BundleError, DataError
 from face_expression.hub.download import BUNDLE_FILES, DamagedError, open_bundle
 from face_expression.hub.upload import Repository, check_repo_id
 
@@ -43,7 +44,7 @@ def pin_model(model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ..
         pauses_s: how long to wait before each further attempt while the Hub is busy or the connection breaks.
 
     Raises:
-        SystemExit: if there is no such model or revision, or it is no bundle that this program can use.
+        DataError: if there is no such model or revision, or it is no bundle that this program can use.
     """
     repo_id, _, revision = model.partition("@")
     check_repo_id(repo_id, option="--model")
@@ -51,9 +52,9 @@ def pin_model(model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ..
     try:
         info = hub.patiently(lambda: api.model_info(repo_id, revision=revision or None))
     except RevisionNotFoundError as error:
-        raise SystemExit(f"--model {model}: {repo_id} has no revision {revision}") from error
+        raise DataError(f"--model {model}: {repo_id} has no revision {revision}") from error
     except RepositoryNotFoundError as error:
-        raise SystemExit(f"--model {model}: there is no such model on {api.endpoint}, or you may not see it") from error
+        raise DataError(f"--model {model}: there is no such model on {api.endpoint}, or you may not see it") from error
 
     def download(*, force: bool) -> BundleConfig:
         hub.patiently(
@@ -73,7 +74,7 @@ def pin_model(model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ..
         config = _again_if_damaged(download)
     except BundleError as error:
         why = str(error).replace(f"{folder}/", "")
-        raise SystemExit(f"--model {model}: this program cannot use it: {why}") from error
+        raise DataError(f"--model {model}: this program cannot use it: {why}") from error
     names = {sibling.rfilename for sibling in info.siblings or []}
     weights = [file.name for file in config.preprocessing.yunet.files if file.name in names]
     loaded = [name for name in BUNDLE_FILES if name in names] + weights

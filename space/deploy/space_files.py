@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from face_expression.errors import DataError
 from face_expression.hub.download import BUNDLE_FILES
 from space.deploy.pinned_model import PinnedModel
 from space.paths import HOUSE
@@ -66,14 +67,14 @@ def space_files(space: str, model: PinnedModel, folder: Path, *, endpoint: str) 
         endpoint: the Hub's address.
 
     Raises:
-        SystemExit: if something is missing here.
+        DataError: if something is missing here.
     """
     files = {}
     for part in _PARTS:
         found = {file.relative_to(HOUSE).as_posix(): file for file in sorted(HOUSE.glob(part)) if file.is_file()}
         if not found:
             remedy = "; with npm installed, run `make web`" if part.startswith("web/vendor") else ""
-            raise SystemExit(f"{HOUSE / part} is missing{remedy}")
+            raise DataError(f"{HOUSE / part} is missing{remedy}")
         files |= found
     for name in _LICENCES:
         files[f"web/vendor/onnxruntime-web.{name}"] = Path(importlib.util.find_spec("onnxruntime").origin).parent / name

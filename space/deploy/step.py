@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 from huggingface_hub import HfApi
 
+from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
+from face_expression.errors import HubError
 from face_expression.hub.download import MODEL_VARIABLE
 from face_expression.hub.upload import (
     PAUSES_S,
@@ -53,7 +55,7 @@ def deploy(space: str, model: str, *, private: bool, api: HfApi, pauses_s: tuple
         pauses_s: how long to wait before each further attempt while the Hub is busy or the connection breaks.
 
     Raises:
-        SystemExit: if something is missing, the model cannot be used, the Space is somebody else's work, or the Hub
+        HubError: if something is missing, the model cannot be used, the Space is somebody else's work, or the Hub
             does not take it. What was there before is there still, then.
     """
     check_repo_id(space, option="--space")
@@ -77,11 +79,11 @@ def write(space: str, model: str, folder: Path, *, api: HfApi, pauses_s: tuple[f
     """Write a Space's files into a folder, to be looked at.
 
     Raises:
-        SystemExit: as `deploy`, and if there is something in the folder.
+        HubError: as `deploy`, and if there is something in the folder.
     """
     check_repo_id(space, option="--space")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SystemExit(f"--to {folder}: there is something already; name a new folder")
+        raise HubError(f"--to {folder}: there is something already; name a new folder")
     with TemporaryDirectory() as draft, told_in_a_sentence(Repository(space, api, "space")):
         pinned, files = _assemble(space, model, Path(draft), api=api, pauses_s=pauses_s)
         for path, file in files.items():
@@ -102,7 +104,7 @@ def _assemble(
 def _require_ours(repository: Repository, before: RepositoryInfo) -> None:
     there = {sibling.rfilename for sibling in before.siblings or []}
     if not there <= _NEW and not any(path.startswith(_OURS) for path in there):
-        raise SystemExit(
+        raise HubError(
             f"{repository.url} exists and is another app ({', '.join(sorted(there - _NEW)[:3])} is in it); choose "
             "another name"
         )
@@ -132,6 +134,7 @@ def _variable_set(repository: Repository, model: str) -> Iterator[None]:
 
 
 @app.command(help=__doc__)
+@exits_with_message
 def main(
     space: Annotated[str, typer.Option(metavar="USER/NAME", help="The Space; made if it does not exist.")],
     model: Annotated[

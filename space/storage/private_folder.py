@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from face_expression.errors import DataError
+
 NAME = "live-emotion-detector"
 _LOCK = "in-use"
 
@@ -21,7 +23,7 @@ def private_folder(parent: Path) -> Iterator[Path]:
         parent: where all users may have such folders; it is created if missing.
 
     Raises:
-        SystemExit: if there is something of that name that is a link or belongs to another user.
+        DataError: if there is something of that name that is a link or belongs to another user.
     """
     mine = parent / f"{NAME}-{os.geteuid()}"
     with _words(mine):
@@ -55,7 +57,7 @@ def _make_private(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     if not is_own_folder(folder):
-        raise SystemExit(
+        raise DataError(
             f"{folder} is a link or belongs to another user, and is not used; delete it, or set GRADIO_TEMP_DIR to "
             "another folder"
         )
@@ -94,4 +96,4 @@ def _words(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SystemExit(f"no folder for temporary files can be made at {folder}: {error.strerror}") from error
+        raise DataError(f"no folder for temporary files can be made at {folder}: {error.strerror}") from error

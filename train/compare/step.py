@@ -30,6 +30,7 @@ from tqdm import tqdm
 
 from face_expression.classifier import Classifier
 from face_expression.config import InputSettings, Preprocessing
+from face_expression.errors import DataError
 from face_expression.hub.download import open_bundle
 from face_expression.preprocess import to_model_inputs
 from train.data.dataset import (
@@ -107,7 +108,7 @@ def compare(
         resume: go on with the comparison in `output`; models may be added to it.
 
     Raises:
-        SystemExit: before anything is trained, if a model, the data or the folder cannot be used.
+        DataError: before anything is trained, if a model, the data or the folder cannot be used.
     """
     train_rows, validation_rows, rows = (
         load_split(data, name, revision=revision) for name in ("train", "validation", split)
@@ -151,16 +152,16 @@ def check_models(models: list[str], settings: InputSettings, label_names: tuple[
     """Build every network and run it once, as it will be trained and as it will be exported.
 
     Raises:
-        SystemExit: if a name is unknown or repeats, or a network cannot take the input, be exported or fit a bundle.
+        DataError: if a name is unknown or repeats, or a network cannot take the input, be exported or fit a bundle.
     """
     if repeated := sorted({model for model in models if models.count(model) > 1}):
-        raise SystemExit(f"{', '.join(repeated)}: named more than once")
+        raise DataError(f"{', '.join(repeated)}: named more than once")
     for model in models:
         require_architecture(model)
         network = build_network(model, {}, settings, label_names).timm_model
         size = 4 * count_parameters(network)
         if size > MAX_BUNDLE_BYTES:
-            raise SystemExit(f"{model} is too large: {size / 1e6:.1f} MB, a bundle may have {MAX_BUNDLE_BYTES / 1e6:g}")
+            raise DataError(f"{model} is too large: {size / 1e6:.1f} MB, a bundle may have {MAX_BUNDLE_BYTES / 1e6:g}")
         pixels = torch.rand(2, settings.channels, settings.size_px, settings.size_px)
         try:
             with torch.no_grad():
@@ -169,29 +170,29 @@ def check_models(models: list[str], settings: InputSettings, label_names: tuple[
                 exported, _ = WithFeatures(network)(pixels)
         except Exception as error:  # each architecture of timm fails in its own way on pictures that do not fit
             shape = f"{settings.channels} x {settings.size_px} x {settings.size_px}"
-            raise SystemExit(f"{model} cannot take pictures of {shape}: {error!r}") from error
+            raise DataError(f"{model} cannot take pictures of {shape}: {error!r}") from error
         if exported.shape != logits.shape or not torch.allclose(exported, logits, atol=1e-4):
-            raise SystemExit(f"{model} cannot be exported: its last layer does not follow its features directly")
+            raise DataError(f"{model} cannot be exported: its last layer does not follow its features directly")
 
 
 def prepare_comparison(output: Path, settings: dict, *, resume: bool) -> None:
     """Make the folder and write the settings down, or check that they are those with which it began.
 
     Raises:
-        SystemExit: if the folder holds another comparison, or there is none to go on with.
+        DataError: if the folder holds another comparison, or there is none to go on with.
     """
     file = output / SETTINGS_FILE
     if not resume:
         if file.is_file():
-            raise SystemExit(f"{output} holds an earlier comparison; go on with --resume, or choose another --output")
+            raise DataError(f"{output} holds an earlier comparison; go on with --resume, or choose another --output")
         output.mkdir(parents=True, exist_ok=True)
         write_json(file, settings)
         return
     if not file.is_file():
-        raise SystemExit(f"nothing to resume in {output}: it holds no comparison; run without --resume")
+        raise DataError(f"nothing to resume in {output}: it holds no comparison; run without --resume")
     before, now = json.loads(file.read_text()), json.loads(json.dumps(settings))
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
-        raise SystemExit(
+        raise DataError(
             f"a comparison goes on with the settings with which it began, for all models alike; {file} differs in "
             + ", ".join(changed)
         )

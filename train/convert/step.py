@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import save_file
 
 from face_expression.config import InputSettings, Preprocessing, read_bundle_config
+from face_expression.errors import DataError
+from face_expression.hub.download import open_bundle
 from face_expression.labels import LABEL_NAMES
 from face_expression.preprocess import to_model_inputs
-from train.cli_errors import open_or_exit
 from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package
@@ -39,10 +40,10 @@ def convert(
         What was converted, in words.
 
     Raises:
-        SystemExit: if the source is neither, or does not fit.
+        DataError: if the source is neither, or does not fit.
     """
     if output.exists():
-        raise SystemExit(f"{output} exists already; choose another --output")
+        raise DataError(f"{output} exists already; choose another --output")
     rows = load_split(data, "train", revision=revision)
     rows = rows.select(evenly(len(rows), faces))
     is_bundle = (source / "model.onnx").is_file()
@@ -61,7 +62,7 @@ def convert(
 
 
 def _of_bundle(source: Path, _: Preprocessing):
-    opened = open_or_exit(source, "being converted")
+    opened = open_bundle(source, "being converted")
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     preprocessing = read_bundle_config(source / "config.json").preprocessing
     args = {key: value for key, value in config["model_args"].items() if key != "in_chans"}
@@ -93,7 +94,7 @@ def _of_package(source: Path, preprocessing: Preprocessing):
         from_face_api.give_weights(network.timm_model, weights, preprocessing.input)
         file = from_face_api.FILE
     else:
-        raise SystemExit(f"{package.name} {package.version} has neither {from_human.FILE} nor {from_face_api.FILE}")
+        raise DataError(f"{package.name} {package.version} has neither {from_human.FILE} nor {from_face_api.FILE}")
     return network, {}, preprocessing, {"converted_from": f"{file} of {package.name} {package.version}"}
 
 

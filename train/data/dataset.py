@@ -24,6 +24,7 @@ from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
 
 from face_expression.config import Preprocessing
+from face_expression.errors import DataError
 from face_expression.io.images import PictureError, read_picture
 from face_expression.io.split_files import escaped, parquet_files
 from face_expression.labels import LABEL_NAMES
@@ -109,7 +110,7 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
         revision: commit, tag or branch of a Hub data set.
 
     Raises:
-        SystemExit: with what is wrong, if the split or a column is missing, or labels or votes do not fit.
+        DataError: with what is wrong, if the split or a column is missing, or labels or votes do not fit.
     """
     folder = Path(data)
     try:
@@ -125,9 +126,9 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
         else:
             loaded = read_class_folders(folder, split)
     except (ValueError, OSError, HTTPError, datasets.exceptions.DatasetsError) as error:
-        raise SystemExit(f"cannot load the split {split!r} of {data!r}: {error}{_advice(split)}") from error
+        raise DataError(f"cannot load the split {split!r} of {data!r}: {error}{_advice(split)}") from error
     if "image" not in loaded.column_names or not {"label", "votes"} & set(loaded.column_names):
-        raise SystemExit(
+        raise DataError(
             f"{data!r} has the columns {loaded.column_names}; it needs 'image' and at least one of 'label' and 'votes'"
         )
     loaded = loaded.cast_column("image", datasets.Image(decode=False))
@@ -136,7 +137,7 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
     if "label" in loaded.column_names:
         loaded = _in_our_order(loaded, data)
     if not read_targets(loaded).shares()[1].any():
-        raise SystemExit(f"{data!r}: no row of the split {split!r} has a label or a vote for one of its classes")
+        raise DataError(f"{data!r}: no row of the split {split!r} has a label or a vote for one of its classes")
     return loaded
 
 
@@ -148,7 +149,7 @@ def _require_bytes(rows: datasets.Dataset, data: str) -> None:
         return pc.sum(named).as_py() or 0
 
     if count := sum(only_named(images) for images in rows.data.column("image").chunks):
-        raise SystemExit(
+        raise DataError(
             f"{data!r} has {count} row(s) with the path of a picture and no picture; files of this machine are read "
             "for a local folder only"
         )
@@ -163,11 +164,11 @@ def _advice(split: str) -> str:
 def _in_our_order(rows: datasets.Dataset, data: str) -> datasets.Dataset:
     names = getattr(rows.features["label"], "names", None)
     if names is None:
-        raise SystemExit(
+        raise DataError(
             f"{data!r}: 'label' must be a ClassLabel, which says what its numbers mean; it is {rows.features['label']}"
         )
     if len(names) < 2:
-        raise SystemExit(f"{data!r} has one class only, {names}; a classifier needs at least two")
+        raise DataError(f"{data!r} has one class only, {names}; a classifier needs at least two")
     if tuple(names) == LABEL_NAMES or set(names) != set(LABEL_NAMES):
         return rows
     return _in_order(rows, LABEL_NAMES)
@@ -184,12 +185,12 @@ def in_order_of_model(rows: datasets.Dataset, label_names: tuple[str, ...], data
     is. A zip of corrections has no such classes.
 
     Raises:
-        SystemExit: if a zip has.
+        DataError: if a zip has.
     """
     names = label_names_of(rows)
     unknown = [name for name in names if name not in label_names]
     if unknown and is_zip(data):
-        raise SystemExit(f"{data!r} has the classes {unknown}, which the model does not know: {list(label_names)}")
+        raise DataError(f"{data!r} has the classes {unknown}, which the model does not know: {list(label_names)}")
     if unknown or names == tuple(label_names) or "votes" in rows.column_names:
         return rows
     return _in_order(rows, label_names)
@@ -204,17 +205,17 @@ def require_labels(rows: datasets.Dataset, label_names: tuple[str, ...], data: s
     """Check that a split has the classes that a network or another split has.
 
     Raises:
-        SystemExit: with both.
+        DataError: with both.
     """
     if (names := label_names_of(rows)) != tuple(label_names):
-        raise SystemExit(f"{data!r} has the classes {list(names)}, but {list(label_names)} are expected")
+        raise DataError(f"{data!r} has the classes {list(names)}, but {list(label_names)} are expected")
 
 
 def read_targets(rows: datasets.Dataset) -> Targets:
     """Collect the labels and votes of a split.
 
     Raises:
-        SystemExit: if a row's votes are not as many counts as the others', or fewer than there are classes.
+        DataError: if a row's votes are not as many counts as the others', or fewer than there are classes.
     """
     names = label_names_of(rows)
     if "label" in rows.column_names:
@@ -227,7 +228,7 @@ def read_targets(rows: datasets.Dataset) -> Targets:
     votes = [value or [0] * tags for value in rows["votes"]]
     for number, row in enumerate(votes):
         if len(row) != tags or tags < len(names) or min(row) < 0:
-            raise SystemExit(
+            raise DataError(
                 f"row {number}: 'votes' must be {max(tags, len(names))} counts, of which the first {len(names)} are "
                 f"for {list(names)}, or null; it is {row}"
             )
@@ -238,7 +239,7 @@ def require_readable(rows: datasets.Dataset, split: str) -> None:
     """Read every image once, so that a broken one is told now and not in the middle of training.
 
     Raises:
-        SystemExit: naming the first broken ones.
+        DataError: naming the first broken ones.
     """
 
     def problem(number: int) -> str | None:
@@ -254,7 +255,7 @@ def require_readable(rows: datasets.Dataset, split: str) -> None:
         problems = [text for text in shown if text is not None]
     if problems:
         more = f"\nand {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
-        raise SystemExit(
+        raise DataError(
             f"{len(problems)} image(s) of the split {split!r} cannot be read; remove or replace them:\n"
             + "\n".join(problems[:_TOLD])
             + more

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face_expression import Pipeline
+from face_expression.errors import DataError
 from face_expression.io.images import PictureError
 from train.data.dataset import decode
 
@@ -19,14 +20,14 @@ def read_photographs(file: Path) -> datasets.Dataset:
     """Load one Parquet file; images stay encoded until they are used.
 
     Raises:
-        SystemExit: if it cannot be read or has no column `image`.
+        DataError: if it cannot be read or has no column `image`.
     """
     try:
         rows = datasets.load_dataset("parquet", data_files=str(file), split="train")
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
-        raise SystemExit(f"cannot load the photographs in {file}: {error}") from error
+        raise DataError(f"cannot load the photographs in {file}: {error}") from error
     if "image" not in rows.column_names:
-        raise SystemExit(f"{file} has the columns {rows.column_names}; it needs 'image'")
+        raise DataError(f"{file} has the columns {rows.column_names}; it needs 'image'")
     return rows.cast_column("image", datasets.Image(decode=False))
 
 
@@ -37,14 +38,14 @@ def find_faces(rows: datasets.Dataset, pipeline: Pipeline, name: str) -> list[di
         For each row {"face_box", "landmarks", "detector"}; box and landmarks are None where none was found.
 
     Raises:
-        SystemExit: if a picture cannot be read.
+        DataError: if a picture cannot be read.
     """
     found = []
     for number, row in enumerate(tqdm(rows, unit="face", desc=f"finding faces of {name}", leave=False)):
         try:
             image = decode(row["image"])
         except PictureError as error:
-            raise SystemExit(f"{name}, row {number}: {error}") from error
+            raise DataError(f"{name}, row {number}: {error}") from error
         frame = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
         detection = nearest_the_centre(pipeline.detector.detect(frame), frame.shape[1], frame.shape[0])
         found.append(

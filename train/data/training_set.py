@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from face_expression.config import Preprocessing
+from face_expression.errors import DataError
 from train.data.augment import Augmentation
 from train.data.dataset import FaceDataset, Targets, label_names_of, read_targets
 from train.data.photographs import read_photographs
@@ -56,12 +57,12 @@ class Extras:
         """What an epoch draws from a split's rows and the photographs.
 
         Raises:
-            SystemExit: if the teacher's file has other classes or lacks pictures, or there are photographs without one.
+            DataError: if the teacher's file has other classes or lacks pictures, or there are photographs without one.
         """
         read, targets = read_targets(rows), None
         if self.teacher is not None:
             if self.teacher.label_names != label_names_of(rows):
-                raise SystemExit(f"the data set has other classes than the teacher: {list(self.teacher.label_names)}")
+                raise DataError(f"the data set has other classes than the teacher: {list(self.teacher.label_names)}")
             predictions = self.teacher.probabilities_of(rows["image"], "the split 'train'")
             targets = blend(read, predictions, self.teacher_weight)
         faces = FaceDataset(rows, preprocessing, Augmentation(), label_head=label_head, targets=targets)
@@ -69,7 +70,7 @@ class Extras:
         if not self.photos:
             return TrainingSet(faces, repeats)
         if self.teacher is None:
-            raise SystemExit("--photos have no labels; give --teacher, whose predictions are their targets")
+            raise DataError("--photos have no labels; give --teacher, whose predictions are their targets")
         photographs, chances = read_training_photographs(
             list(self.photos), self.teacher, preprocessing, label_head=label_head
         )
@@ -138,7 +139,7 @@ def read_training_photographs(
     label: half of the target is the teachers' opinion, half the same opinion once it is known whether the face smiles.
 
     Raises:
-        SystemExit: if the teacher's file lacks some of them, or there are smiles but no class `happy`.
+        DataError: if the teacher's file lacks some of them, or there are smiles but no class `happy`.
     """
     parts = [_rows_for_training(file) for file in files]
     rows = datasets.concatenate_datasets([_same_columns(part) for part in parts])
@@ -156,12 +157,12 @@ def with_smiles(predictions: np.ndarray, smiles: list[int | None], label_names: 
     """(N, C) targets: `predictions`, or, where a smile label is known, their mean with those conditioned on it.
 
     Raises:
-        SystemExit: if a smile is known and there is no class `happy`.
+        DataError: if a smile is known and there is no class `happy`.
     """
     if all(smile is None for smile in smiles):
         return predictions
     if "happy" not in label_names:
-        raise SystemExit("the photographs have smile labels, but the model has no class 'happy'")
+        raise DataError("the photographs have smile labels, but the model has no class 'happy'")
     happy = np.arange(len(label_names)) == label_names.index("happy")
     targets = predictions.copy()
     for number, smile in enumerate(smiles):

@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from face_expression import Face, Pipeline, load_pipeline
 from face_expression.boxes import iou_matrix
-from face_expression.config import BundleError
 from train.data.dataset import decode
 
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
@@ -27,12 +26,9 @@ def load_app(bundle: Path) -> Pipeline:
     """The app's pipeline with this bundle.
 
     Raises:
-        SystemExit: if the bundle or YuNet's weights cannot be used.
+        DataError: if the bundle or YuNet's weights cannot be used.
     """
-    try:
-        return load_pipeline(str(bundle))
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    return load_pipeline(str(bundle))
 
 
 def analyze_rows(pipeline: Pipeline, rows: datasets.Dataset) -> tuple[np.ndarray, np.ndarray]:

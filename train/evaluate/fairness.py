@@ -3,6 +3,7 @@
 import datasets
 import numpy as np
 
+from face_expression.errors import DataError
 from train.evaluate.protocols import Metrics
 from train.metrics.bootstrap import RESAMPLES, interval_95
 
@@ -17,18 +18,16 @@ def read_groups(rows: datasets.Dataset, column: str) -> np.ndarray:
     """(N,) str: each row's group.
 
     Raises:
-        SystemExit: if the column is missing or holds neither text, whole numbers nor class labels.
+        DataError: if the column is missing or holds neither text, whole numbers nor class labels.
     """
     if column not in rows.column_names:
-        raise SystemExit(f"the data set has no column {column!r} to group by; it has {rows.column_names}")
+        raise DataError(f"the data set has no column {column!r} to group by; it has {rows.column_names}")
     feature = rows.features[column]
     names = getattr(feature, "names", None)
     if names is None and not str(getattr(feature, "dtype", "")).startswith(
         ("string", "large_string", "int", "uint", "bool")
     ):
-        raise SystemExit(
-            f"cannot group by the column {column!r} of {feature}; it must be text, whole numbers or labels"
-        )
+        raise DataError(f"cannot group by the column {column!r} of {feature}; it must be text, whole numbers or labels")
     values = [None if value == -1 and names else value for value in rows[column]]
     return np.array([NOT_STATED if value is None else names[value] if names else str(value) for value in values])
 

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face_expression import Face, Pipeline
+from face_expression.errors import DataError
 from train.data.dataset import decode
 from train.data.photographs import nearest_the_centre, read_photographs
 from train.evaluate.end_to_end import load_app
@@ -33,13 +34,13 @@ def measure_fairness(bundle: Path, folder: Path) -> dict:
         folder: where the files are.
 
     Raises:
-        SystemExit: if there is none of the files, one cannot be read, or the bundle has no class that is asked for.
+        DataError: if there is none of the files, one cannot be read, or the bundle has no class that is asked for.
     """
     if not (present := [name for name in FILES if (folder / name).is_file()]):
-        raise SystemExit(f"{folder} holds none of {', '.join(FILES)}")
+        raise DataError(f"{folder} holds none of {', '.join(FILES)}")
     app = load_app(bundle)
     if missing := {"happy", "neutral"} - set(app.label_names):
-        raise SystemExit(f"fairness is measured on smiles and neutral faces; the bundle has no {sorted(missing)}")
+        raise DataError(f"fairness is measured on smiles and neutral faces; the bundle has no {sorted(missing)}")
     measures = {"london.parquet": _london, "fairface.parquet": _fairface, "genki.parquet": _genki}
     return {name.removesuffix(".parquet"): measures[name](folder / name, app) for name in present}
 

@@ -40,7 +40,8 @@ from pathlib import Path
 import numpy as np
 
 from face_expression.classifier import Classifier
-from face_expression.config import BundleError, InputSettings
+from face_expression.config import InputSettings
+from face_expression.errors import DataError
 from face_expression.hub.download import Bundle, open_bundle
 from face_expression.preprocess import to_model_inputs
 from train.data.dataset import data_name, load_split, read_crops, require_labels, require_readable
@@ -89,10 +90,10 @@ def evaluate(
         fairness: folder of photographs of people of whom something is known (`train.evaluate.fairness_sets`), or None.
 
     Raises:
-        SystemExit: if the bundle or the data cannot be used.
+        DataError: if the bundle or the data cannot be used.
     """
     if report is not None and report.is_dir():
-        raise SystemExit(f"{report} is a folder; name the HTML file to write")
+        raise DataError(f"{report} is a folder; name the HTML file to write")
     opened, classifier = _open(bundle)
     config, preprocessing = opened.config, opened.config.preprocessing
     rows, train_rows = (load_split(data, name, revision=revision) for name in (split, "train"))
@@ -100,7 +101,7 @@ def evaluate(
     truth = read_truth(rows, config.label_names)
     judged = np.flatnonzero(truth.label >= 0)
     if not len(judged):
-        raise SystemExit(f"{data!r}: no row of the split {split!r} has a label that most people chose")
+        raise DataError(f"{data!r}: no row of the split {split!r} has a label that most people chose")
     groups = None if group_column is None else read_groups(rows, group_column)
     for name, checked in ((split, rows), ("train", train_rows)):
         require_readable(checked, name)
@@ -147,11 +148,8 @@ def predict(classifier: Classifier, crops: list[np.ndarray], settings: InputSett
 
 
 def _open(bundle: Path) -> tuple[Bundle, Classifier]:
-    try:
-        opened = open_bundle(bundle, "being evaluated")
-        return opened, Classifier(opened.model, opened.config)
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    opened = open_bundle(bundle, "being evaluated")
+    return opened, Classifier(opened.model, opened.config)
 
 
 def _describe(bundle: Bundle) -> dict:

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face_expression.boxes import Box, box_size
-from face_expression.config import BundleError, read_preprocessing
+from face_expression.config import read_preprocessing
 from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
 from face_expression.hub.download import find_yunet_weights
 from face_expression.quality import measure_turn
@@ -59,13 +59,10 @@ def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: 
         preprocessing_file: a `preprocessing.json`.
 
     Raises:
-        SystemExit: if YuNet's weights are not found.
+        DataError: if YuNet's weights are not found.
     """
     preprocessing = read_preprocessing(preprocessing_file)
-    try:
-        yunet = YuNetDetector(find_yunet_weights(preprocessing.yunet), preprocessing.yunet, preprocessing.crop)
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    yunet = YuNetDetector(find_yunet_weights(preprocessing.yunet), preprocessing.yunet, preprocessing.crop)
     written = json.loads(preprocessing_file.read_text())
     measured = {}
     train_rows = _spread(load_split(data, "train", revision=revision), limit)

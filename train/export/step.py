@@ -22,11 +22,11 @@ from face_expression.config import (
     EMBEDDED_CONFIG,
     SCHEMA_VERSION,
     BundleConfig,
-    BundleError,
     Preprocessing,
     read_bundle_config,
     read_preprocessing,
 )
+from face_expression.errors import DataError
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import open_bundle, sha256_of
 from face_expression.preprocess import to_model_inputs
@@ -106,14 +106,11 @@ def export(
         prior_shift: how far rare classes are preferred (`train.export.class_bias`).
 
     Raises:
-        SystemExit: if the checkpoint is missing, the network is too large, or ONNX and PyTorch differ.
+        DataError: if the checkpoint is missing, the network is too large, or ONNX and PyTorch differ.
     """
     if not (checkpoint / "model.safetensors").is_file():
-        raise SystemExit(f"{checkpoint} holds no checkpoint; give the folder that finetune printed")
-    try:
-        preprocessing = read_preprocessing(checkpoint / "preprocessing.json")
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+        raise DataError(f"{checkpoint} holds no checkpoint; give the folder that finetune printed")
+    preprocessing = read_preprocessing(checkpoint / "preprocessing.json")
     network = load_checkpoint(checkpoint)
     timm_config = json.loads((checkpoint / "config.json").read_text())
     rows = load_split(data, "validation", revision=revision)
@@ -138,7 +135,7 @@ def export(
     settings |= calibrated(classifier, rows, crops, preprocessing) | {"training": training}
     _write_config(draft, timm_config, settings)
     if (size := sum(file.stat().st_size for file in draft.iterdir())) > MAX_BUNDLE_BYTES:
-        raise SystemExit(f"the bundle has {size} bytes; a bundle may have {MAX_BUNDLE_BYTES} at most")
+        raise DataError(f"the bundle has {size} bytes; a bundle may have {MAX_BUNDLE_BYTES} at most")
     _move_files(draft, bundle)
     return read_bundle_config(bundle / "config.json")
 
@@ -154,12 +151,9 @@ def calibrate(*, bundle: Path, data: str, revision: str | None) -> BundleConfig:
         revision: as in `load_split`.
 
     Raises:
-        SystemExit: if the folder holds no bundle, or the data set has other classes.
+        DataError: if the folder holds no bundle, or the data set has other classes.
     """
-    try:
-        opened = open_bundle(bundle, str(bundle))
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    opened = open_bundle(bundle, str(bundle))
     draft = _new_draft(bundle)
     write_graphs(draft)
     network = onnx.load(opened.model)
@@ -258,13 +252,13 @@ def check_parity(network: WithFeatures, classifier: Classifier, inputs: np.ndarr
     """The largest difference in probability between PyTorch and ONNX Runtime on the same inputs.
 
     Raises:
-        SystemExit: if it exceeds PARITY_TOLERANCE.
+        DataError: if it exceeds PARITY_TOLERANCE.
     """
     with torch.inference_mode():
         expected = network(torch.from_numpy(inputs))[0].softmax(1).numpy()
     difference = float(np.abs(softmax(classifier.run(inputs)[0]) - expected).max())
     if not difference <= PARITY_TOLERANCE:
-        raise SystemExit(f"ONNX and PyTorch differ by {difference:.2g} in probability; {PARITY_TOLERANCE:g} is allowed")
+        raise DataError(f"ONNX and PyTorch differ by {difference:.2g} in probability; {PARITY_TOLERANCE:g} is allowed")
     return difference
 
 

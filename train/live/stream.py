@@ -42,9 +42,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from face_expression.config import BundleError
+from face_expression.errors import DataError
+from face_expression.hub.download import open_bundle
 from face_expression.pipeline import Pipeline, load_pipeline
-from train.cli_errors import open_or_exit
 
 TRUTH_COLUMNS = ("start_s", "end_s", "label")
 MAX_FRAMES_PER_S = 1000
@@ -107,19 +107,16 @@ def evaluate_stream(*, video: Path, truth: Path, bundle: Path, output: Path | No
         output: file to write; by default `NAME.stream.json` beside the video NAME.
 
     Raises:
-        SystemExit: if a file cannot be used, with the line of the truth where that is at fault.
+        DataError: if a file cannot be used, with the line of the truth where that is at fault.
     """
     output = output or video.with_suffix(".stream.json")
     if not output.parent.is_dir():
-        raise SystemExit(f"{output.parent}: no such folder; make it, or choose another --output")
-    opened = open_or_exit(bundle, "being evaluated")
+        raise DataError(f"{output.parent}: no such folder; make it, or choose another --output")
+    opened = open_bundle(bundle, "being evaluated")
     stretches = read_truth(truth, opened.config.label_names)
     footage = read_footage(video)
     _require_fit(stretches, footage, truth)
-    try:
-        pipeline = load_pipeline(str(bundle))
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    pipeline = load_pipeline(str(bundle))
     report = {
         "schema_version": 1,
         "bundle": {"model_sha256": opened.config.model_sha256, "model_bytes": opened.model.stat().st_size},
@@ -146,22 +143,22 @@ def read_truth(path: Path, label_names: tuple[str, ...]) -> list[Stretch]:
     """Read a truth file, described at the top of this module.
 
     Raises:
-        SystemExit: naming the line, if a row is not understood, a label is unknown, or stretches overlap.
+        DataError: naming the line, if a row is not understood, a label is unknown, or stretches overlap.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in TRUTH_COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise SystemExit(f"{path}: line 1 must name the columns {','.join(TRUTH_COLUMNS)}; missing: {missing}")
+                raise DataError(f"{path}: line 1 must name the columns {','.join(TRUTH_COLUMNS)}; missing: {missing}")
             stretches = [_read_stretch(path, reader.line_num, row, label_names) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SystemExit(f"{path}: cannot be read as a CSV file in UTF-8: {error}") from error
+        raise DataError(f"{path}: cannot be read as a CSV file in UTF-8: {error}") from error
     if not stretches:
-        raise SystemExit(f"{path}: there is no row below the column names; the truth needs at least one stretch")
+        raise DataError(f"{path}: there is no row below the column names; the truth needs at least one stretch")
     for before, after in pairwise(stretches):
         if after.start_s < before.end_s:
-            raise SystemExit(
+            raise DataError(
                 f"{path}, line {after.line}: starts at {after.start_s:g} s, before line {before.line} ends at "
                 f"{before.end_s:g} s; stretches must be in order of time and must not overlap"
             )
@@ -171,16 +168,16 @@ def read_truth(path: Path, label_names: tuple[str, ...]) -> list[Stretch]:
 def _read_stretch(path: Path, line: int, row: dict, label_names: tuple[str, ...]) -> Stretch:
     where = f"{path}, line {line}"
     if None in row or None in row.values():
-        raise SystemExit(f"{where}: must have as many fields as line 1 has columns")
+        raise DataError(f"{where}: must have as many fields as line 1 has columns")
     try:
         start_s, end_s = float(row["start_s"]), float(row["end_s"])
     except ValueError as error:
-        raise SystemExit(f"{where}: start_s and end_s must be seconds, such as 2.5: {error}") from error
+        raise DataError(f"{where}: start_s and end_s must be seconds, such as 2.5: {error}") from error
     if not 0 <= start_s < end_s < math.inf:
-        raise SystemExit(f"{where}: needs 0 <= start_s < end_s; it has {row['start_s']} and {row['end_s']}")
+        raise DataError(f"{where}: needs 0 <= start_s < end_s; it has {row['start_s']} and {row['end_s']}")
     label = row["label"].strip()
     if label not in label_names:
-        raise SystemExit(f"{where}: unknown label {label!r}; the bundle knows {', '.join(label_names)}")
+        raise DataError(f"{where}: unknown label {label!r}; the bundle knows {', '.join(label_names)}")
     return Stretch(start_s, end_s, label, line)
 
 
@@ -191,11 +188,11 @@ def read_footage(path: Path) -> Footage:
     missing, all zero, or fall, frames are taken to be 1 / frame rate apart ("frame rate").
 
     Raises:
-        SystemExit: if it is no video, has fewer than two frames, neither clock works, or it ends before the time that
+        DataError: if it is no video, has fewer than two frames, neither clock works, or it ends before the time that
             its header announces.
     """
     if not path.is_file():
-        raise SystemExit(f"{path}: no such video file")
+        raise DataError(f"{path}: no such video file")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         frames_per_s, announced = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -206,16 +203,16 @@ def read_footage(path: Path) -> Footage:
     finally:
         capture.release()
     if len(stamps_s) < 2:
-        raise SystemExit(f"{path}: cannot be read as a video of at least two frames; the file may be incomplete")
+        raise DataError(f"{path}: cannot be read as a video of at least two frames; the file may be incomplete")
     rate_is_known = 0 < frames_per_s <= MAX_FRAMES_PER_S
     if np.isfinite(stamps_s).all() and (np.diff(stamps_s) >= 0).all() and stamps_s[-1] > stamps_s[0] >= 0:
         footage = Footage(path, stamps_s, "timestamps", width_px, height_px)
     elif rate_is_known:
         footage = Footage(path, np.arange(len(stamps_s)) / frames_per_s, "frame rate", width_px, height_px)
     else:
-        raise SystemExit(f"{path}: has neither timestamps nor a frame rate; write it anew with a fixed frame rate")
+        raise DataError(f"{path}: has neither timestamps nor a frame rate; write it anew with a fixed frame rate")
     if rate_is_known and len(stamps_s) < announced and announced / frames_per_s > footage.end_s + TOLERANCE_S:
-        raise SystemExit(
+        raise DataError(
             f"{path}: announces {announced / frames_per_s:.1f} s but can be read for {footage.end_s:.1f} s only; "
             "the file is truncated or damaged"
         )
@@ -232,12 +229,12 @@ def _while_grabbed(capture: cv2.VideoCapture) -> Iterator[None]:
 def _require_fit(stretches: list[Stretch], footage: Footage, truth: Path) -> None:
     for stretch in stretches:
         if stretch.end_s > footage.end_s + TOLERANCE_S:
-            raise SystemExit(
+            raise DataError(
                 f"{truth}, line {stretch.line}: ends at {stretch.end_s:g} s, but the video {footage.path.name} ends at "
                 f"{footage.end_s:.2f} s"
             )
         if not stretch.holds(footage.times_s).any():
-            raise SystemExit(
+            raise DataError(
                 f"{truth}, line {stretch.line}: no frame of the video {footage.path.name} lies between "
                 f"{stretch.start_s:g} and {stretch.end_s:g} s"
             )
@@ -247,7 +244,7 @@ def watch(pipeline: Pipeline, footage: Footage) -> Viewing:
     """Show a video to the live path, every frame at its own time; the first frame is analysed once more to warm up.
 
     Raises:
-        SystemExit: if a frame that could be read before cannot be read now.
+        DataError: if a frame that could be read before cannot be read now.
     """
     state, latency_s, has_face, shown = None, [], [], []
     for frame, time_s in _frames(footage):
@@ -268,7 +265,7 @@ def _frames(footage: Footage) -> Iterator[tuple[np.ndarray, float]]:
         for time_s in tqdm(footage.times_s.tolist(), unit="frame", desc="watching", leave=False):
             could_read, bgr = capture.read()
             if not could_read:
-                raise SystemExit(f"{footage.path}: the frame at {time_s:.2f} s cannot be read; the file is damaged")
+                raise DataError(f"{footage.path}: the frame at {time_s:.2f} s cannot be read; the file is damaged")
             yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), time_s
     finally:
         capture.release()

@@ -10,7 +10,8 @@ import datasets
 import numpy as np
 from tqdm import tqdm
 
-from train.cli_errors import open_or_exit
+from face_expression.errors import DataError
+from face_expression.hub.download import open_bundle
 from train.data.dataset import crop_of_row, label_names_of, load_split, read_targets, require_readable
 from train.live.stream import TRUTH_COLUMNS
 
@@ -52,14 +53,14 @@ def make_stream(
         The truth file.
 
     Raises:
-        SystemExit: if the data or the bundle cannot be used, fewer than two labels have faces, or the video cannot be
+        DataError: if the data or the bundle cannot be used, fewer than two labels have faces, or the video cannot be
             written.
     """
     if output.suffix.lower() not in CODECS:
-        raise SystemExit(f"{output}: the video's name must end in {' or '.join(CODECS)}")
+        raise DataError(f"{output}: the video's name must end in {' or '.join(CODECS)}")
     if not output.parent.is_dir():
-        raise SystemExit(f"{output.parent}: no such folder; make it, or choose another --output")
-    config = open_or_exit(bundle, "shown in a video").config
+        raise DataError(f"{output.parent}: no such folder; make it, or choose another --output")
+    config = open_bundle(bundle, "shown in a video").config
     rows = load_split(data, split, revision=revision)
     require_readable(rows, split)
     rng = np.random.default_rng(seed)
@@ -90,7 +91,7 @@ def _people_by_label(
     }
     people = {name: chosen for name, chosen in people.items() if len(chosen)}
     if len(people) < 2:
-        raise SystemExit(f"the split has faces for {list(people)} only; a change needs two of {', '.join(label_names)}")
+        raise DataError(f"the split has faces for {list(people)} only; a change needs two of {', '.join(label_names)}")
     return people
 
 
@@ -122,7 +123,7 @@ def _write_truth(path: Path, order: list[str], seconds_each: float) -> None:
 def _write_video(path: Path, faces: list[np.ndarray], rng: np.random.Generator) -> None:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODECS[path.suffix.lower()]), FRAMES_PER_S, FRAME_WH)
     if not writer.isOpened():
-        raise SystemExit(f"this OpenCV cannot write {path.suffix} files; choose another of {', '.join(CODECS)}")
+        raise DataError(f"this OpenCV cannot write {path.suffix} files; choose another of {', '.join(CODECS)}")
     background = _make_background(rng)
     try:
         for index, face in enumerate(tqdm(faces, unit="frame", desc="making the video", leave=False)):

@@ -9,7 +9,8 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors.torch import load_file
 from transformers import TimmWrapperForImageClassification
 
-from face_expression.config import BundleError, Preprocessing, read_bundle_config, read_preprocessing
+from face_expression.config import Preprocessing, read_bundle_config, read_preprocessing
+from face_expression.errors import BundleError, DataError
 
 LABEL_HEAD_FILE = "label_head.safetensors"
 _FILES = ("config.json", "model.safetensors", "preprocessing.json", "training.json", LABEL_HEAD_FILE)
@@ -35,7 +36,7 @@ class StartingPoint:
             label_names: its classes.
 
         Raises:
-            SystemExit: if the weights do not fit.
+            DataError: if the weights do not fit.
         """
         weights = load_file(self.folder / "model.safetensors")
         weights = {f"timm_model.{name.removeprefix('timm_model.')}": value for name, value in weights.items()}
@@ -56,7 +57,7 @@ class StartingPoint:
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
-            raise SystemExit(f"the weights in {self.folder} are not of this architecture: {error}") from error
+            raise DataError(f"the weights in {self.folder} are not of this architecture: {error}") from error
 
 
 def _names_of_last_layer(network: TimmWrapperForImageClassification) -> list[str]:
@@ -71,11 +72,11 @@ def open_starting_point(place: str) -> StartingPoint:
         place: a folder (`final` of a run, or a bundle with `model.safetensors`), or a Hub repository "user/name".
 
     Raises:
-        SystemExit: if there is no such place, or it holds no weights that can be gone on from.
+        DataError: if there is no such place, or it holds no weights that can be gone on from.
     """
     folder = Path(place) if Path(place).is_dir() else _download(place)
     if not (folder / "model.safetensors").is_file():
-        raise SystemExit(
+        raise DataError(
             f"{place} holds no model.safetensors, so nothing can begin with it; give the folder that finetune printed, "
             "or a model repository that `publish` wrote"
         )
@@ -98,11 +99,11 @@ def open_starting_point(place: str) -> StartingPoint:
             training=training,
         )
     except (OSError, ValueError, KeyError, BundleError) as error:
-        raise SystemExit(f"{place} cannot be begun with: {error!r}") from error
+        raise DataError(f"{place} cannot be begun with: {error!r}") from error
 
 
 def _download(place: str) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(place, allow_patterns=list(_FILES)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise SystemExit(f"{place!r} is neither a folder nor a model on the Hub that can be had: {error}") from error
+        raise DataError(f"{place!r} is neither a folder nor a model on the Hub that can be had: {error}") from error

@@ -8,6 +8,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
 
 from face_expression.config import InputSettings, Preprocessing
+from face_expression.errors import DataError
 from train.model import (
     dlib_resnet,  # noqa: F401 - makes them known to timm
 )
@@ -17,11 +18,11 @@ def require_architecture(name: str) -> None:
     """Check that timm knows an architecture.
 
     Raises:
-        SystemExit: with those of similar names.
+        DataError: with those of similar names.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), 3)
-        raise SystemExit(f"timm has no model {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+        raise DataError(f"timm has no model {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
 
 
 def build_network(
@@ -42,12 +43,12 @@ def build_network(
         pretrained: take timm's weights from the Hub; the last layer, and a first layer of other channels, are adapted.
 
     Raises:
-        SystemExit: if timm does not know the architecture or its arguments, or its weights cannot be had.
+        DataError: if timm does not know the architecture or its arguments, or its weights cannot be had.
     """
     require_architecture(architecture)
     size, channels = settings.size_px, settings.channels
     if model_args.get("in_chans", channels) != channels:
-        raise SystemExit(f"the preprocessing gives {channels} channel(s); model_args asks for {model_args['in_chans']}")
+        raise DataError(f"the preprocessing gives {channels} channel(s); model_args asks for {model_args['in_chans']}")
     config = TimmWrapperConfig(
         architecture=architecture,
         model_args={**model_args, "in_chans": channels},
@@ -66,7 +67,7 @@ def build_network(
     try:
         network = TimmWrapperForImageClassification(config)
     except Exception as error:  # each architecture of timm fails in its own way on arguments that do not fit
-        raise SystemExit(f"timm cannot build {architecture!r} with {model_args}: {error!r}") from error
+        raise DataError(f"timm cannot build {architecture!r} with {model_args}: {error!r}") from error
     if pretrained:
         _take_pretrained(network, architecture, {**model_args, "in_chans": channels})
     # torch 2.15 on a CPU corrupts its memory in the backward pass of channels_last 1x1 convolutions of few channels.
@@ -80,7 +81,7 @@ def _take_pretrained(network: TimmWrapperForImageClassification, architecture: s
     except (
         Exception
     ) as error:  # no such weights, no connection, a broken file: timm and the Hub's client raise their own
-        raise SystemExit(f"cannot get timm's weights of {architecture!r} from the Hub: {error}") from error
+        raise DataError(f"cannot get timm's weights of {architecture!r} from the Hub: {error}") from error
     network.timm_model.load_state_dict(source.state_dict())
 
 
@@ -102,11 +103,11 @@ def fit_input(
         crop_px: cut faces at this size.
 
     Raises:
-        SystemExit: if timm does not know the architecture, or the channels are neither 1 nor 3.
+        DataError: if timm does not know the architecture, or the channels are neither 1 nor 3.
     """
     changes = {}
     if channels not in (None, 1, 3):
-        raise SystemExit(f"--channels can be 1 (grey) or 3 (colour), not {channels}")
+        raise DataError(f"--channels can be 1 (grey) or 3 (colour), not {channels}")
     if channels is not None and channels != preprocessing.input.channels:
         grey = {"mean": (0.5,), "std": (0.25,)}
         changes |= {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD} if channels == 3 else grey

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from face_expression.classifier import Classifier, softmax
-from face_expression.config import BundleError, Preprocessing, read_preprocessing
-from train.cli_errors import open_or_exit
+from face_expression.config import Preprocessing, read_preprocessing
+from face_expression.errors import BundleError, DataError
+from face_expression.hub.download import open_bundle
 from train.export.step import load_checkpoint
 
 _BATCH = 256
@@ -40,21 +41,21 @@ def open_predictor(place: Path) -> Predictor:
     """Open a bundle, a checkpoint, or a run of `finetune`, whose final checkpoint is taken.
 
     Raises:
-        SystemExit: if the folder is none of them.
+        DataError: if the folder is none of them.
     """
     if (place / "final" / "model.safetensors").is_file():
         place = place / "final"
     name = "/".join(place.resolve().parts[-2:])
     if (place / "model.onnx").is_file():
-        bundle = open_or_exit(place, "run")
+        bundle = open_bundle(place, "run")
         return Predictor(
             name, bundle.config.label_names, bundle.config.preprocessing, Classifier(bundle.model, bundle.config)
         )
     if not (place / "model.safetensors").is_file():
-        raise SystemExit(f"{place} holds neither a bundle nor a checkpoint")
+        raise DataError(f"{place} holds neither a bundle nor a checkpoint")
     try:
         preprocessing = read_preprocessing(place / "preprocessing.json")
         label_names = tuple(json.loads((place / "config.json").read_text())["label_names"])
         return Predictor(name, label_names, preprocessing, load_checkpoint(place))
     except (OSError, ValueError, KeyError, BundleError) as error:
-        raise SystemExit(f"{place} is no checkpoint that finetune wrote: {error!r}") from error
+        raise DataError(f"{place} is no checkpoint that finetune wrote: {error!r}") from error

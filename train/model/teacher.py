@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE, sha256_of
 from face_expression.preprocess import cut_crop, to_model_inputs
 from train.data.dataset import Targets, decode, label_names_of, load_split, region_of_row
@@ -52,11 +53,11 @@ class Teacher:
         """The rows of pictures, in their order.
 
         Raises:
-            SystemExit: if the file has not all of them.
+            DataError: if the file has not all of them.
         """
         keys = [key_of(image) for image in images]
         if missing := sum(key not in self.rows for key in keys):
-            raise SystemExit(f"the teacher's file lacks {missing} of {len(keys)} images of {what}")
+            raise DataError(f"the teacher's file lacks {missing} of {len(keys)} images of {what}")
         return [self.rows[key] for key in keys]
 
     def probabilities_of(self, images: list[dict], what: str) -> np.ndarray:
@@ -89,7 +90,7 @@ def read_teacher(file: Path) -> Teacher:
     """Read what `teach` wrote.
 
     Raises:
-        SystemExit: if it is no such file.
+        DataError: if it is no such file.
     """
     try:
         table = pq.read_table(file)
@@ -98,7 +99,7 @@ def read_teacher(file: Path) -> Teacher:
         names = tuple(described["label_names"])
         return Teacher(names, rows, {"sha256": sha256_of(file), "teachers": described["teachers"]})
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise SystemExit(f"{file} is no file that `train teach` wrote: {error!r}") from error
+        raise DataError(f"{file} is no file that `train teach` wrote: {error!r}") from error
 
 
 def teach(*, teachers: list[Path], data: str, revision: str | None, photos: list[Path], output: Path) -> int:
@@ -115,13 +116,13 @@ def teach(*, teachers: list[Path], data: str, revision: str | None, photos: list
         The number of different pictures in it.
 
     Raises:
-        SystemExit: if the networks have other classes than the data or each other.
+        DataError: if the networks have other classes than the data or each other.
     """
     predictors = [open_predictor(place) for place in teachers]
     faces = load_split(data, "train", revision=revision)
     for predictor in predictors:
         if predictor.label_names != label_names_of(faces):
-            raise SystemExit(f"{predictor.name} has the classes {list(predictor.label_names)}, the data others")
+            raise DataError(f"{predictor.name} has the classes {list(predictor.label_names)}, the data others")
     sets = [(data, _different(faces.select_columns(["image", *_kept_columns(faces)])))]
     if photos:
         app = load_app(EMBEDDED_BUNDLE)

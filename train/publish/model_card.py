@@ -9,7 +9,8 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard
 
-from face_expression.config import BundleConfig, BundleError
+from face_expression.config import BundleConfig
+from face_expression.errors import DataError
 from face_expression.hub.download import Bundle, open_bundle
 from face_expression.output.markdown import plain_words
 from train.evaluate.fairness_card import fairness_lines
@@ -27,7 +28,7 @@ def fill_card(bundle: Path, card: Path) -> None:
         card: a Markdown file with the markers.
 
     Raises:
-        SystemExit: if the bundle was not evaluated, its metrics belong to another network, or the card has no markers.
+        DataError: if the bundle was not evaluated, its metrics belong to another network, or the card has no markers.
     """
     opened, metrics = read_metrics(bundle)
     card.write_text(filled_card(card, opened, metrics), encoding="utf-8")
@@ -39,13 +40,13 @@ def published_card(card: Path, bundle: Bundle, metrics: dict, repo_id: str) -> s
     `USER/NAME` in the card becomes `repo_id`.
 
     Raises:
-        SystemExit: if the card cannot be filled in, or its front matter cannot be read.
+        DataError: if the card cannot be filled in, or its front matter cannot be read.
     """
     text = filled_card(card, bundle, metrics).replace("USER/NAME", repo_id)
     try:
         published = ModelCard(text)
     except Exception as error:  # YAML's own errors, or ValueError
-        raise SystemExit(f"{card}: its front matter cannot be read: {error}") from error
+        raise DataError(f"{card}: its front matter cannot be read: {error}") from error
     results = evaluation_results(metrics)
     published.data.model_name = repo_id.split("/")[-1]
     published.data.eval_results = results
@@ -58,18 +59,16 @@ def read_metrics(bundle: Path) -> tuple[Bundle, dict]:
     """A bundle, checked, and its `metrics.json`.
 
     Raises:
-        SystemExit: if the bundle cannot be used, was not evaluated, or its metrics belong to another network.
+        DataError: if the bundle cannot be used, was not evaluated, or its metrics belong to another network.
     """
+    opened = open_bundle(bundle, "described")
     try:
-        opened = open_bundle(bundle, "described")
         metrics = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))
         measured = metrics["bundle"]["model_sha256"]
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise SystemExit(f"{bundle} was not evaluated ({error!r}); run `python -m train evaluate` first") from error
+        raise DataError(f"{bundle} was not evaluated ({error!r}); run `python -m train evaluate` first") from error
     if measured != opened.config.model_sha256:
-        raise SystemExit(f"{bundle}/metrics.json measured another network; run `python -m train evaluate` again")
+        raise DataError(f"{bundle}/metrics.json measured another network; run `python -m train evaluate` again")
     return opened, metrics
 
 
@@ -77,10 +76,10 @@ def filled_card(card: Path, bundle: Bundle, metrics: dict) -> str:
     """The text of a card with everything between its markers rewritten; those of `model` may be absent.
 
     Raises:
-        SystemExit: if there is no card, or it has no markers for the figures.
+        DataError: if there is no card, or it has no markers for the figures.
     """
     if not card.is_file():
-        raise SystemExit(f"{card}: no such file; name the model card with --path")
+        raise DataError(f"{card}: no such file; name the model card with --path")
     text = card.read_text(encoding="utf-8")
     if _markers(MODEL)[0] in text:
         text = _replaced(text, MODEL, model_facts(bundle), card)
@@ -94,7 +93,7 @@ def _markers(name: str) -> tuple[str, str]:
 def _replaced(text: str, name: str, content: str, card: Path) -> str:
     begin, end = _markers(name)
     if begin not in text or end not in text:
-        raise SystemExit(f"{card} needs the lines {begin} and {end}")
+        raise DataError(f"{card} needs the lines {begin} and {end}")
     before, rest = text.split(begin, 1)
     _, after = rest.split(end, 1)
     return f"{before}{begin}\n{content}{end}{after}"

@@ -20,7 +20,8 @@ from huggingface_hub import HfApi
 from safetensors.torch import load_file, save_file
 
 from face_expression.classifier import Classifier
-from face_expression.config import BundleError, InputSettings, YuNetSettings
+from face_expression.config import InputSettings, YuNetSettings
+from face_expression.errors import DataError
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import DETECTOR_VARIABLE, Bundle, find_yunet_weights, sha256_of
 from face_expression.hub.upload import (
@@ -65,7 +66,7 @@ def publish(
         pauses_s: how long to wait before each further attempt while the Hub is busy or the connection breaks.
 
     Raises:
-        SystemExit: if something is missing or does not belong together, or the Hub does not take it; nothing is
+        DataError: if something is missing or does not belong together, or the Hub does not take it; nothing is
             half-written then.
     """
     check_repo_id(repo_id)
@@ -85,7 +86,7 @@ def assemble(folder: Path, *, repo_id: str, bundle: Path, checkpoint: Path, card
     """Write everything that is published into `folder`.
 
     Raises:
-        SystemExit: if something is missing or does not belong together.
+        DataError: if something is missing or does not belong together.
     """
     opened, metrics = read_metrics(bundle)
     settings = opened.config.preprocessing
@@ -120,18 +121,18 @@ def picture_weights(bundle: Bundle, config: dict, checkpoint: Path) -> tuple[dic
         checkpoint: the folder that `finetune` printed.
 
     Raises:
-        SystemExit: if the folder holds no checkpoint, plain timm cannot build the network, or the bundle was exported
+        DataError: if the folder holds no checkpoint, plain timm cannot build the network, or the bundle was exported
             from another checkpoint.
     """
     if not all((checkpoint / name).is_file() for name in ("config.json", "model.safetensors")):
-        raise SystemExit(f"{checkpoint} holds no checkpoint; give the folder that finetune printed with --checkpoint")
+        raise DataError(f"{checkpoint} holds no checkpoint; give the folder that finetune printed with --checkpoint")
     trained = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     for key in ("architecture", "model_args", "label_names"):
         if trained.get(key) != config[key]:
             told = f"its {key} is {trained.get(key)!r}, the bundle's {config[key]!r}"
-            raise SystemExit(_not_its_checkpoint(checkpoint, bundle, told))
+            raise DataError(_not_its_checkpoint(checkpoint, bundle, told))
     if config["face_expression"]["training"].get("checkpoint_sha256") != sha256_of(checkpoint / "model.safetensors"):
-        raise SystemExit(_not_its_checkpoint(checkpoint, bundle, "the bundle was exported from other weights"))
+        raise DataError(_not_its_checkpoint(checkpoint, bundle, "the bundle was exported from other weights"))
     network = _plain_timm_network(config)
     settings = bundle.config.preprocessing.input
     weights = load_file(checkpoint / "model.safetensors")
@@ -146,7 +147,7 @@ def picture_weights(bundle: Bundle, config: dict, checkpoint: Path) -> tuple[dic
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise SystemExit(f"plain timm cannot load the weights in {checkpoint}: {error}") from error
+        raise DataError(f"plain timm cannot load the weights in {checkpoint}: {error}") from error
     _check_agreement(network.eval(), bundle, settings, checkpoint)
     return weights, first_layers
 
@@ -155,23 +156,20 @@ def detector_weights(settings: YuNetSettings) -> tuple[str, Path]:
     """The published name of YuNet's weights, and where they are.
 
     Raises:
-        SystemExit: if they are not found or not accepted.
+        DataError: if they are not found or not accepted.
     """
-    try:
-        path = find_yunet_weights(settings)
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    path = find_yunet_weights(settings)
     names = {file.sha256: file.name for file in settings.files}
     if sha256_of(path) not in names:
         accepted = ", ".join(names.values())
-        raise SystemExit(f"{path} is not one of the accepted YuNet weights ({accepted}); unset {DETECTOR_VARIABLE}")
+        raise DataError(f"{path} is not one of the accepted YuNet weights ({accepted}); unset {DETECTOR_VARIABLE}")
     return names[sha256_of(path)], path
 
 
 def _plain_timm_network(config: dict) -> torch.nn.Module:
     architecture = config["architecture"]
     if not timm.is_model(architecture) or not timm.model_entrypoint(architecture).__module__.startswith("timm."):
-        raise SystemExit(f"timm does not know {architecture!r}, so nobody could load it from the Hub by plain timm")
+        raise DataError(f"timm does not know {architecture!r}, so nobody could load it from the Hub by plain timm")
     arguments = {**config["model_args"], "in_chans": 3}
     return timm.create_model(architecture, num_classes=len(config["label_names"]), **arguments)
 
@@ -182,17 +180,14 @@ def _check_agreement(network: torch.nn.Module, bundle: Bundle, settings: InputSe
     inputs = pictures
     if settings.channels == 1:
         inputs = np.einsum("nchw,c->nhw", pictures, np.float32(settings.grey_weights))[:, None]
-    try:
-        expected, _ = Classifier(bundle.model, bundle.config).run(inputs)
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
+    expected, _ = Classifier(bundle.model, bundle.config).run(inputs)
     with torch.inference_mode():
         found = network(torch.from_numpy(pictures)).numpy()
     difference = float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
     tolerance = _INT8_LOGIT_TOLERANCE if is_quantized(bundle.model) else _LOGIT_TOLERANCE
     if not difference <= tolerance:
         told = f"their logits differ by {difference:.2g} of the largest on the same pictures"
-        raise SystemExit(_not_its_checkpoint(checkpoint, bundle, told))
+        raise DataError(_not_its_checkpoint(checkpoint, bundle, told))
 
 
 def _not_its_checkpoint(checkpoint: Path, bundle: Bundle, why: str) -> str:

@@ -65,7 +65,7 @@ def select(*, places: list[Path], data: str, revision: str | None, faces: Path |
         faces: the folder of genki.parquet, yale.parquet and london.parquet, each of which may be missing.
 
     Raises:
-        SystemExit: if a network cannot be opened, or has other classes than the data.
+        DataError: if a network cannot be opened, or has other classes than the data.
     """
     predictors = [open_predictor(place) for place in places]
     rows = load_split(data, "validation", revision=revision)
