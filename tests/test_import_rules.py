@@ -63,7 +63,7 @@ def test_the_web_is_used_in_one_folder_of_the_data_tools():
 
 
 def test_only_command_lines_end_the_program():
-    """Libraries raise `DataError`, `HubError` or `BundleError`; `face_expression/cli/exits.py` makes messages of them."""
+    """Libraries raise `DataError`, `HubError` or `BundleError`; `cli/exits.py` makes messages of them."""
     users = {file.relative_to(REPOSITORY).as_posix() for part in ALLOWED for file in sources(part) if ends(file)}
     assert users <= {"face_expression/cli/exits.py", *(f"{part}/__main__.py" for part in ALLOWED)}
 
