@@ -15,8 +15,8 @@ from data_tools.settings import (
     mistakes_of,
     read_run_settings,
 )
-from data_tools.work.engines import Engine
 from data_tools.work.manifest import opened
+from data_tools.work.ray import Engine
 from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.labels import LABEL_NAMES
@@ -84,7 +84,7 @@ def collect(
     Searching the web by program may break the search engine's terms of service, and most pictures it finds are under
     copyright: find out what you may do where you are before you use --web.
     """
-    from data_tools.work.summary import collect as run
+    from data_tools.collect.step import collect as run
 
     sources = SourceSettings(
         web=web,
@@ -119,7 +119,7 @@ def filter_command(
     engine: Engines = Engine.LOCAL,
 ) -> None:
     """Keep what holds exactly one face that is large, sharp and lit well enough, and each picture once."""
-    from data_tools.work.summary import filter_step as run
+    from data_tools.filter.step import filter_step as run
 
     if detector not in (None, "yunet", "haar"):
         raise typer.BadParameter("a detector is yunet or haar")
@@ -185,8 +185,8 @@ def publish(
     """Write the kept rows as a data set with a card, to the Hub in one commit or to a folder."""
     from huggingface_hub import HfApi
 
+    from data_tools.dataset.publish import describe_publication
     from data_tools.dataset.publish import publish as run
-    from data_tools.work.summary import told_publication
 
     settings = PublishSettings(
         repo=repo,
@@ -199,7 +199,7 @@ def publish(
         shard_bytes=shard_mb * 1_000_000,
     )
     with opened(work) as manifest:
-        typer.echo(told_publication(run(manifest, settings, api=HfApi())))
+        typer.echo(describe_publication(run(manifest, settings, api=HfApi())))
 
 
 @app.command()
@@ -215,7 +215,7 @@ def materialize(
     allow_address: Allowed = None,
 ) -> None:
     """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
-    from data_tools.work.summary import materialize as run
+    from data_tools.dataset.materialize import materialize as run
 
     settings = _fetch_settings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
     with opened(work, create=True) as manifest:
@@ -247,8 +247,8 @@ def remove(
 
     from data_tools.takedown.clean import clean_published
     from data_tools.takedown.requests import checked, read_requests
+    from data_tools.takedown.step import describe_removal
     from data_tools.takedown.step import remove as run
-    from data_tools.work.summary import told_removal
 
     given = {"sha256": sha256, "phash": phash, "url": url, "host": host}
     try:
@@ -257,7 +257,7 @@ def remove(
         raise typer.BadParameter(str(error)) from error
     requests += read_requests(file) if file else []
     with opened(work) as manifest:
-        typer.echo(told_removal(run(manifest, requests, why=why, dry_run=dry_run), dry_run=dry_run))
+        typer.echo(describe_removal(run(manifest, requests, why=why, dry_run=dry_run), dry_run=dry_run))
         if not dry_run:
             for place in clean_published(manifest, api=HfApi(), gone=tuple(gone or ())):
                 typer.echo(f"clean: {place}")
@@ -270,7 +270,7 @@ def report(
     output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
 ) -> None:
     """Draw a work folder as one HTML page: what was found and kept, why not, classes, groups, faces, hosts."""
-    from data_tools.work.summary import draw_report
+    from data_tools.report.step import draw_report
 
     with opened(work) as manifest:
         typer.echo(draw_report(manifest, output))

@@ -26,8 +26,9 @@ from data_tools.collect.step import fetch_found, read_source
 from data_tools.collect.url_guard import checked_url, is_public, literal_addresses
 from data_tools.settings import FetchSettings
 from data_tools.work.denylist import deny
-from data_tools.work.engines import Engine
-from data_tools.work.manifest import SCHEMA, Status, opened
+from data_tools.work.manifest import opened
+from data_tools.work.ray import Engine
+from data_tools.work.schema import SCHEMA, Status
 from face_expression.errors import DataError
 from tests.builders import REPOSITORY, happy_photo
 from tests.local_search import running_search
@@ -84,7 +85,7 @@ def test_a_picture_is_kept_by_its_hash(tmp_path, site):
     assert row["http_status"] == 200 and row["final_url"] == url and row["opt_out"] == "none"
     assert row["content_bytes"] == len(site.files["/face.jpg"]) and row["content_type"] == "image/jpeg"
     with opened(tmp_path) as manifest:
-        assert manifest.raw_file(row["content_sha256"]).read_bytes() == site.files["/face.jpg"]
+        assert manifest.files.raw_path(row["content_sha256"]).read_bytes() == site.files["/face.jpg"]
     (agent,) = site.agents
     assert "LiveEmotionDetector" in agent and "mailto:somebody@example.org" in agent
 
@@ -495,7 +496,7 @@ def test_a_folder_is_read_and_class_folders_are_labels(tmp_path):
         assert read_source(manifest, source) == 3
         fetch_found(manifest, FetchSettings(), folders={"my pictures": pictures})
         rows = {row["url"]: row for row in manifest.rows()}
-        assert all(manifest.raw_file(row["content_sha256"]).is_file() for row in rows.values())
+        assert all(manifest.files.raw_path(row["content_sha256"]).is_file() for row in rows.values())
     assert {url: row["query_label"] for url, row in rows.items()} == {
         "local:my pictures/a%231.jpg": None,
         "local:my pictures/happy/%C3%BC%20b.jpg": "happy",

@@ -181,7 +181,7 @@ def test_no_metadata_is_published(own_work, tmp_path, kind):
     with opened(own_work) as manifest:
         known = rows_of(manifest)["https://example.com/exif"]["image_sha256"]
         assert known == row["image_sha256"] == hashlib.sha256(after).hexdigest()
-        assert manifest.image_file(known).read_bytes() == after
+        assert manifest.files.find_image(known).read_bytes() == after
     assert not list(own_work.rglob(f"*{hashlib.sha256(before).hexdigest()}*.jpg"))
 
 
@@ -196,7 +196,7 @@ def test_a_work_folder_with_a_bad_image_leaves_what_was_published(own_work, tmp_
     to_folder(own_work, tmp_path / "set")
     before = {name: (tmp_path / "set" / name).read_bytes() for name in names(tmp_path / "set")}
     with opened(own_work) as manifest:
-        harm(manifest.image_file(next(manifest.rows("status = 'kept'"))["image_sha256"]))
+        harm(manifest.files.find_image(next(manifest.rows("status = 'kept'"))["image_sha256"]))
     with pytest.raises(ExpectedError, match=words):
         to_folder(own_work, tmp_path / "set")
     assert {name: (tmp_path / "set" / name).read_bytes() for name in names(tmp_path / "set")} == before

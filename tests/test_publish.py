@@ -17,7 +17,8 @@ from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
 from face_expression.errors import ExpectedError
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub.download import DETECTOR_VARIABLE, sha256_of
+from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.io.files import sha256_of
 from tests.builders import REPOSITORY, happy_face, save
 from tests.local_hub import OWNER, READER, WRITER, running_hub
 from tests.programs import run_program

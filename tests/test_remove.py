@@ -15,7 +15,8 @@ from data_tools.takedown.clean import clean_published
 from data_tools.takedown.requests import checked, read_requests
 from data_tools.takedown.step import Removal, places_to_clean, remove
 from data_tools.work.denylist import deny, read_denylist
-from data_tools.work.manifest import Status, opened
+from data_tools.work.manifest import opened
+from data_tools.work.schema import Status
 from face_expression.errors import ExpectedError
 from tests.local_hub import OWNER, WRITER
 from tests.work_folders import add_rows, kept_row, make_work, rows_of
@@ -354,7 +355,7 @@ def test_a_file_that_cannot_be_read_takes_nothing_down(tmp_path, name, content, 
 def test_a_mirrored_copy_that_comes_later_is_known(work):
     row = rows_before(work)[FIRST]
     with opened(work) as manifest:
-        picture = Image.open(manifest.image_file(row["image_sha256"]))
+        picture = Image.open(manifest.files.find_image(row["image_sha256"]))
         mirrored = io.BytesIO()
         ImageOps.mirror(picture).save(mirrored, "JPEG", quality=80)
     take_down(work, ("url", FIRST))

@@ -21,9 +21,10 @@ from data_tools.review.label_issues import DoubtfulFace, find_doubtful
 from data_tools.review.page import build_page, launch
 from data_tools.review.step import read_table, review, write_table
 from data_tools.work.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
-from data_tools.work.manifest import opened, store
+from data_tools.work.manifest import opened
 from face_expression import Pipeline
 from face_expression.errors import DataError
+from face_expression.io.files import store
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo
 
 PATIENCE_MS = 20_000
@@ -185,7 +186,7 @@ def test_faces_are_cut_as_the_app_cuts_them(manifest, pipeline):
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
 def test_an_image_that_is_gone_is_named(manifest, haar_pipeline, damage):
     shas = add_faces(manifest, "happy", 2, query_label="happy") + add_faces(manifest, "neutral", 2, query_label="sad")
-    file = manifest.image_file(shas[1])
+    file = manifest.files.find_image(shas[1])
     if damage == "missing":
         file.unlink()
     else:

@@ -10,7 +10,8 @@ import pytest
 from data_tools.dataset.split import split
 from data_tools.settings import SplitSettings
 from data_tools.work.decisions import Decision, decide
-from data_tools.work.manifest import SPLITS, opened
+from data_tools.work.manifest import opened
+from data_tools.work.schema import SPLITS
 from face_expression.errors import DataError
 
 DEFAULTS = SplitSettings()

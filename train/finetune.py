@@ -31,6 +31,7 @@ from transformers import (
 
 from face_expression.config import Preprocessing
 from face_expression.errors import DataError, StoppedError
+from face_expression.io.files import write_json
 from train.data.augment import Augmentation
 from train.data.dataset import (
     FaceDataset,
@@ -369,8 +370,3 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
         told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
         raise DataError(f"a run goes on with the settings with which it began: {told}")
     return checkpoints[-1]
-
-
-def write_json(path: Path, value: dict) -> None:
-    """Write a small file that people can read."""
-    path.write_text(json.dumps(value, indent=2) + "\n")

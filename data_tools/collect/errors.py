@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from data_tools.work.manifest import Reason, Status
+from data_tools.work.schema import Reason, Status
 
 
 @dataclass(eq=False)

@@ -17,15 +17,15 @@ from urllib.parse import unquote_to_bytes, urljoin
 import aiohttp
 from yarl import URL
 
-from data_tools.collect.answers import body_of, seconds_to_wait
 from data_tools.collect.errors import Stopped
-from data_tools.collect.http import Web
+from data_tools.collect.http import Web, body_of, seconds_to_wait
 from data_tools.collect.partial_file import RawFile, drafted
 from data_tools.collect.robots import ROBOTS_BYTES, Robots, read_robots, refusal_in_headers
 from data_tools.collect.url_guard import checked_url
 from data_tools.settings import FOLDER_SOURCE, LOCAL_SCHEME, FetchSettings
 from data_tools.work.denylist import Denylist
-from data_tools.work.manifest import Reason, Row, Status, is_of_disk
+from data_tools.work.schema import Reason, Row, Status
+from face_expression.io.files import is_of_disk
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 _CHUNK_BYTES = 65_536
@@ -84,14 +84,14 @@ class Fetcher:
                 changes |= await self._patiently(lambda: self._fetch_once(row["url"]))
             changes["status"] = Status.FETCHED
         except Stopped as stopped:
-            changes |= {"status": stopped.status, "rejection_reason": stopped.reason, "detail": stopped.detail[:300]}
+            changes |= {"status": stopped.status, "rejection_reason": stopped.reason, "detail": stopped.detail}
             changes |= {"http_status": stopped.http_status, "retry_at": stopped.retry_at}
             if stopped.status == Status.OPTED_OUT:
-                changes["opt_out"] = stopped.detail[:300]
+                changes["opt_out"] = stopped.detail
         except Exception as error:  # a row never ends the run of all others
             if isinstance(error, OSError) and is_of_disk(error):
                 raise
-            changes |= {"status": Status.FAILED, "rejection_reason": Reason.INTERNAL_ERROR, "detail": repr(error)[:300]}
+            changes |= {"status": Status.FAILED, "rejection_reason": Reason.INTERNAL_ERROR, "detail": repr(error)}
         return changes | {"fetched_at": datetime.now(UTC)}
 
     def _check_denylist(self, *urls: str | None) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from data_tools.collect.errors import Stopped
-from data_tools.work.manifest import Reason, Row, Status
-
-_DRAFTS = "drafts"
+from data_tools.work.folder import WorkFolder
+from data_tools.work.schema import Reason, Row, Status
 
 
 @dataclass
@@ -21,7 +20,7 @@ class RawFile:
 
     file: BinaryIO
     path: Path
-    raw: Path
+    files: WorkFolder
     max_bytes: int
     sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     size: int = 0
@@ -48,7 +47,7 @@ class RawFile:
             raise Stopped(Status.FAILED, Reason.EMPTY, "no bytes")
         self.file.flush()
         name = self.sha256.hexdigest()
-        place = self.raw / name[:2] / name
+        place = self.files.raw_path(name)
         place.parent.mkdir(exist_ok=True)
         self.path.replace(place)
         return {"content_sha256": name, "content_bytes": self.size}
@@ -57,17 +56,17 @@ class RawFile:
 @contextlib.contextmanager
 def drafted(folder: Path, max_bytes: int) -> Iterator[RawFile]:
     """A new raw file of a work folder, gone again at the end unless it was kept."""
-    raw = folder / "raw"
-    path = raw / _DRAFTS / f"{os.getpid()}-{random.getrandbits(64):016x}"
+    files = WorkFolder(folder)
+    path = files.drafts / f"{os.getpid()}-{random.getrandbits(64):016x}"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("wb") as file:
-            yield RawFile(file, path, raw, max_bytes)
+            yield RawFile(file, path, files, max_bytes)
     finally:
         path.unlink(missing_ok=True)
 
 
 def remove_drafts(folder: Path) -> None:
     """Remove what a kill left behind; for the one command at work in a folder."""
-    for path in (folder / "raw" / _DRAFTS).glob("*"):
+    for path in WorkFolder(folder).drafts.glob("*"):
         path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from protego import Protego
 
 from data_tools.settings import USER_AGENT_NAME
-from data_tools.work.manifest import Reason
+from data_tools.work.schema import Reason
 
 ROBOTS_BYTES = 512_000
 _CRAWLER = re.compile(r"\s*user[-\s]*agent(?:\s*:|\s)(?P<name>[^#]*)", re.IGNORECASE)

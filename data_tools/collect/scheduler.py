@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from data_tools.collect.fetcher import Fetcher
 from data_tools.collect.url_guard import host_and_port_of
 from data_tools.settings import FetchSettings
-from data_tools.work.manifest import Row
+from data_tools.work.schema import Row
 
 _WINDOW_ROWS = 2000
 

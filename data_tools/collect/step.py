@@ -12,13 +12,16 @@ from tqdm import tqdm
 
 from data_tools.collect.fetcher import MAY_PASS, Fetcher
 from data_tools.collect.partial_file import remove_drafts
-from data_tools.collect.queries import Query
+from data_tools.collect.queries import Query, read_queries
+from data_tools.collect.ray_fetch import fetched_by_ray
 from data_tools.collect.scheduler import fetch_rows
-from data_tools.collect.sources import DuckDuckGo, Folder, Hit, Source, UrlList
-from data_tools.settings import FOLDER_SOURCE, FetchSettings
+from data_tools.collect.sources import DuckDuckGo, Folder, Hit, SearchBlocked, Source, UrlList
+from data_tools.settings import FOLDER_SOURCE, FetchSettings, SourceSettings
 from data_tools.work.denylist import read_denylist
-from data_tools.work.engines import Engine, fetched_by_ray
-from data_tools.work.manifest import Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.ray import Engine
+from data_tools.work.schema import Reason, Row, Status
+from data_tools.work.summary import summary
 from face_expression.errors import DataError
 
 _ANYTHING = Query(text="", label="", group="")
@@ -173,3 +176,43 @@ def _due(folders: dict[str, Path], again: bool) -> tuple[str, list]:
     places = ", ".join("?" for _ in names)
     wanted += f") AND (source IS NULL OR source NOT LIKE '{FOLDER_SOURCE}%' OR source IN ({places}))"
     return wanted, [*values, *names]
+
+
+def collect(
+    manifest: Manifest, sources: SourceSettings, settings: FetchSettings, *, engine: Engine, again: bool = False
+) -> str:
+    """Ask all sources, and fetch what they give.
+
+    Raises:
+        DataError: if there is no source, or it cannot be read.
+    """
+    folders = [Folder(path, sources.labels) for path in sources.folders]
+    names = {
+        folder.name.removeprefix(FOLDER_SOURCE): path for folder, path in zip(folders, sources.folders, strict=True)
+    }
+    if len(names) < len(folders):
+        raise DataError(SAME_NAME)
+    if not (sources.web or sources.lists or folders or manifest.count()):
+        raise DataError("nothing to collect: name a source with --web, --list or --folder")
+    for folder in folders:
+        require_same_folder(manifest, folder)
+    for source in [*(UrlList(path) for path in sources.lists), *folders]:
+        read_source(manifest, source)
+    told = ""
+    if sources.web:
+        try:
+            search_web(manifest, _search(sources, settings))
+        except SearchBlocked as error:
+            told = f"\n{error}; what was found is fetched. Run the same command again in some hours."
+    fetch_found(manifest, settings, folders=names, engine=engine, again=again)
+    return summary(manifest) + told
+
+
+def _search(sources: SourceSettings, settings: FetchSettings) -> Search:
+    return Search(
+        source=DuckDuckGo(license_image=sources.license_image, proxy=settings.proxy, ca=settings.ca),
+        queries=read_queries(sources.queries, sources.labels),
+        per_label=sources.per_label,
+        license_requested=sources.license_image,
+        pause_s=sources.search_pause_s,
+    )

@@ -10,7 +10,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from data_tools.dataset.parquet import DESCRIPTIONS, Contents
 from data_tools.settings import PublishSettings
 from data_tools.work.manifest import Manifest
-from data_tools.work.meanings import meaning
+from data_tools.work.schema import explanation
 from face_expression.output.markdown import plain_words
 
 MARKER = "<!-- written by `python -m data_tools publish` -->"
@@ -121,6 +121,6 @@ def _most(counts: Counter, limit: int) -> list[tuple]:
 def _outcomes(manifest: Manifest) -> list[Outcome]:
     counts = manifest.counts("status", "rejection_reason")
     return [
-        Outcome(status, reason or "", count, meaning(status, reason))
+        Outcome(status, reason or "", count, explanation(status, reason))
         for (status, reason), count in sorted(counts.items(), key=lambda item: -item[1])
     ]

@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
+from huggingface_hub import HfApi
 
+from data_tools.collect.step import fetch_found
+from data_tools.dataset.publish import describe_publication, publish
+from data_tools.filter.step import filter_images
+from data_tools.settings import FetchSettings, FilterSettings, PublishSettings
 from data_tools.work.denylist import MAX_BITS
-from data_tools.work.manifest import SPLITS, Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import FETCHED_AGAIN, SPLITS, Reason, Row, Status
+from data_tools.work.summary import summary
 from face_expression.errors import DataError
 from face_expression.io.split_files import escaped, parquet_files
 
 _COLUMNS = ("url", "label", "reviewed", "query_label", "content_sha256", "phash")
 _TAKEN_OVER = ("page_url", "query", "query_label", "query_group", "license_requested")
-_EXPECTED = f"expected_sha256 IS NOT NULL AND status = '{Status.KEPT}'"
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,14 @@ def reject_changed(manifest: Manifest) -> Materialized:
     Files that differ are taken for the same picture if their perceptual hashes differ in at most `denylist.MAX_BITS`.
     """
     same = alike = 0
-    for row in manifest.rows(_EXPECTED):
+    for row in manifest.rows(FETCHED_AGAIN):
         if row["content_sha256"] == row["expected_sha256"]:
             same += 1
         elif (int(row["phash"], 16) ^ int(row["expected_phash"], 16)).bit_count() <= MAX_BITS:
             alike += 1
         else:
             manifest.update([_changed(row)])
-            manifest.image_file(row["image_sha256"]).unlink()
+            manifest.files.find_image(row["image_sha256"]).unlink()
     changed = manifest.count("rejection_reason = ?", (Reason.CHANGED,))
     return Materialized(same, alike, changed, manifest.count("expected_sha256 IS NOT NULL") - same - alike - changed)
 
@@ -121,3 +127,24 @@ def _is_sound(row: Row) -> bool:
         and re.fullmatch("[0-9a-f]{64}", row["content_sha256"] or "") is not None
         and re.fullmatch("[0-9a-f]{16}", row["phash"] or "") is not None
     )
+
+
+def materialize(
+    manifest: Manifest, data: str, settings: FetchSettings, *, revision: str | None = None, to: Path | None = None
+) -> str:
+    """Fetch and filter what a data set of addresses names, and reject what is another picture now.
+
+    Args:
+        manifest: of a work folder of its own.
+        data: as `rows_to_fetch` takes it.
+        settings: how to fetch.
+        revision: commit, tag or branch of a Hub data set.
+        to: folder to write the data set to, or None.
+    """
+    manifest.add(rows_to_fetch(data, revision=revision))
+    fetch_found(manifest, settings)
+    filter_images(manifest, FilterSettings())
+    told = [summary(manifest), str(reject_changed(manifest))]
+    if to is not None:
+        told.append(describe_publication(publish(manifest, PublishSettings(to=to), api=HfApi())))
+    return "\n\n".join(told)

@@ -18,12 +18,13 @@ from tqdm import tqdm
 
 from data_tools.collect.queries import group_words
 from data_tools.dataset.metadata import without_metadata
-from data_tools.report.statistics import UNKNOWN, host_of
 from data_tools.settings import LOCAL_SCHEME
 from data_tools.work.decisions import classes_for
 from data_tools.work.denylist import Denylist, read_denylist
-from data_tools.work.manifest import SCHEMA, SPLITS, Manifest, Row, Status, store
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import PUBLISHABLE, SCHEMA, SPLITS, UNKNOWN, Row, host_of
 from face_expression.errors import DataError
+from face_expression.io.files import store
 
 SHARD = re.compile(rf"data/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 DESCRIPTIONS = {column.name: column.metadata[b"description"].decode() for column in SCHEMA} | {
@@ -54,7 +55,6 @@ _PIXEL_COLUMNS = (
     *("face_score", "face_px", "sharpness", "highlight", "shadow", "turn", "detector", "detector_sha256"),
     "tool_version",
 )
-_USABLE = f"status = '{Status.KEPT}' AND COALESCE(label, query_label) IS NOT NULL AND split"
 _ROWS_AT_ONCE = 100
 
 
@@ -102,7 +102,7 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
     Raises:
         DataError: if an image is missing or damaged.
     """
-    found = manifest.counts("COALESCE(label, query_label)", where=f"{_USABLE} IS NOT NULL")
+    found = manifest.counts("COALESCE(label, query_label)", where=PUBLISHABLE)
     label_names = classes_for({name for (name,) in found})
     features = _features(label_names, pixels=pixels)
     contents = Contents(tuple(features), label_names)
@@ -112,7 +112,7 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
     for split in SPLITS:
         rows = _rows(manifest, split, denylist, contents, pixels=pixels)
         written = (_as_written(manifest, row, features, replaced) for row in rows)
-        total = manifest.count(f"{_USABLE} = ?", (split,))
+        total = manifest.count(f"{PUBLISHABLE} AND split = ?", (split,))
         shown = tqdm(written, total=total, unit="face", desc=f"writing {split}", leave=False)
         _write_shards(shown, folder / "data", split, features.arrow_schema, shard_bytes)
         contents.file_bytes[split] = sum(file.stat().st_size for file in (folder / "data").glob(f"{split}-*"))
@@ -131,7 +131,7 @@ def _features(label_names: tuple[str, ...], *, pixels: bool) -> datasets.Feature
 
 
 def _rows(manifest: Manifest, split: str, denylist: Denylist, contents: Contents, *, pixels: bool) -> Iterator[Row]:
-    for row in manifest.rows(f"{_USABLE} = ?", (split,)):
+    for row in manifest.rows(f"{PUBLISHABLE} AND split = ?", (split,)):
         if denylist.forbids(row):
             contents.left_out["taken down"] += 1
         elif not pixels and row["url"].startswith(LOCAL_SCHEME):
@@ -164,7 +164,7 @@ def _as_written(manifest: Manifest, row: Row, features: datasets.Features, repla
 
 def _clean_image(manifest: Manifest, image_sha256: str, replaced: set[Path]) -> tuple[Path, bytes]:
     try:
-        path = manifest.image_file(image_sha256)
+        path = manifest.files.find_image(image_sha256)
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != image_sha256:
             raise ValueError(f"{path} was changed after it was written")
@@ -174,7 +174,7 @@ def _clean_image(manifest: Manifest, image_sha256: str, replaced: set[Path]) -> 
     if clean == content:
         return path, content
     clean_path = path.with_stem(hashlib.sha256(clean).hexdigest())
-    clean_path = manifest.folder / "images" / clean_path.name[:2] / clean_path.name
+    clean_path = manifest.files.image_path(clean_path.stem, suffix=clean_path.suffix)
     store(clean, clean_path)
     rows = list(manifest.rows("image_sha256 = ?", (image_sha256,)))
     manifest.update({"url": row["url"], "image_sha256": clean_path.stem} for row in rows)

@@ -10,9 +10,9 @@ from huggingface_hub import HfApi
 
 from data_tools.dataset.card import MARKER, dataset_card
 from data_tools.dataset.parquet import SHARD, Contents, write_dataset
+from data_tools.dataset.published import note_published
 from data_tools.settings import PublishSettings
 from data_tools.work.manifest import Manifest
-from data_tools.work.swap import bring_back, fresh_draft, replacing
 from face_expression.errors import DataError
 from face_expression.hub.upload import (
     PAUSES_S,
@@ -22,10 +22,9 @@ from face_expression.hub.upload import (
     over_plain_http,
     told_in_a_sentence,
 )
+from face_expression.io.files import bring_back, fresh_draft, replacing_folder
 
 CARD_FILE = "README.md"
-DRAFT = "publish.draft"
-_PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,11 @@ def publish(
         return Publication(str(settings.to), _write_into_folder(manifest, settings))
     check_repo_id(settings.repo)
     repository = Repository(settings.repo, api, "dataset", pauses_s)
-    with told_in_a_sentence(repository), over_plain_http(), fresh_draft(manifest.folder / DRAFT) as draft:
+    with told_in_a_sentence(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
         repository.check_login()
         contents = _write(manifest, draft, settings)
         before = repository.ready(private=not settings.public, gated=not settings.public)
-        _note_published(manifest, settings)
+        note_published(manifest, settings)
         commit = send(repository, before, draft, message=f"Publish {contents.rows.total():,} rows")
     return Publication(repository.url, contents, commit, before.private)
 
@@ -82,9 +81,9 @@ def publish(
 def _write_into_folder(manifest: Manifest, settings: PublishSettings) -> Contents:
     bring_back(settings.to)
     require_ours(settings.to)
-    with replacing(settings.to) as draft:
+    with replacing_folder(settings.to) as draft:
         contents = _write(manifest, draft, settings)
-        _note_published(manifest, settings)
+        note_published(manifest, settings)
     return contents
 
 
@@ -101,25 +100,6 @@ def send(repository: Repository, before: RepositoryInfo, folder: Path, *, messag
     return repository.push(
         files, before, message=message, is_outdated=lambda path: SHARD.fullmatch(path) is not None
     ).commit
-
-
-def _note_published(manifest: Manifest, settings: PublishSettings) -> None:
-    """Note where a data set is, and how it was published, before it is there."""
-    place = settings.repo or str(settings.to)
-    noted = manifest.recall(_PUBLISHED) or {}
-    manifest.remember(_PUBLISHED, noted | {place: settings.model_dump(mode="json")})
-
-
-def published(manifest: Manifest) -> dict[str, PublishSettings]:
-    """Where data sets of this work folder are: repository or folder, and how they were published last."""
-    noted = manifest.recall(_PUBLISHED) or {}
-    return {place: PublishSettings.model_validate(settings) for place, settings in noted.items()}
-
-
-def forget_published(manifest: Manifest, place: str) -> None:
-    """Take back the note that a data set is there."""
-    noted = manifest.recall(_PUBLISHED) or {}
-    manifest.remember(_PUBLISHED, {known: settings for known, settings in noted.items() if known != place})
 
 
 def require_ours(folder: Path) -> None:
@@ -154,3 +134,17 @@ def _write(manifest: Manifest, folder: Path, settings: PublishSettings) -> Conte
             "`filter`, then `split`"
         )
     return contents
+
+
+def describe_publication(publication: Publication) -> str:
+    """Where a data set is now, and what it holds."""
+    contents = publication.contents
+    rows = ", ".join(f"{contents.rows_in(split):,} {split}" for split in contents.splits)
+    told = [f"published: {publication.place}", f"rows: {rows}"]
+    told += [f"left out: {count:,} ({why})" for why, count in contents.left_out.items()]
+    if publication.commit is not None:
+        told.append(f"commit: {publication.commit}")
+        told.append(
+            f"The repository is {'private' if publication.private else 'public'}; its settings say who sees it."
+        )
+    return "\n".join(told)

@@ -15,14 +15,13 @@ import numpy as np
 from data_tools.dataset.groups import Traits, group, pairs_together
 from data_tools.settings import SplitSettings
 from data_tools.work.decisions import apply_decisions, label_names
-from data_tools.work.manifest import SPLITS, Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import IN_A_SPLIT, LABELLED, PUBLISHABLE, SPLITS, Reason, Row, Status
 from face_expression.errors import DataError
 
 _NOT_YET = -1
 _TRAIN, _VALIDATION, _TEST = range(3)
 # A row that was placed and is now out by a reviewer may come back; one that was taken down may not.
-_PLACED = f"split IS NOT NULL AND status != '{Status.REMOVED}'"
-_USABLE = f"status = '{Status.KEPT}' AND COALESCE(label, query_label) IS NOT NULL"
 _TOLD = 3
 
 
@@ -124,7 +123,7 @@ def require_no_overlap(rows: list[Row], places: np.ndarray, bits: int) -> None:
 
 def _rows(manifest: Manifest) -> list[Row]:
     columns = ("url", "status", "split", "content_sha256", "page_url", "phash", "phash_mirrored")
-    found = manifest.rows(f"({_PLACED}) OR ({_USABLE})")
+    found = manifest.rows(f"({IN_A_SPLIT}) OR ({LABELLED})")
     return [{name: row[name] for name in columns} for row in found]
 
 
@@ -190,7 +189,7 @@ def _changes(rows: list[Row], before: np.ndarray, after: np.ndarray) -> Iterator
 
 
 def _summary(manifest: Manifest, settings: SplitSettings, placed_now: int, largest_group: int) -> SplitSummary:
-    counted = manifest.counts("COALESCE(label, query_label)", "split", where=f"{_USABLE} AND split IS NOT NULL")
+    counted = manifest.counts("COALESCE(label, query_label)", "split", where=PUBLISHABLE)
     rows = {(label, split): counted.get((label, split), 0) for label in label_names(manifest) for split in SPLITS}
     return SplitSummary(
         rows=rows,

@@ -17,11 +17,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist
-from data_tools.work.manifest import Reason, Row, Status, is_of_disk, store
+from data_tools.work.folder import WorkFolder
+from data_tools.work.schema import Reason, Row, Status
 from face_expression import PictureError, Pipeline, load_pipeline, read_picture
 from face_expression.boxes import Box, box_area
 from face_expression.detector import Detection
-from face_expression.hub.download import sha256_of
+from face_expression.io.files import is_of_disk, sha256_of, store
 from face_expression.io.image_limits import require_few_scans
 from face_expression.io.image_metadata import split_metadata
 from face_expression.io.images import MAX_SIDE_PX
@@ -82,25 +83,24 @@ class Judge:
     def judge(self, row: Row) -> Row:
         """Look at one row's file; gives what is to be changed in the row.
 
-        A face that is kept has status "fetched" still, and an `image_sha256`: whether somebody has the same picture is
-        decided among all of them.
+        A row with one good face becomes a candidate: near duplicates are found among all candidates.
         """
         changes: Row = {"url": row["url"], "rejection_reason": None, "detail": None}
         try:
             return changes | self._look(row["content_sha256"])
         except _Rejected as rejected:
-            changes |= {"status": Status.REJECTED, "rejection_reason": rejected.reason, "detail": rejected.detail[:300]}
+            changes |= {"status": Status.REJECTED, "rejection_reason": rejected.reason, "detail": rejected.detail}
             return changes | rejected.known
         except Exception as error:  # a row never ends the run of all others
             if isinstance(error, OSError) and is_of_disk(error):
                 raise
             told = {"status": Status.REJECTED, "rejection_reason": Reason.INTERNAL_ERROR}
-            return changes | told | {"detail": repr(error)[:300]}
+            return changes | told | {"detail": repr(error)}
 
     def _look(self, content_sha256: str) -> Row:
         if self.denylist.forbids_content(content_sha256):
             raise _Rejected(Reason.DENYLISTED, "this picture was taken down")
-        content = (self.folder / "raw" / content_sha256[:2] / content_sha256).read_bytes()
+        content = WorkFolder(self.folder).raw_path(content_sha256).read_bytes()
         known: Row = {}
         try:
             known |= look_at_header(content, self.settings.max_pixels)
@@ -161,8 +161,9 @@ class Judge:
         phash, mirrored = str(imagehash.phash(picture)), str(imagehash.phash(ImageOps.mirror(picture)))
         if self.denylist.forbids_content(name) or self.denylist.forbids_phash(phash, mirrored):
             raise _Rejected(Reason.DENYLISTED, "this picture was taken down")
-        store(content, self.folder / "images" / name[:2] / (name + (".png" if lossless else ".jpg")))
+        store(content, WorkFolder(self.folder).image_path(name, suffix=".png" if lossless else ".jpg"))
         return {
+            "status": Status.CANDIDATE,
             "image_sha256": name,
             "image_width": image.shape[1],
             "image_height": image.shape[0],

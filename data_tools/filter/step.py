@@ -10,14 +10,15 @@ import numpy as np
 from tqdm import tqdm
 
 from data_tools.filter.face_filter import Judge
+from data_tools.filter.workers import judged
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import read_denylist
-from data_tools.work.engines import Engine, judged
-from data_tools.work.manifest import Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.ray import Engine
+from data_tools.work.schema import CANDIDATES, KEPT, SHARED_FILE, TO_FILTER, Reason, Row, Status
+from data_tools.work.summary import summary
 
-_TO_LOOK_AT = f"status = '{Status.FETCHED}' AND image_sha256 IS NULL"
-_SHARED = "content_sha256 IN (SELECT content_sha256 FROM rows GROUP BY content_sha256 HAVING COUNT(*) > 1)"
-_TO_DECIDE = f"status = '{Status.FETCHED}' AND image_sha256 IS NOT NULL"
+_UNDECIDED = (Status.FETCHED, Status.CANDIDATE)
 
 
 def filter_images(
@@ -32,12 +33,12 @@ def filter_images(
         workers: processes of this machine.
     """
     put_aside_same_content(manifest, settings)
-    total, denylist = manifest.count(_TO_LOOK_AT), read_denylist(manifest.folder)
+    total, denylist = manifest.count(TO_FILTER), read_denylist(manifest.folder)
     if total:
         # What no process could begin with is told here, and not of every row.
         Judge.make(manifest.folder, settings, denylist)
     results = judged(
-        manifest.rows(_TO_LOOK_AT),
+        manifest.rows(TO_FILTER),
         folder=manifest.folder,
         settings=settings,
         denylist=denylist,
@@ -49,12 +50,12 @@ def filter_images(
     put_aside_near_duplicates(manifest, settings)
     _remove_unused_images(manifest)
     for row in manifest.rows("rejection_reason = ? AND content_sha256 IS NOT NULL", (Reason.DENYLISTED,)):
-        manifest.raw_file(row["content_sha256"]).unlink(missing_ok=True)
+        manifest.files.raw_path(row["content_sha256"]).unlink(missing_ok=True)
 
 
 def put_aside_same_content(manifest: Manifest, settings: FilterSettings) -> None:
     """Keep the first row of those whose files are the same, or none of a file that very many addresses show."""
-    several = manifest.counts("content_sha256", where=_SHARED)
+    several = manifest.counts("content_sha256", where=SHARED_FILE)
     for (content_sha256,), count in several.items():
         rows = list(manifest.rows("content_sha256 = ?", (content_sha256,)))
         changes = _placeholder(rows, count) if count > settings.placeholder_urls else _copies(rows)
@@ -63,23 +64,23 @@ def put_aside_same_content(manifest: Manifest, settings: FilterSettings) -> None
 
 def _placeholder(rows: list[Row], count: int) -> Iterator[Row]:
     for row in rows:
-        if row["status"] in (Status.FETCHED, Status.KEPT) or row["rejection_reason"] == Reason.SAME_CONTENT:
+        if row["status"] in (*_UNDECIDED, Status.KEPT) or row["rejection_reason"] == Reason.SAME_CONTENT:
             yield _rejected(row, Reason.PLACEHOLDER, f"{count} addresses show the same file")
 
 
 def _copies(rows: list[Row]) -> Iterator[Row]:
     first = next((row for row in rows if row["status"] == Status.KEPT), rows[0])
     for row in rows:
-        if row["status"] == Status.FETCHED and row is not first:
+        if row["status"] in _UNDECIDED and row is not first:
             yield _rejected(row, Reason.SAME_CONTENT, "the same file", duplicate_of=first["url"])
 
 
 def put_aside_near_duplicates(manifest: Manifest, settings: FilterSettings) -> None:
     """Keep what looks like nothing kept before it, mirrored or not."""
     kept = _Seen(settings.duplicate_bits)
-    for row in manifest.rows(f"status = '{Status.KEPT}'"):
+    for row in manifest.rows(KEPT):
         kept.add(row)
-    for row in manifest.rows(_TO_DECIDE):
+    for row in manifest.rows(CANDIDATES):
         like = kept.find(row)
         if like is None:
             manifest.update([{"url": row["url"], "status": Status.KEPT}])
@@ -118,7 +119,7 @@ def _rejected(row: Row, reason: Reason, detail: str, *, duplicate_of: str | None
         "url": row["url"],
         "status": Status.REJECTED,
         "rejection_reason": reason,
-        "detail": detail[:300],
+        "detail": detail,
         "duplicate_of": duplicate_of,
         "image_sha256": None,
     }
@@ -126,6 +127,14 @@ def _rejected(row: Row, reason: Reason, detail: str, *, duplicate_of: str | None
 
 def _remove_unused_images(manifest: Manifest) -> None:
     """Delete the images that no row has any more, and those that a kill left half written."""
-    for path in (manifest.folder / "images").glob("*/*"):
+    for path in manifest.files.images():
         if not manifest.count("image_sha256 = ?", (path.stem,)):
             path.unlink()
+
+
+def filter_step(
+    manifest: Manifest, settings: FilterSettings, *, engine: Engine = Engine.LOCAL, workers: int | None = None
+) -> str:
+    """Look at everything that was fetched."""
+    filter_images(manifest, settings, engine=engine, workers=workers)
+    return summary(manifest)

@@ -4,36 +4,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from data_tools.collect.queries import group_words
-from data_tools.work.manifest import SPLITS, Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import SPLITS, UNKNOWN, Reason, Row, Stage, Status, host_of
 from face_expression import LABEL_NAMES
 
 STAGES = ("found", "fetched", "a picture", "one face", "good", "unique", "kept")
-UNKNOWN = "not known"
 _MOST_WORDS = 40
-_FOUND, _FETCHED, _GOOD, _KEPT = (STAGES.index(name) for name in ("found", "fetched", "good", "kept"))
-# The last stage that a row of each reason passed. Of others that were fetched, no more than that is known; copies are
-# put aside before anything is looked at, and share what became of the first.
-_PASSED = {
-    reason: stage
-    for stage, reasons in {
-        1: (
-            Reason.NOT_AN_IMAGE,
-            Reason.FORMAT,
-            Reason.DAMAGED,
-            Reason.TOO_MANY_PIXELS,
-            Reason.ANIMATED,
-            Reason.PLACEHOLDER,
-        ),
-        2: (Reason.NO_FACE, Reason.SEVERAL_FACES),
-        3: (Reason.FACE_TOO_SMALL, Reason.TURNED_AWAY, Reason.TOO_DARK, Reason.TOO_BRIGHT, Reason.BLURRED),
-        4: (Reason.NEAR_DUPLICATE,),
-        5: (Reason.REVIEWED_OUT, Reason.CHANGED, Reason.TAKEDOWN, Reason.BETWEEN_SPLITS),
-    }.items()
-    for reason in reasons
-}
 
 
 @dataclass(frozen=True)
@@ -102,14 +80,17 @@ def _last_passed(manifest: Manifest) -> Counter[tuple[str | None, str | None, in
     for row in manifest.rows("rejection_reason = ?", (Reason.SAME_CONTENT,)):
         first = next(manifest.rows("url = ?", (row["duplicate_of"],)), row)
         stage = _stage(first["status"], first["rejection_reason"], was_fetched=True)
-        last_passed[row["query_label"], row["source"], min(stage, _GOOD)] += 1
+        last_passed[row["query_label"], row["source"], min(stage, Stage.GOOD)] += 1
     return last_passed
 
 
-def _stage(status: str, reason: str | None, *, was_fetched: bool) -> int:
+def _stage(status: str, reason: str | None, *, was_fetched: bool) -> Stage:
+    """Of copies no more is known than of the first, since they are rejected before anything is analysed."""
     if status == Status.KEPT:
-        return _KEPT
-    return _PASSED.get(reason, _FETCHED) if was_fetched else _FOUND
+        return Stage.KEPT
+    if not was_fetched:
+        return Stage.FOUND
+    return max(Stage.FETCHED, Reason(reason).stage if reason else Stage.FETCHED)
 
 
 def kept_faces(manifest: Manifest) -> list[Face]:
@@ -132,16 +113,6 @@ def _face(row: Row) -> Face:
         license_requested=row["license_requested"] or "none",
         measures={name: value for name, value in measures.items() if value is not None and math.isfinite(value)},
     )
-
-
-def host_of(url: str) -> str:
-    """Whose picture this is: a host, or `local:` and the folder it came from."""
-    if url.startswith("local:"):
-        return url.partition("/")[0]
-    try:
-        return urlsplit(url).hostname or UNKNOWN
-    except ValueError:
-        return UNKNOWN
 
 
 def in_label_order(labels: Iterable[str]) -> list[str]:

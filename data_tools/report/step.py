@@ -15,20 +15,10 @@ from markupsafe import Markup
 from tqdm import tqdm
 
 from data_tools.report import plots as figures
-from data_tools.report.statistics import (
-    SPLITS,
-    STAGES,
-    UNKNOWN,
-    Face,
-    balance,
-    funnels,
-    in_label_order,
-    kept_faces,
-    word_tables,
-)
+from data_tools.report.statistics import SPLITS, STAGES, Face, balance, funnels, in_label_order, kept_faces, word_tables
 from data_tools.work.denylist import Denylist, read_denylist
-from data_tools.work.manifest import Manifest, Reason, Status
-from data_tools.work.meanings import meaning
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import UNKNOWN, Reason, Status, explanation
 from face_expression import PictureError, read_picture
 
 TEMPLATE = "report.html.jinja"
@@ -118,7 +108,7 @@ def write_report(manifest: Manifest, path: Path) -> Path:
 def _rejections(manifest: Manifest, denylist: Denylist) -> list[Rejection]:
     counts = manifest.counts("status", "rejection_reason", where=f"status != '{Status.KEPT}'")
     return [
-        Rejection(status, reason, count, meaning(status, reason), _samples(manifest, denylist, status, reason))
+        Rejection(status, reason, count, explanation(status, reason), _samples(manifest, denylist, status, reason))
         for (status, reason), count in sorted(counts.items(), key=lambda item: -item[1])
     ]
 
@@ -128,7 +118,7 @@ def _samples(manifest: Manifest, denylist: Denylist, status: str, reason: str | 
     if status != Status.REJECTED or reason in _NOT_TO_BE_SHOWN:
         return ()
     rows = manifest.rows("status = ? AND rejection_reason IS ? AND content_sha256 IS NOT NULL", (status, reason))
-    files = {manifest.raw_file(row["content_sha256"]): None for row in rows if not denylist.forbids(row)}
+    files = {manifest.files.raw_path(row["content_sha256"]): None for row in rows if not denylist.forbids(row)}
     drawn = []
     for file in _spread([file for file in files if file.is_file()], _SAMPLES):
         try:
@@ -160,7 +150,7 @@ def _cut_face(manifest: Manifest, url: str, denylist: Denylist) -> np.ndarray | 
     if row["image_sha256"] is None or denylist.forbids(row):
         return None
     try:
-        return figures.cut_face(read_picture(manifest.image_file(row["image_sha256"])), row["face_box"])
+        return figures.cut_face(read_picture(manifest.files.find_image(row["image_sha256"])), row["face_box"])
     except (PictureError, FileNotFoundError):
         return None
 
@@ -181,3 +171,9 @@ def _histogram(faces: list[Face], name: str, title: str, unit: str, logarithmic:
 
 def _share(count: float, of: float) -> str:
     return f"{count / of:.1%}" if of else "–"
+
+
+def draw_report(manifest: Manifest, path: Path | None) -> str:
+    """Draw the report, into the work folder where no path is given."""
+    report = write_report(manifest, path or manifest.files.report)
+    return f"report: {report} (it shows faces: keep it to yourself)"

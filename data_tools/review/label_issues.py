@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from data_tools.work.decisions import REVIEWABLE
-from data_tools.work.manifest import Manifest, Row
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import REVIEWABLE, Row
 from face_expression import PictureError, Pipeline, read_picture
 from face_expression.errors import DataError
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
@@ -125,7 +125,7 @@ def _crop(manifest: Manifest, pipeline: Pipeline, row: Row) -> np.ndarray:
     settings = pipeline.config.preprocessing
     rule = settings.haar.crop if row["detector"] == "haar" else settings.yunet.crop
     try:
-        picture = read_picture(manifest.image_file(row["image_sha256"]))
+        picture = read_picture(manifest.files.find_image(row["image_sha256"]))
     except (FileNotFoundError, PictureError) as error:
         raise DataError(f"{row['url']}: {error}; put the image {row['image_sha256']} back") from error
     region = region_of_detection(row["face_box"], row["landmarks"], rule, settings.crop)

@@ -44,7 +44,7 @@ class _Desk:
         self.faces = faces
         self.names = possible_labels(manifest)
         self._folder = manifest.folder
-        self._images = {face.image_sha256: manifest.image_file(face.image_sha256) for face in faces}
+        self._images = {face.image_sha256: manifest.files.find_image(face.image_sha256) for face in faces}
         self._query_labels = {face.image_sha256: face.query_label for face in faces}
         self._decided = read_decisions(manifest.folder)
         self._writing = threading.Lock()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from data_tools.review.label_issues import DoubtfulFace, find_doubtful
 from data_tools.review.page import build_page, launch
-from data_tools.work.decisions import REVIEWABLE, Decision, decide, possible_labels, read_decisions, require_possible
+from data_tools.work.decisions import Decision, decide, possible_labels, read_decisions, require_possible
 from data_tools.work.manifest import Manifest, opened
+from data_tools.work.schema import REVIEWABLE
 from face_expression import load_pipeline
 from face_expression.errors import DataError
 from face_expression.output.csv_cells import csv_text
@@ -77,7 +78,7 @@ def write_table(path: Path, manifest: Manifest, faces: tuple[DoubtfulFace, ...])
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for face in undecided:
-                image = manifest.image_file(face.image_sha256).relative_to(manifest.folder)
+                image = manifest.files.find_image(face.image_sha256).relative_to(manifest.folder)
                 labels = (csv_text(label or "") for label in (face.query_label, face.suggested))
                 writer.writerow([face.image_sha256, image, *labels, None, None])
     except FileExistsError:

@@ -7,13 +7,14 @@ large files that are in no commit any more deleted, since the Hub would keep giv
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from data_tools.dataset.publish import DRAFT, forget_published, published, require_ours, send, write_all
+from data_tools.dataset.publish import require_ours, send, write_all
+from data_tools.dataset.published import forget_published, published
 from data_tools.settings import PublishSettings
 from data_tools.takedown.step import note_clean, places_to_clean
 from data_tools.work.manifest import Manifest
-from data_tools.work.swap import bring_back, fresh_draft, replacing
 from face_expression.errors import DataError, ExpectedError
 from face_expression.hub.upload import PAUSES_S, Repository, over_plain_http, told_in_a_sentence
+from face_expression.io.files import bring_back, fresh_draft, replacing_folder
 
 
 def clean_published(
@@ -69,12 +70,12 @@ def _clean_folder(manifest: Manifest, settings: PublishSettings) -> None:
     if not settings.to.is_dir():
         raise DataError(_is_missing(str(settings.to), "it is not there"))
     require_ours(settings.to)
-    with replacing(settings.to) as draft:
+    with replacing_folder(settings.to) as draft:
         write_all(manifest, draft, settings)
 
 
 def _clean_repository(manifest: Manifest, settings: PublishSettings, repository: Repository) -> None:
-    with told_in_a_sentence(repository), over_plain_http(), fresh_draft(manifest.folder / DRAFT) as draft:
+    with told_in_a_sentence(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
         repository.check_login()
         try:
             before = repository.patiently(repository.info)

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from data_tools.dataset.publish import DRAFT, published
+from data_tools.dataset.published import published
 from data_tools.takedown.requests import Request
 from data_tools.work.denylist import Denylist, Kind, deny, read_denylist
-from data_tools.work.manifest import COLUMNS, Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import COLUMNS, Reason, Row, Status
 
 _TO_CLEAN = "to_clean"
 _STAYS = {
@@ -95,13 +96,22 @@ def _hashes(rows: list[Row]) -> Iterator[Request]:
 
 def _delete(manifest: Manifest, rows: list[Row]) -> None:
     """Files first: should a kill come between, the rows still say that there is something to do."""
-    shutil.rmtree(manifest.folder / DRAFT, ignore_errors=True)
+    shutil.rmtree(manifest.files.publication_draft, ignore_errors=True)
     for row in rows:
-        for kind, name in (("raw", "content_sha256"), ("images", "image_sha256")):
-            sha256 = row[name]
-            if sha256:
-                for file in (manifest.folder / kind / sha256[:2]).glob(f"{sha256}*"):
-                    file.unlink()
+        for file in manifest.files.files_of(content_sha256=row["content_sha256"], image_sha256=row["image_sha256"]):
+            file.unlink()
     manifest.update(
         {**_BLANK, "url": row["url"], "status": Status.REMOVED, "rejection_reason": Reason.TAKEDOWN} for row in rows
     )
+
+
+def describe_removal(removal: Removal, *, dry_run: bool) -> str:
+    """Which rows went, or would."""
+    told = [f"{'would go' if dry_run else 'gone'}: {len(removal.urls):,} row(s)", *removal.urls]
+    denied = "would be denied" if dry_run else "is denied"
+    told += [
+        f"no row answers to this, which {denied} all the same: {kind} {value}" for kind, value in removal.without_match
+    ]
+    if dry_run:
+        told += [f"would be written again, its history squashed: {place}" for place in removal.places]
+    return "\n".join(told)

@@ -6,22 +6,19 @@ One JSON object a line: `image_sha256`, `decision` (keep, relabel or reject), `l
 
 import getpass
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from data_tools.work.manifest import Manifest, Reason, Row, Status
+from data_tools.work.manifest import Manifest
+from data_tools.work.schema import REVIEWABLE, Reason, Row, Status
 from face_expression.errors import DataError
+from face_expression.io.files import append_json_lines, read_json_lines
 from face_expression.labels import LABEL_NAMES
 
 DECISIONS_FILE = "decisions.jsonl"
-REVIEWABLE = (
-    f"(status = '{Status.KEPT}' OR (status = '{Status.REJECTED}' AND rejection_reason = '{Reason.REVIEWED_OUT}')) "
-    "AND image_sha256 IS NOT NULL"
-)
 Choice = Literal["keep", "relabel", "reject"]
 
 
@@ -86,9 +83,8 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
         DataError: if a whole line cannot be read.
     """
     path = folder / DECISIONS_FILE
-    content = path.read_bytes() if path.is_file() else b""
     decisions = {}
-    for number, line in enumerate(content[: _end_of_whole_lines(content)].splitlines(), 1):
+    for number, line in read_json_lines(path):
         try:
             entry = json.loads(line)
             decisions[entry["image_sha256"]] = Decision(entry["image_sha256"], entry["decision"], entry["label"])
@@ -100,17 +96,7 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
 def decide(folder: Path, decisions: list[Decision]) -> None:
     """Note decisions; they are on the disk when this returns."""
     at, by = datetime.now(UTC).isoformat(timespec="seconds"), _user_name()
-    lines = [json.dumps({**asdict(decision), "at": at, "by": by}) + "\n" for decision in decisions]
-    path = folder / DECISIONS_FILE
-    path.touch()
-    with path.open("r+b") as file:
-        end = _end_of_whole_lines(file.read())
-        # What a kill cut off goes: nobody was told that it was noted.
-        file.truncate(end)
-        file.seek(end)
-        file.write("".join(lines).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    append_json_lines(folder / DECISIONS_FILE, [{**asdict(decision), "at": at, "by": by} for decision in decisions])
 
 
 def apply_decisions(manifest: Manifest) -> int:
@@ -139,10 +125,6 @@ def _changes(manifest: Manifest, decisions: dict[str, Decision]) -> Iterator[Row
             wanted = {"label": label, "status": Status.KEPT, "rejection_reason": None}
         if any(row[name] != value for name, value in wanted.items()):
             yield {"url": row["url"], **wanted}
-
-
-def _end_of_whole_lines(content: bytes) -> int:
-    return content.rfind(b"\n") + 1
 
 
 def _user_name() -> str:

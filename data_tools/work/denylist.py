@@ -4,7 +4,6 @@ One JSON object a line: `kind` (sha256, phash, url or host), `value`, `at`, `why
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from face_expression.errors import DataError
+from face_expression.io.files import append_json_lines, read_json_lines
 
 DENYLIST_FILE = "denylist.jsonl"
 # As many as `split` groups pictures by: a mirror image that was compressed anew was seen 8 bits away.
@@ -66,34 +66,23 @@ def read_denylist(folder: Path) -> Denylist:
     """Read a work folder's denylist; without the file, nothing is denied. A line that a kill cut off is left out.
 
     Raises:
-        DataError: if another line than the last cannot be read.
+        DataError: if a whole line cannot be read.
     """
     path = folder / DENYLIST_FILE
     known: dict[str, set[str]] = {kind: set() for kind in get_args(Kind)}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    for number, line in enumerate(lines, 1):
+    for number, line in read_json_lines(path):
         try:
             entry = json.loads(line)
             known[entry["kind"]].add(entry["value"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            if number < len(lines):
-                raise DataError(
-                    f"{path}, line {number}: {error!r}; a denylist that cannot be read protects nobody"
-                ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}, line {number}: {error!r}; a denylist that cannot be read protects nobody"
+            ) from error
     return Denylist(**{kind: frozenset(values) for kind, values in known.items()})
 
 
 def deny(folder: Path, entries: list[tuple[Kind, str]], *, why: str) -> None:
     """Add entries for ever; they are on the disk when this returns."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    path = folder / DENYLIST_FILE
-    path.touch()
-    with path.open("r+b") as file:
-        whole = file.read()
-        # What a kill cut off goes: its command did not end, and is given again.
-        file.truncate(whole.rfind(b"\n") + 1)
-        file.seek(0, os.SEEK_END)
-        for kind, value in entries:
-            file.write(json.dumps({"kind": kind, "value": value, "at": at, "why": why}).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    entries = [{"kind": kind, "value": value, "at": at, "why": why} for kind, value in entries]
+    append_json_lines(folder / DENYLIST_FILE, entries)

@@ -9,10 +9,10 @@ from typing import TextIO
 from tqdm import tqdm
 
 from face_expression.cli.interruption import interruption
+from face_expression.io.files import replacing_file
 from face_expression.pipeline import Pipeline
 from face_expression.video.label import VideoFrame
 from face_expression.video.label_file import LabelledFile, label_file
-from face_expression.video.writer import replacing
 
 
 def label_with_progress(
@@ -53,5 +53,5 @@ def _table(output: Path | None, csv: Path | None) -> Iterator[TextIO | None]:
         yield None if output else sys.stdout
         return
     csv.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(csv) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+    with replacing_file(csv) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         yield file

@@ -4,7 +4,6 @@ All requests of one call share one deadline, `DEADLINE_S`; no file is used befor
 """
 
 import contextlib
-import hashlib
 import importlib.metadata
 import logging
 import os
@@ -26,6 +25,7 @@ from huggingface_hub.utils.sha import git_hash
 from face_expression.config import EMBEDDED_CONFIG, BundleConfig, YuNetSettings, read_bundle_config
 from face_expression.errors import BundleError
 from face_expression.graphs import GRAPH_NAMES, graph_file
+from face_expression.io.files import sha256_of
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")
@@ -273,9 +273,3 @@ def _in_one_line(error: BaseException) -> str:
         root = cause
     first_line = next(iter(str(root).splitlines()), "")
     return f"{type(error).__name__} ({type(root).__name__}: {first_line})"
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -38,7 +38,7 @@ from huggingface_hub.utils import get_session, validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
 from face_expression.errors import ExpectedError, HubError
-from face_expression.hub.download import sha256_of
+from face_expression.io.files import sha256_of
 
 log = logging.getLogger(__name__)
 Done = TypeVar("Done")

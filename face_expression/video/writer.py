@@ -1,7 +1,6 @@
 """Frames with their faces -> a video that browsers play: H.264 in MP4, with the sound of the original."""
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from av.container import OutputContainer
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from face_expression.boxes import Box
+from face_expression.io.files import replacing_file
 from face_expression.output.annotate import annotate
 from face_expression.pipeline import Face
 from face_expression.video.audio import SoundTrack, open_sound
@@ -43,7 +43,7 @@ def annotated_video(
         ValueError: if no frame was written.
     """
     with ExitStack() as stack:
-        draft = stack.enter_context(replacing(path))
+        draft = stack.enter_context(replacing_file(path))
         container = stack.enter_context(av.open(str(draft), "w", format="mp4", options={"movflags": "+faststart"}))
         video = AnnotatedVideo(container, label_names)
         if sound_of is not None:
@@ -112,17 +112,6 @@ class AnnotatedVideo:
             # The encoder takes a constant rate for granted; the last frame would be shown for too short or too long.
             packet.duration = self._durations.pop(packet.pts)
             self._container.mux(packet)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; the file gets its place when the block ends well, and is removed if not."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _output_size(picture: np.ndarray) -> tuple[int, int]:

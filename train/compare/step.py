@@ -32,6 +32,7 @@ from face_expression.classifier import Classifier
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError
 from face_expression.hub.download import open_bundle
+from face_expression.io.files import write_json
 from face_expression.preprocess import to_model_inputs
 from train.data.dataset import (
     data_name,
@@ -44,7 +45,7 @@ from train.data.dataset import (
 )
 from train.evaluate.speed import machine_name
 from train.export.step import MAX_BUNDLE_BYTES, WithFeatures, export, load_checkpoint
-from train.finetune import EMA_FOLDER, FINAL_FOLDER, Recipe, finetune, write_json
+from train.finetune import EMA_FOLDER, FINAL_FOLDER, Recipe, finetune
 from train.model.networks import build_network, require_architecture
 
 ACCURACY = Path(__file__).parent.parent / "metrics" / "expression_accuracy"

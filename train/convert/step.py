@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from face_expression.config import InputSettings, Preprocessing, read_bundle_config
 from face_expression.errors import DataError
 from face_expression.hub.download import open_bundle
+from face_expression.io.files import write_json
 from face_expression.labels import LABEL_NAMES
 from face_expression.preprocess import to_model_inputs
 from train.convert import from_bundle, from_face_api, from_human
@@ -56,8 +57,8 @@ def convert(
     if second:
         save_file(second, output / LABEL_HEAD_FILE)
     training |= {"settled_on": {"data": data_name(data), "revision": revision, "split": "train", "faces": len(rows)}}
-    _write(output / "training.json", training)
-    _write(output / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
+    write_json(output / "training.json", training)
+    write_json(output / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     return training["converted_from"]
 
 
@@ -102,7 +103,3 @@ def _with_black_at_zero(preprocessing: Preprocessing) -> Preprocessing:
     settings: InputSettings = preprocessing.input
     changed = settings.model_copy(update={"mean": (0.0,) * settings.channels})
     return preprocessing.model_copy(update={"input": changed})
-
-
-def _write(path: Path, value: dict) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")

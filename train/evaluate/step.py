@@ -34,7 +34,6 @@ Beside every figure KEY stands its 95 % bootstrap interval `KEY_interval_95`, [l
 What the figures of a protocol are: `train/metrics/`.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +42,7 @@ from face_expression.classifier import Classifier
 from face_expression.config import InputSettings
 from face_expression.errors import DataError
 from face_expression.hub.download import Bundle, open_bundle
+from face_expression.io.files import write_json
 from face_expression.preprocess import to_model_inputs
 from train.data.dataset import data_name, load_split, read_crops, require_labels, require_readable
 from train.evaluate.calibration import measure_calibration, measure_risk_coverage
@@ -129,7 +129,7 @@ def evaluate(
         figures["robustness"] = measure_robustness(classifier, config, [crops[index] for index in judged], label)
     if groups is not None:
         figures["groups"] = compare_groups(group_column, groups[judged], probabilities.argmax(1), label, metrics)
-    (bundle / "metrics.json").write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n")
+    write_json(bundle / "metrics.json", figures, allow_nan=False)
     if report is not None:
         write_report(report, figures, config, Evidence(crops, predictions.probabilities, truth))
     return figures

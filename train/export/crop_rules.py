@@ -18,6 +18,7 @@ from face_expression.boxes import Box, box_size
 from face_expression.config import read_preprocessing
 from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
 from face_expression.hub.download import find_yunet_weights
+from face_expression.io.files import write_json
 from face_expression.quality import measure_turn
 from train.data.dataset import decode, load_split
 from train.data.evenly import evenly
@@ -77,7 +78,7 @@ def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: 
     written["preprocessing"]["quality"]["max_turn"] = _percentile(turns, 100 - OUTLYING_PERCENT)
     written["preprocessing"]["quality"]["min_score"] = _percentile(scores, OUTLYING_PERCENT)
     measured["turn and score"] = {"rows": len(found), "outlying_percent": OUTLYING_PERCENT}
-    preprocessing_file.write_text(json.dumps(written | {"measured": measured}, indent=2) + "\n")
+    write_json(preprocessing_file, written | {"measured": measured})
     return written["preprocessing"] | {"measured": measured}
 
 

@@ -28,7 +28,8 @@ from face_expression.config import (
 )
 from face_expression.errors import DataError
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub.download import open_bundle, sha256_of
+from face_expression.hub.download import open_bundle
+from face_expression.io.files import sha256_of
 from face_expression.preprocess import to_model_inputs
 from train.data.dataset import load_split, read_crops, read_targets, require_labels
 from train.export.class_bias import adjust_last_layer

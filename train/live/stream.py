@@ -28,7 +28,6 @@ label of the main face, and nothing where there is no face or it is not reliable
 """
 
 import csv
-import json
 import math
 import os
 import platform
@@ -44,6 +43,7 @@ from tqdm import tqdm
 
 from face_expression.errors import DataError
 from face_expression.hub.download import open_bundle
+from face_expression.io.files import write_json
 from face_expression.pipeline import Pipeline, load_pipeline
 
 TRUTH_COLUMNS = ("start_s", "end_s", "label")
@@ -135,7 +135,7 @@ def evaluate_stream(*, video: Path, truth: Path, bundle: Path, output: Path | No
     judged = judge(watch(pipeline, footage), stretches, pipeline.label_names)
     report["truth"] |= judged.pop("truth")
     report |= judged
-    output.write_text(json.dumps(report, indent=2) + "\n")
+    write_json(output, report)
     return report
 
 

@@ -23,7 +23,7 @@ from face_expression.classifier import Classifier
 from face_expression.config import InputSettings, YuNetSettings
 from face_expression.errors import DataError
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub.download import DETECTOR_VARIABLE, Bundle, find_yunet_weights, sha256_of
+from face_expression.hub.download import DETECTOR_VARIABLE, Bundle, find_yunet_weights
 from face_expression.hub.upload import (
     PAUSES_S,
     Published,
@@ -32,6 +32,7 @@ from face_expression.hub.upload import (
     over_plain_http,
     told_in_a_sentence,
 )
+from face_expression.io.files import sha256_of, write_json
 from train.export.quantize import is_quantized
 from train.model.initial_weights import LABEL_HEAD_FILE
 from train.publish.model_card import published_card, read_metrics
@@ -107,7 +108,7 @@ def assemble(folder: Path, *, repo_id: str, bundle: Path, checkpoint: Path, card
         "std": _for_rgb(settings.input.std),
         "first_conv": first_layers,
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "config.json", config)
     (folder / "README.md").write_text(published_card(card, opened, metrics, repo_id), encoding="utf-8")
     return sorted(folder.iterdir())
 

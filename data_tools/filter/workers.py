@@ -3,8 +3,6 @@
 Both give the same changes for the same rows; only their order differs.
 """
 
-import asyncio
-import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -13,35 +11,18 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from datetime import datetime
-from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
 
-from data_tools.collect.fetcher import Fetcher
-from data_tools.collect.scheduler import fetch_rows
-from data_tools.collect.url_guard import host_and_port_of
 from data_tools.filter.face_filter import Judge
-from data_tools.settings import FetchSettings, FilterSettings
+from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist
-from data_tools.work.manifest import Reason, Row, Status
-from face_expression.errors import DataError
+from data_tools.work.ray import Engine, packed, ray_data, unpacked
+from data_tools.work.schema import Reason, Row, Status
 
 _ROWS_IN_FLIGHT = 8
 _DEADLINE_S = 120.0
-_FETCH_GROUPS = 64
-_ROWS_OF_A_PART = 16
-# Where Ray is started for this machine alone, nobody else can reach it.
-_LOCAL_RAY = {"_node_ip_address": "127.0.0.1"}
-
-
-class Engine(StrEnum):
-    """Who does the work."""
-
-    LOCAL = "local"
-    RAY = "ray"
 
 
 def judged(
@@ -144,7 +125,7 @@ def _one_by_one(rows: list[Row], new_pool) -> Iterator[Row]:
                     "url": row["url"],
                     "status": Status.REJECTED,
                     "rejection_reason": Reason.INTERNAL_ERROR,
-                    "detail": f"the process that looked at it died or hung: {error!r}"[:300],
+                    "detail": f"the process that looked at it died or hung: {error!r}",
                 }
     finally:
         _end(pool)
@@ -158,86 +139,19 @@ def _end(pool: ProcessPoolExecutor) -> None:
         process.terminate()
 
 
-def fetched_by_ray(
-    rows: Iterable[Row], *, folder: Path, settings: FetchSettings, denylist: Denylist, folders: dict[str, Path]
-) -> Iterator[Row]:
-    """Fetch rows on a Ray cluster; all rows of a host go to one worker at a time, which keeps to the host's limits.
-
-    A group of hosts is fetched in small parts, each of which is given as soon as it is done: whatever ends this process
-    costs no more than the parts that were on their way.
-
-    Args:
-        rows: with `url` and `source`.
-        folder: the work folder, which every worker must see.
-        settings: how to fetch.
-        denylist: what was taken down.
-        folders: as `Fetcher` takes them.
-    """
-    ray_data = _ray_data()
-
-    async def fetch_all(some: list[Row]) -> list[Row]:
-        async with Fetcher(settings, folder, denylist, folders) as fetcher:
-            return [changes async for changes in fetch_rows(some, fetcher)]
-
-    def fetch_group(batch: dict) -> dict:
-        some = [_unpacked(text) for texts in batch["rows"] for text in json.loads(texts)]
-        return {"row": [_packed(changes) for changes in asyncio.run(fetch_all(some))]}
-
-    groups: dict[int, list[str]] = {}
-    for row in rows:
-        number = int(sha256(host_and_port_of(row["url"]).encode()).hexdigest(), 16) % _FETCH_GROUPS
-        groups.setdefault(number, []).append(_packed(row))
-    if not groups:
-        return
-    for part in range(0, max(map(len, groups.values())), _ROWS_OF_A_PART):
-        parts = (group[part : part + _ROWS_OF_A_PART] for _, group in sorted(groups.items()))
-        items = [{"rows": json.dumps(some)} for some in parts if some]
-        found = ray_data.from_items(items, override_num_blocks=len(items)).map_batches(fetch_group, batch_size=1)
-        for item in found.iter_rows():
-            yield _unpacked(item["row"])
-
-
 def _judged_by_ray(rows: Iterable[Row], folder: Path, settings: FilterSettings, denylist: Denylist) -> Iterator[Row]:
-    ray_data = _ray_data()
+    data = ray_data()
 
     class JudgeBatch:
         def __init__(self):
             self._judge = Judge.make(folder, settings, denylist)
 
         def __call__(self, batch: dict) -> dict:
-            return {"row": [_packed(self._judge.judge(_unpacked(text))) for text in batch["row"]]}
+            return {"row": [packed(self._judge.judge(unpacked(text))) for text in batch["row"]]}
 
-    items = [{"row": _packed(row)} for row in rows]
+    items = [{"row": packed(row)} for row in rows]
     if not items:
         return
-    found = ray_data.from_items(items).map_batches(JudgeBatch, batch_size=16, concurrency=(1, cores()))
+    found = data.from_items(items).map_batches(JudgeBatch, batch_size=16, concurrency=(1, cores()))
     for item in found.iter_rows():
-        yield _unpacked(item["row"])
-
-
-def _ray_data():
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise DataError("--engine ray needs `pip install -r requirements-ray.txt`") from error
-    if not ray.is_initialized():
-        where = {} if os.environ.get("RAY_ADDRESS") else _LOCAL_RAY
-        ray.init(log_to_driver=False, include_dashboard=False, logging_level="error", **where)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    return ray.data
-
-
-def _packed(row: Row) -> str:
-    """A row as text: Ray's own columns would have to guess the types of empty ones."""
-    return json.dumps({name: _as_text(value) for name, value in row.items()})
-
-
-def _as_text(value: object) -> object:
-    return {"time": value.isoformat()} if isinstance(value, datetime) else value
-
-
-def _unpacked(text: str) -> Row:
-    return {
-        name: datetime.fromisoformat(value["time"]) if isinstance(value, dict) else value
-        for name, value in json.loads(text).items()
-    }
+        yield unpacked(item["row"])
