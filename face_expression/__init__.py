@@ -9,10 +9,10 @@ from face_expression.errors import BundleError
 from face_expression.io.images import PictureError, encode_jpeg, read_picture
 from face_expression.labels import LABEL_NAMES
 from face_expression.output.annotate import COLORS, UNSURE, annotate, face_summary
-from face_expression.output.records import FaceJson, face_as_json
+from face_expression.output.records import FaceJson, face_as_json, face_columns, face_rows
 from face_expression.pipeline import Face, Pipeline, load_pipeline
 from face_expression.tracker import TrackerState
-from face_expression.video.label import VideoFrame, face_columns, face_rows, label_video
+from face_expression.video.label import VideoFrame, label_video
 from face_expression.video.label_file import LabelledFile, label_file
 from face_expression.video.reader import VideoError, read_header, read_video
 

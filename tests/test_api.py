@@ -165,6 +165,9 @@ def test_a_video_is_told_by_person(served_app, tmp_path):
     assert happy["expressions"] == {"happy": 1.0} and happy["seen_s"] == pytest.approx(1.6, abs=0.01)
     assert calm["first_s"] == pytest.approx(0.8, abs=0.01) and "happy" not in calm["expressions"]
     assert len(answer["rows"]) == 20 + 10 and answer["rows"][0].keys() > LABELS
+    row = answer["rows"][0]
+    assert isinstance(row["confidence"], float) and isinstance(row["frame"], int) and row["reliable"] in (True, False)
+    assert isinstance(row["reasons"], list) and abs(sum(row[label] for label in LABELS) - 1) < 0.001
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(AppError, match="not a video that can be read, or the file is incomplete"):
         client.predict(video=handle_file(str(path)), api_name="/analyze_video")

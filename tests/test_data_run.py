@@ -148,7 +148,8 @@ def original(url, web) -> np.ndarray:
     ("text", "words"),
     [
         (None, "cannot be read"),
-        ("sources: [", "cannot be read"),
+        ("sources: [", "is not YAML as it should be"),
+        ("sources: {}\nsources: {web: true}", "the key “sources” is given twice"),
         ("", "sources: Field required"),
         ("sources: {wep: true}", "sources.wep: Extra inputs are not permitted"),
         ("sources: {}\nsplit: {test: 3}", "split.test: Input should be less than or equal to 1"),

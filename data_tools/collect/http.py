@@ -15,8 +15,9 @@ from yarl import URL
 from data_tools.collect.errors import Stopped
 from data_tools.collect.url_guard import NOT_PUBLIC, Guard, literal_addresses
 from data_tools.settings import USER_AGENT_NAME, FetchSettings
-from data_tools.work.schema import TOOL_VERSION, Reason, Status
+from data_tools.work.schema import Reason, Status
 from face_expression.errors import DataError
+from face_expression.version import VERSION
 
 _LOOKUP_S = 2.0
 
@@ -42,7 +43,7 @@ class Web:
         self._session = aiohttp.ClientSession(
             # A picture and a robots.txt for each row on its way, so that nobody's deadline passes in a queue.
             connector=aiohttp.TCPConnector(limit=2 * settings.connections, ttl_dns_cache=300, **sockets),
-            headers={"User-Agent": f"{USER_AGENT_NAME}/{TOOL_VERSION} (collects pictures for research{contact})"},
+            headers={"User-Agent": f"{USER_AGENT_NAME}/{VERSION} (collects pictures for research{contact})"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=settings.deadline_s, sock_connect=settings.deadline_s / 3),

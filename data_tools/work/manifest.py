@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from data_tools.work.folder import WorkFolder
-from data_tools.work.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, TOOL_VERSION, Row, Status
+from data_tools.work.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, Row, Status
 from face_expression.errors import DataError
 from face_expression.io.files import is_of_disk, replacing_file
+from face_expression.version import VERSION
 
 _ROWS_AT_ONCE = 1000
 _DETAIL_CHARACTERS = 300
@@ -49,7 +50,7 @@ class Manifest:
         with self._ledger:
             for row in rows:
                 given += 1
-                full = {"status": Status.FOUND, "found_at": datetime.now(UTC), "tool_version": TOOL_VERSION, **row}
+                full = {"status": Status.FOUND, "found_at": datetime.now(UTC), "tool_version": VERSION, **row}
                 names = ", ".join(full)
                 places = ", ".join("?" for _ in full)
                 values = [_to_ledger(value) for value in full.values()]
@@ -75,7 +76,7 @@ class Manifest:
 
     def _write(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            changes = {"tool_version": TOOL_VERSION, **{name: row[name] for name in row if name != "url"}}
+            changes = {"tool_version": VERSION, **{name: row[name] for name in row if name != "url"}}
             names = ", ".join(f"{name} = ?" for name in changes)
             if changes.get("detail"):
                 changes["detail"] = changes["detail"][:_DETAIL_CHARACTERS]

@@ -273,9 +273,6 @@ FETCHED_AGAIN = f"{KEPT} AND expected_sha256 IS NOT NULL"
 SHARED_FILE = "content_sha256 IN (SELECT content_sha256 FROM rows GROUP BY content_sha256 HAVING COUNT(*) > 1)"
 
 
-TOOL_VERSION = "0.1.0"
-
-
 UNKNOWN = "not known"
 
 

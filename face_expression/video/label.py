@@ -1,13 +1,12 @@
 """A video goes in, its frames come out with labelled faces, one at a time."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from face_expression.output.csv_cells import csv_text
 from face_expression.pipeline import Face, Pipeline
 from face_expression.video.reader import MAX_PIXELS, read_video
 
@@ -53,39 +52,3 @@ def label_video(
         if analysed:
             faces, state = pipeline.track(shown.pixels, state, shown.time_s)
         yield VideoFrame(index, shown.time_s, shown.duration_s, shown.pixels, tuple(faces), analysed)
-
-
-def face_columns(label_names: Sequence[str]) -> list[str]:
-    """The names above the rows of `face_rows`."""
-    box = ["x0", "y0", "x1", "y1"]
-    return [
-        "time_s",
-        "frame",
-        "track_id",
-        *box,
-        *map(csv_text, label_names),
-        "label",
-        "confidence",
-        "reliable",
-        "reasons",
-    ]
-
-
-def face_rows(frame: VideoFrame) -> list[list[str | int | float]]:
-    """A row for each face of a frame that was analysed; boxes in pixels of the upright frame, which is not scaled."""
-    if not frame.analysed:
-        return []
-    return [
-        [
-            round(frame.time_s, 3),
-            frame.index,
-            face.track_id,
-            *(round(value, 1) for value in face.box),
-            *(round(float(value), 4) for value in face.probabilities),
-            csv_text(face.label),
-            round(face.confidence, 4),
-            "true" if face.reliable else "false",
-            "; ".join(face.reasons),
-        ]
-        for face in frame.faces
-    ]

@@ -43,6 +43,7 @@ from train.data.dataset import (
     require_labels,
     require_readable,
 )
+from train.data.evenly import evenly
 from train.evaluate.speed import machine_name
 from train.export.step import MAX_BUNDLE_BYTES, WithFeatures, export, load_checkpoint
 from train.finetune import EMA_FOLDER, FINAL_FOLDER, Recipe, finetune
@@ -202,7 +203,7 @@ def prepare_comparison(output: Path, settings: dict, *, resume: bool) -> None:
 def save_evenly(rows: datasets.Dataset, limit: int, folder: Path) -> str:
     """Write `limit` of the rows, evenly spread, as the validation split of a data set; returns its folder."""
     folder.mkdir(exist_ok=True)
-    chosen = rows.select(np.linspace(0, len(rows) - 1, limit).astype(int))
+    chosen = rows.select(evenly(len(rows), limit))
     chosen.cast_column("image", datasets.Image()).to_parquet(folder / "validation.parquet")
     return str(folder)
 
