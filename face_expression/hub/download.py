@@ -11,13 +11,12 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import huggingface_hub
-from huggingface_hub.errors import HTTPError
 from huggingface_hub.utils import logging as client_logging
 from huggingface_hub.utils import tqdm
 from huggingface_hub.utils.sha import git_hash
@@ -25,6 +24,7 @@ from huggingface_hub.utils.sha import git_hash
 from face_expression.config import EMBEDDED_CONFIG, BundleConfig, YuNetSettings, read_bundle_config
 from face_expression.errors import BundleError
 from face_expression.graphs import GRAPH_NAMES, graph_file
+from face_expression.hub.errors import causes, in_one_line, may_pass
 from face_expression.io.files import sha256_of
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def open_bundle(folder: Path, source: str) -> Bundle:
     except BundleError:
         raise
     except Exception as error:  # whatever a file holds, such as a thousand brackets: it is no bundle
-        raise BundleError(f"{folder / 'config.json'}: cannot be read ({_in_one_line(error)})") from error
+        raise BundleError(f"{folder / 'config.json'}: cannot be read ({in_one_line(error)})") from error
     bundle = Bundle(folder, config, source)
     graphs = {bundle.graphs_folder / graph_file(name): sha256 for name, sha256 in bundle.config.graphs.items()}
     for file, sha256 in {bundle.model: bundle.config.model_sha256, **graphs}.items():
@@ -128,7 +128,7 @@ def find_bundle(model: str, *, until: float | None = None) -> Bundle:
                 repo_id, revision=revision or None, allow_patterns=_DOWNLOADED, local_files_only=True
             )
         except Exception as error:  # the Hub's client raises many kinds; each means "not there"
-            raise BundleError(f"it is not in the cache: {_in_one_line(error)}") from error
+            raise BundleError(f"it is not in the cache: {in_one_line(error)}") from error
         return _open_snapshot(Path(folder), f"{model} from the cache", repo_id)
 
     if huggingface_hub.constants.HF_HUB_OFFLINE:
@@ -233,10 +233,10 @@ def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
             except BundleError as error:
                 return answers.put(error)
             except Exception as error:  # the Hub's client raises many kinds; each is reported as "out of reach"
-                unconnected += any(type(cause).__name__ == _UNCONNECTED for cause in _causes(error))
+                unconnected += any(type(cause).__name__ == _UNCONNECTED for cause in causes(error))
                 too_late = time.monotonic() + RETRY_PAUSE_S > deadline
-                if not _may_pass(error) or too_late or unconnected > _UNCONNECTED_TRIES:
-                    return answers.put(OutOfReachError(_in_one_line(error)))
+                if not may_pass(error) or too_late or unconnected > _UNCONNECTED_TRIES:
+                    return answers.put(OutOfReachError(in_one_line(error)))
             time.sleep(RETRY_PAUSE_S)
 
     threading.Thread(target=work, daemon=True).start()
@@ -247,29 +247,3 @@ def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
     if isinstance(answer, BundleError):
         raise answer
     return answer
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether an error, or what caused it, is the Hub saying that it is busy, or a connection that broke."""
-    for cause in _causes(error):
-        response = getattr(cause, "response", None)
-        if response is not None:
-            return response.status_code == 429 or response.status_code >= 500
-        if isinstance(cause, HTTPError):
-            return True
-    return False
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _in_one_line(error: BaseException) -> str:
-    """An error with what lay at its root, as the Hub's client wraps a refused connection many times."""
-    root = error
-    while cause := root.__cause__ or root.__context__:
-        root = cause
-    first_line = next(iter(str(root).splitlines()), "")
-    return f"{type(error).__name__} ({type(root).__name__}: {first_line})"

@@ -29,7 +29,6 @@ from huggingface_hub import (
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
-    HTTPError,
     LocalTokenNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -38,6 +37,7 @@ from huggingface_hub.utils import get_session, validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
 from face_expression.errors import ExpectedError, HubError
+from face_expression.hub.errors import http_status, in_one_line, may_pass
 from face_expression.io.files import sha256_of
 
 log = logging.getLogger(__name__)
@@ -146,9 +146,9 @@ class Repository:
             except ExpectedError:
                 raise
             except Exception as error:  # the client wraps some of its errors in RuntimeError
-                if not _may_pass(error):
+                if not may_pass(error):
                     raise
-                log.warning("the Hub is busy or out of reach (%s); trying again in %g s", _in_one_line(error), pause_s)
+                log.warning("the Hub is busy or out of reach (%s); trying again in %g s", in_one_line(error), pause_s)
             time.sleep(pause_s)
         return act()
 
@@ -246,7 +246,7 @@ class Repository:
             )
             there = self._hashes(_paths(before), done.oid)
         except Exception as error:  # whatever it is, the state that was sent is what is there
-            log.warning("what was there before could not be put back (%s)", _in_one_line(error))
+            log.warning("what was there before could not be put back (%s)", in_one_line(error))
             return f"the new state is there, with these bytes; what was there before is commit {before.sha}"
         other = [path for path, found in earlier.items() if path not in there or _hash(there[path]) != _hash(found)]
         if other:
@@ -311,7 +311,7 @@ def told_in_a_sentence(repository: Repository) -> Iterator[None]:
     except OfflineModeIsEnabled as error:
         raise HubError("HF_HUB_OFFLINE is set; unset it to publish") from error
     except Exception as error:  # what does not come from the Hub is raised as it is
-        if _status(error) is None and not _may_pass(error):
+        if http_status(error) is None and not may_pass(error):
             raise
         raise HubError(_explanation(error, repository)) from error
 
@@ -323,12 +323,12 @@ def _explanation(error: Exception, repository: Repository) -> str:
         403: f"this token has no right to write to {repo_id}: use one that has, or a repository of your own",
         _CONFLICT: f"{repo_id} was changed by somebody else at the same time; run the same command again",
     }
-    if _may_pass(error):
+    if may_pass(error):
         return (
-            f"{endpoint} is busy or out of reach ({_in_one_line(error)}). {repo_id} has either its old state or the "
+            f"{endpoint} is busy or out of reach ({in_one_line(error)}). {repo_id} has either its old state or the "
             "whole new one; run the same command again later"
         )
-    return reasons.get(_status(error), _in_one_line(error))
+    return reasons.get(http_status(error), in_one_line(error))
 
 
 def _hash(file: RepoFile) -> str:
@@ -338,26 +338,3 @@ def _hash(file: RepoFile) -> str:
 
 def _paths(info: RepositoryInfo) -> list[str]:
     return [sibling.rfilename for sibling in info.siblings or []]
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
-def _status(error: BaseException) -> int | None:
-    """The HTTP status that an error, or what caused it, stands for."""
-    responses = (getattr(cause, "response", None) for cause in _causes(error))
-    return next((response.status_code for response in responses if response is not None), None)
-
-
-def _may_pass(error: BaseException) -> bool:
-    status = _status(error)
-    if status is None:
-        return any(isinstance(cause, HTTPError) for cause in _causes(error))
-    return status in (408, 429) or status >= 500
-
-
-def _in_one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
