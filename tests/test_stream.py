@@ -14,7 +14,9 @@ from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import calm_face, happy_face, moving, scene, write_y4m
 from train.__main__ import app
-from train.live.stream import NOTHING, Stretch, Viewing, judge, read_footage, simulate_live
+from train.live.ground_truth import Stretch
+from train.live.replay import read_footage
+from train.live.scores import NOTHING, Viewing, judge, simulate_live
 
 LABELS = ("happy", "sad", "neutral")
 NOBODY = scene([])

@@ -355,7 +355,8 @@ def evaluate(
 def _evaluate_stream(
     *, stream: Path | None, truth: Path | None, bundle: Path, output: Path | None, data: str | None
 ) -> None:
-    from train.live.stream import evaluate_stream, summary
+    from train.live.replay import evaluate_stream
+    from train.live.scores import summary
 
     if stream is None or truth is None:
         raise typer.BadParameter("--stream VIDEO and --truth CSV belong together, and --output to them")

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from face_expression.errors import DataError
 from face_expression.hub.download import open_bundle
 from train.data.dataset import crop_of_row, label_names_of, load_split, read_targets, require_readable
-from train.live.stream import TRUTH_COLUMNS
+from train.live.ground_truth import TRUTH_COLUMNS
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 FRAME_WH = (640, 480)
