@@ -19,7 +19,7 @@ from face_expression.preprocess import to_model_inputs
 from tests.builders import calm_photo, happy_photo
 from tests.test_finetune import TINY, parquet, said, train
 from tests.test_train import band
-from train.data.dataset import Targets
+from train.data.targets import Targets
 from train.data.training_set import TrainingSet, chances_of_drawing, repeats_of_rare, with_smiles
 from train.export.step import load_checkpoint
 from train.model.teacher import key_of

@@ -10,7 +10,8 @@ import torch
 from face_expression.config import Preprocessing
 from face_expression.errors import DataError
 from train.data.augment import Augmentation
-from train.data.dataset import FaceDataset, Targets, label_names_of, read_targets
+from train.data.targets import Targets
+from train.data.dataset import (FaceDataset, label_names_of, read_targets)
 from train.data.photographs import read_photographs
 from train.model.teacher import Teacher, blend
 

@@ -23,7 +23,8 @@ from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.io.files import sha256_of
 from face_expression.preprocess import cut_crop, to_model_inputs
-from train.data.dataset import Targets, decode, label_names_of, load_split, region_of_row
+from train.data.targets import Targets
+from train.data.dataset import (decode, label_names_of, load_split, region_of_row)
 from train.data.photographs import find_faces, read_photographs
 from train.evaluate.end_to_end import load_app
 from train.model.predictor import Predictor, open_predictor
