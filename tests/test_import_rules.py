@@ -47,6 +47,48 @@ def test_each_part_imports_only_what_it_may(part):
         assert imported_packages(file) & OURS <= ALLOWED[part], file
 
 
+# Which folders of a package a folder may import; "." is the package's top level. What is not named may import all.
+FOLDERS = {
+    "face_expression": {"io": {"."}, "hub": {".", "io"}, "video": {".", "io", "output"}},
+    "space": {"traffic": {"."}, "storage": {"."}, "deploy": {"."}},
+    "data_tools": {
+        "work": set(),
+        "collect": {".", "work"},
+        "filter": {".", "work"},
+        "review": {".", "work"},
+        "report": {"collect", "work"},
+        "dataset": {".", "collect", "filter", "work"},
+        "takedown": {".", "dataset", "work"},
+    },
+    "train": {
+        "metrics": set(),
+        "data": set(),
+        "evaluate": {"data", "metrics"},
+        "live": {"data"},
+        "model": {"data", "export"},
+        "export": {"data", "model"},
+        "convert": {"data", "model"},
+    },
+}
+
+
+@pytest.mark.parametrize(("part", "folder"), [(part, folder) for part in FOLDERS for folder in FOLDERS[part]])
+def test_each_folder_imports_only_what_it_may(part, folder):
+    files = sources(f"{part}/{folder}")
+    assert files
+    for file in files:
+        assert imported_folders(file, part) - {folder} <= FOLDERS[part][folder], file
+
+
+def imported_folders(file: Path, part: str) -> set[str]:
+    folders = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == part:
+            folder = [*node.module.split("."), "."][1]
+            folders.add(folder if (REPOSITORY / part / folder).is_dir() else ".")
+    return folders
+
+
 def test_the_core_and_the_app_need_nothing_heavy():
     for file in [*sources("face_expression"), *sources("app.py"), *sources("space")]:
         assert not imported_packages(file) & HEAVY, file

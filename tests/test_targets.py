@@ -15,8 +15,8 @@ from face_expression.preprocess import cut_crop, region_of_detection, to_model_i
 from tests.builders import REPOSITORY, happy_photo
 from tests.test_picture_file import rotated_phone_photo
 from train.data.augment import Augmentation, augment_crop, erase, light_from_side
+from train.data.dataset import FaceDataset, crop_of_row, decode, label_names_of, load_split
 from train.data.targets import Targets
-from train.data.dataset import (FaceDataset, crop_of_row, decode, label_names_of, load_split)
 
 PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "data" / "preprocessing.json")
 # Seven classes, then contempt, unknown and "not a face".

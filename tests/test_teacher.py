@@ -20,9 +20,9 @@ from tests.builders import calm_photo, happy_photo
 from tests.test_finetune import TINY, parquet, said, train
 from tests.test_train import band
 from train.data.targets import Targets
+from train.data.teacher import key_of
 from train.data.training_set import TrainingSet, chances_of_drawing, repeats_of_rare, with_smiles
 from train.export.step import load_checkpoint
-from train.model.teacher import key_of
 
 HAPPY = LABEL_NAMES.index("happy")
 

@@ -159,8 +159,8 @@ def _extras(
 ):
     if teacher is None and not photos and rare_repeats == 1:
         return None
+    from train.data.teacher import read_teacher
     from train.data.training_set import Extras
-    from train.model.teacher import read_teacher
 
     return Extras(
         teacher=None if teacher is None else read_teacher(teacher),
@@ -221,7 +221,7 @@ def teach(
     ] = None,
 ) -> None:
     """Average the predictions of several networks for the train split, over three crop sizes and mirror images."""
-    from train.model.teacher import teach as run
+    from train.teach import teach as run
 
     pictures = run(teachers=teachers, data=data, revision=revision, photos=photos or [], output=output)
     typer.echo(f"teacher: {output} ({pictures} pictures)")

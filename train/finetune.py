@@ -9,9 +9,6 @@ too. It lies beside every checkpoint, so that an interrupted run goes on with it
 
 import json
 import logging
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +20,6 @@ from safetensors.torch import save_file
 from timm.utils import ModelEmaV3
 from transformers import (
     TimmWrapperForImageClassification,
-    Trainer,
-    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
@@ -45,25 +40,16 @@ from train.data.dataset import (
 )
 from train.data.evenly import evenly
 from train.data.training_set import Extras
+from train.model.callbacks import EMA_FOLDER, EmaCallback, EmaTrainer, StopCallback
 from train.model.initial_weights import LABEL_HEAD_FILE, StartingPoint
 from train.model.loss import Imbalance, Loss
 from train.model.networks import build_network, names_of_heads
-from train.model.callbacks import EMA_FOLDER
-from train.model.callbacks import EmaCallback
-from train.model.callbacks import EmaTrainer
-from train.model.callbacks import StopCallback
 
 logger = logging.getLogger(__name__)
 
 FINAL_FOLDER = "final"
 SETTINGS_FILE = "run.json"
 _MOMENTUM = 0.9
-
-
-
-
-
-
 
 
 def has_fast_bf16() -> bool:

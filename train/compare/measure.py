@@ -1,24 +1,24 @@
 """Exported networks on the same faces: accuracy, size and the time for one crop."""
 
-from face_expression.classifier import Classifier
-from train.finetune import FINAL_FOLDER
-from torch.utils.flop_counter import FlopCounterMode
-from pathlib import Path
-from face_expression.config import Preprocessing
+import json
+import time
 from dataclasses import dataclass
+from pathlib import Path
+
 import datasets
 import evaluate as hf_evaluate
-import json
-from train.export.step import load_checkpoint
 import numpy as np
-from face_expression.hub.download import open_bundle
-from train.data.dataset import read_crops
-from train.data.dataset import read_targets
-import time
-from face_expression.preprocess import to_model_inputs
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
+from face_expression.classifier import Classifier
+from face_expression.config import Preprocessing
+from face_expression.hub.download import open_bundle
+from face_expression.preprocess import to_model_inputs
+from train.data.dataset import read_crops, read_targets
+from train.export.step import load_checkpoint
+from train.finetune import FINAL_FOLDER
 
 ACCURACY = Path(__file__).parent.parent / "metrics" / "expression_accuracy"
 

@@ -1,14 +1,14 @@
 """A comparison of networks as a picture."""
 
+from itertools import cycle
+
+import numpy as np
+from matplotlib import color_sequences
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from train.compare.measure import Row
-from matplotlib import color_sequences
-from itertools import cycle
-import numpy as np
-import time
 
+from train.compare.measure import Row
 
 BUBBLE_ALPHA = 0.8
 

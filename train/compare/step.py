@@ -13,51 +13,34 @@ The folder of a comparison:
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
-from itertools import cycle
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import datasets
-import evaluate as hf_evaluate
-import numpy as np
 import torch
-from matplotlib import color_sequences
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from face_expression.classifier import Classifier
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError
-from face_expression.hub.download import open_bundle
 from face_expression.io.files import write_json
-from face_expression.preprocess import to_model_inputs
+from train.compare.measure import Row, count_parameters, measure_models
+from train.compare.plot import draw
+from train.compare.table import table
 from train.data.dataset import (
     data_name,
     label_names_of,
     load_split,
-    read_crops,
-    read_targets,
     require_labels,
     require_readable,
 )
 from train.data.evenly import evenly
 from train.evaluate.speed import machine_name
-from train.export.step import MAX_BUNDLE_BYTES, WithFeatures, export, load_checkpoint
+from train.export.step import MAX_BUNDLE_BYTES, WithFeatures, export
+from train.finetune import FINAL_FOLDER, Recipe, finetune
 from train.model.callbacks import EMA_FOLDER
-from train.finetune import (FINAL_FOLDER, Recipe, finetune)
 from train.model.networks import build_network, require_architecture
-from train.compare.measure import Row
-from train.compare.measure import count_parameters
-from train.compare.measure import measure_models
-from train.compare.table import table
-from train.compare.plot import draw
 
 SETTINGS_FILE = "settings.json"
-
-
 
 
 def compare(
@@ -212,14 +195,6 @@ def train_timed(folder: Path, **arguments) -> None:
     write_json(file, {**timing, "began": began, "training_s": spent, "finished": True})
 
 
-
-
-
-
-
-
-
-
 def write_comparison(output: Path, measured: list[Row], settings: dict, split: str) -> None:
     """Write `comparison.json`, `comparison.md` and `comparison.png`."""
     written = {
@@ -232,9 +207,3 @@ def write_comparison(output: Path, measured: list[Row], settings: dict, split: s
     write_json(output / "comparison.json", written)
     (output / "comparison.md").write_text(table(measured, settings, split), encoding="utf-8")
     draw(measured, settings, split).savefig(output / "comparison.png", dpi=150)
-
-
-
-
-
-

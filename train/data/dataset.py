@@ -12,7 +12,6 @@ Recognition with Crowd-Sourced Label Distribution", ICMI 2016.
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
@@ -37,12 +36,10 @@ from face_expression.preprocess import (
 )
 from train.data.augment import Augmentation, augment_crop, erase, jitter_region
 from train.data.class_folders import read_class_folders
-from train.data.zip_dataset import read_zip_split
 from train.data.targets import Targets
+from train.data.zip_dataset import read_zip_split
 
 _TOLD = 3
-
-
 
 
 def data_name(data: str) -> str:

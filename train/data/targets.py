@@ -1,9 +1,10 @@
 """What people said of faces, as soft labels, one-hot labels and majorities."""
 
-from face_expression.labels import LABEL_NAMES
 from dataclasses import dataclass
+
 import numpy as np
 
+from face_expression.labels import LABEL_NAMES
 
 MIN_VOTE_SHARE = 0.5
 

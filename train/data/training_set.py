@@ -10,10 +10,10 @@ import torch
 from face_expression.config import Preprocessing
 from face_expression.errors import DataError
 from train.data.augment import Augmentation
-from train.data.targets import Targets
-from train.data.dataset import (FaceDataset, label_names_of, read_targets)
+from train.data.dataset import FaceDataset, label_names_of, read_targets
 from train.data.photographs import read_photographs
-from train.model.teacher import Teacher, blend
+from train.data.targets import Targets
+from train.data.teacher import Teacher, blend
 
 RARE_SHARE = 0.05
 RARE_VOTES = 2

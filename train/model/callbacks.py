@@ -1,13 +1,12 @@
 """What happens between training steps: the moving average of weights, and a stop from outside."""
 
-from collections.abc import Iterator
-from timm.utils import ModelEmaV3
-from pathlib import Path
-from transformers import Trainer
-from transformers import TrainerCallback
-from contextlib import contextmanager
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from timm.utils import ModelEmaV3
+from transformers import Trainer, TrainerCallback
 
 EMA_FOLDER = "ema"
 

@@ -8,9 +8,8 @@ floats), and, of photographs, `face_box` and `landmarks` (null where no face was
 metadata `teachers` holds {"teachers": names, "label_names"} as JSON.
 """
 
-import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -21,16 +20,14 @@ from tqdm import tqdm
 
 from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.io.files import sha256_of
 from face_expression.preprocess import cut_crop, to_model_inputs
-from train.data.targets import Targets
-from train.data.dataset import (decode, label_names_of, load_split, region_of_row)
+from train.data.dataset import decode, label_names_of, load_split, region_of_row
 from train.data.photographs import find_faces, read_photographs
+from train.data.teacher import METADATA, key_of
 from train.evaluate.end_to_end import load_app
 from train.model.predictor import Predictor, open_predictor
 
 ZOOMS = (0.92, 1.0, 1.1)
-_METADATA = b"teachers"
 _FACES_AT_ONCE = 256
 _SCHEMA = pa.schema(
     {
@@ -41,67 +38,6 @@ _SCHEMA = pa.schema(
         "detector": pa.string(),
     }
 )
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """The file, read: `rows` are its rows by `image_sha256`; `description` goes into what a run writes down."""
-
-    label_names: tuple[str, ...]
-    rows: dict[str, dict]
-    description: dict
-
-    def of(self, images: list[dict], what: str) -> list[dict]:
-        """The rows of pictures, in their order.
-
-        Raises:
-            DataError: if the file has not all of them.
-        """
-        keys = [key_of(image) for image in images]
-        if missing := sum(key not in self.rows for key in keys):
-            raise DataError(f"the teacher's file lacks {missing} of {len(keys)} images of {what}")
-        return [self.rows[key] for key in keys]
-
-    def probabilities_of(self, images: list[dict], what: str) -> np.ndarray:
-        """(N, C) float32, as `of`."""
-        return np.array([row["probabilities"] for row in self.of(images, what)], np.float32)
-
-
-def key_of(image: dict) -> str:
-    """The sha256 of an encoded image of a data set."""
-    content = image["bytes"] if image["bytes"] else Path(image["path"]).read_bytes()
-    return hashlib.sha256(content).hexdigest()
-
-
-def blend(targets: Targets, predictions: np.ndarray, weight: float) -> np.ndarray:
-    """Soft targets, mixed with the teachers' predictions; rows of weight 0 keep it.
-
-    Args:
-        targets: of N rows.
-        predictions: (N, C) the teachers' probabilities.
-        weight: their part, in [0, 1].
-
-    Returns:
-        (N, C) float32, as `Targets.soft`.
-    """
-    soft = targets.soft()
-    return ((1 - weight) * soft + weight * soft.sum(1, keepdims=True) * predictions).astype(np.float32)
-
-
-def read_teacher(file: Path) -> Teacher:
-    """Read what `teach` wrote.
-
-    Raises:
-        DataError: if it is no such file.
-    """
-    try:
-        table = pq.read_table(file)
-        described = json.loads((table.schema.metadata or {})[_METADATA])
-        rows = {row["image_sha256"]: row for row in table.to_pylist()}
-        names = tuple(described["label_names"])
-        return Teacher(names, rows, {"sha256": sha256_of(file), "teachers": described["teachers"]})
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{file} is no file that `train teach` wrote: {error!r}") from error
 
 
 def teach(*, teachers: list[Path], data: str, revision: str | None, photos: list[Path], output: Path) -> int:
@@ -143,7 +79,7 @@ def teach(*, teachers: list[Path], data: str, revision: str | None, photos: list
         "teachers": [predictor.name for predictor in predictors],
         "label_names": list(predictors[0].label_names),
     }
-    pq.write_table(table.replace_schema_metadata({_METADATA: json.dumps(metadata)}), output)
+    pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(metadata)}), output)
     return len(lines)
 
 
