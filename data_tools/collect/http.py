@@ -129,11 +129,7 @@ async def _addresses_of_proxy(proxy: str | None) -> list[str]:
 
 
 _CHUNK_BYTES = 65_536
-
-
 _PLAIN = ("", "identity")
-
-
 _PACKED = ("gzip", "x-gzip", "deflate")
 
 

@@ -15,8 +15,6 @@ from data_tools.work.ray import packed, ray_data, unpacked
 from data_tools.work.schema import Row
 
 _FETCH_GROUPS = 64
-
-
 _ROWS_OF_A_PART = 16
 
 

@@ -1,4 +1,4 @@
-"""The same function of a row on one machine or on many: a pool of processes, or Ray Data.
+"""The face filter on many rows: by a pool of processes of this machine, or by Ray Data.
 
 Both give the same changes for the same rows; only their order differs.
 """

@@ -133,14 +133,8 @@ class Reason(StrEnum):
 
 
 _STRINGS = pa.list_(pa.string())
-
-
 _BOX = pa.list_(pa.float32(), 4)
-
-
 _POINTS = pa.list_(pa.list_(pa.float32(), 2))
-
-
 _TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -202,8 +196,6 @@ SCHEMA = pa.schema(
 
 
 COLUMNS = tuple(SCHEMA.names)
-
-
 SPLITS = ("train", "validation", "test")
 
 
@@ -271,8 +263,6 @@ IN_A_SPLIT = f"split IS NOT NULL AND status != '{Status.REMOVED}'"
 PUBLISHABLE = f"{LABELLED} AND split IS NOT NULL"
 FETCHED_AGAIN = f"{KEPT} AND expected_sha256 IS NOT NULL"
 SHARED_FILE = "content_sha256 IN (SELECT content_sha256 FROM rows GROUP BY content_sha256 HAVING COUNT(*) > 1)"
-
-
 UNKNOWN = "not known"
 
 

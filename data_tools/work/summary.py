@@ -1,4 +1,4 @@
-"""The steps as the command line and `run` call them: each does its work and gives a table of what came of it."""
+"""What came of a step, as tables of text."""
 
 from collections.abc import Iterable
 

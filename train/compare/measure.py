@@ -21,8 +21,6 @@ from train.export.step import load_checkpoint
 from train.finetune import FINAL_FOLDER
 
 ACCURACY = Path(__file__).parent.parent / "metrics" / "expression_accuracy"
-
-
 TIMED_ROUNDS = 200
 
 

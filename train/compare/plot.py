@@ -11,8 +11,6 @@ from matplotlib.ticker import LogLocator
 from train.compare.measure import Row
 
 BUBBLE_ALPHA = 0.8
-
-
 _LABEL_PT = 26
 
 
