@@ -14,12 +14,11 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from face_expression import Pipeline, load_pipeline, log_to_stderr
-from face_expression.same_origin import SameOrigin, is_loopback
+from face_expression import Pipeline, load_pipeline
+from face_expression.cli.exits import exits_with_message
+from face_expression.cli.logging import log_to_stderr
+from face_expression.cli.same_origin import SameOrigin, is_loopback
 from space.api import build_api
-from space.basic_tab import build_basic_tab
-from space.cleaning import sweeping
-from space.connections import ConnectionLimits
 from space.gradio_internals import (
     DEFAULT_HOST,
     EXCEPTION_HANDLERS,
@@ -31,18 +30,21 @@ from space.gradio_internals import (
 )
 from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
 from space.live_files import device_files, live_routes
-from space.live_tab import build_live_tab
-from space.photo_tab import build_photo_tab
+from space.paths import WEB
 from space.photos import Photos
-from space.places import WEB
-from space.private_folder import private_folder
-from space.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
-from space.response_headers import ResponseHeaders
-from space.sent_file import refuse_addresses
-from space.sessions import Sessions
-from space.video_folders import VideoFolders
-from space.video_tab import build_video_tab
-from space.workers import Workers
+from space.storage.cleaning import sweeping
+from space.storage.private_folder import private_folder
+from space.storage.sent_file import refuse_addresses
+from space.storage.video_folders import VideoFolders
+from space.tabs.basic import build_basic_tab
+from space.tabs.live import build_live_tab
+from space.tabs.photo import build_photo_tab
+from space.tabs.video import build_video_tab
+from space.traffic.connections import ConnectionLimits
+from space.traffic.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
+from space.traffic.response_headers import ResponseHeaders
+from space.traffic.sessions import Sessions
+from space.traffic.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -218,6 +220,7 @@ def ending_with_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@exits_with_message
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
     log_to_stderr()

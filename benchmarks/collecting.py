@@ -19,11 +19,11 @@ import numpy as np
 import typer
 from aiohttp import web
 
-from data_tools.collect import fetch_found
-from data_tools.engines import cores
-from data_tools.filter import filter_images
-from data_tools.manifest import Manifest, opened
+from data_tools.collect.step import fetch_found
+from data_tools.filter.step import filter_images
+from data_tools.filter.workers import cores
 from data_tools.settings import FetchSettings, FilterSettings
+from data_tools.work.manifest import Manifest, opened
 from face_expression import encode_jpeg, read_picture
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -17,7 +17,7 @@ from benchmarks.live_browser import find_browser
 from face_expression import load_pipeline
 from face_expression.graphs import GRAPH_NAMES
 from space.live_files import device_files
-from space.places import WEB
+from space.paths import WEB
 
 _ADDRESS = "http://localhost/"
 _MEASURE = """async ({ files, faces, frames, framesPerS }) => {

@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from data_tools.engines import Engine
-from data_tools.manifest import opened
 from data_tools.settings import (
     FetchSettings,
     FilterSettings,
@@ -17,7 +15,10 @@ from data_tools.settings import (
     mistakes_of,
     read_run_settings,
 )
-from face_expression.console_log import log_to_stderr
+from data_tools.work.manifest import opened
+from data_tools.work.ray import Engine
+from face_expression.cli.exits import exits_with_message
+from face_expression.cli.logging import log_to_stderr
 from face_expression.labels import LABEL_NAMES
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ def _begin() -> None:
 
 
 @app.command()
+@exits_with_message
 def collect(
     work: Work = DEFAULT_WORK,
     web: Annotated[bool, typer.Option("--web", help="Search the web for the expressions in the query file.")] = False,
@@ -82,7 +84,7 @@ def collect(
     Searching the web by program may break the search engine's terms of service, and most pictures it finds are under
     copyright: find out what you may do where you are before you use --web.
     """
-    from data_tools.steps import collect as run
+    from data_tools.collect.step import collect as run
 
     sources = SourceSettings(
         web=web,
@@ -108,6 +110,7 @@ def _fetch_settings(**given: object) -> FetchSettings:
 
 
 @app.command("filter")
+@exits_with_message
 def filter_command(
     work: Work = DEFAULT_WORK,
     min_face_px: Annotated[float, typer.Option(min=1, help="Smallest face, px of its picture.")] = _FILTER.min_face_px,
@@ -116,7 +119,7 @@ def filter_command(
     engine: Engines = Engine.LOCAL,
 ) -> None:
     """Keep what holds exactly one face that is large, sharp and lit well enough, and each picture once."""
-    from data_tools.steps import filter_step as run
+    from data_tools.filter.step import filter_step as run
 
     if detector not in (None, "yunet", "haar"):
         raise typer.BadParameter("a detector is yunet or haar")
@@ -126,6 +129,7 @@ def filter_command(
 
 
 @app.command()
+@exits_with_message
 def review(
     work: Work = DEFAULT_WORK,
     csv: Annotated[
@@ -140,25 +144,27 @@ def review(
     limit: Annotated[int | None, typer.Option(min=1, help="Show only so many, the most doubtful.")] = None,
 ) -> None:
     """Look at the faces whose label is doubtful: keep, relabel or reject. The next `split` applies it."""
-    from data_tools.review import review as run
+    from data_tools.review.step import review as run
 
     run(work, table=csv, filled=apply, port=port, limit=limit)
 
 
 @app.command()
+@exits_with_message
 def split(
     work: Work = DEFAULT_WORK,
     validation: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.validation,
     test: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.test,
 ) -> None:
     """Apply what reviewers decided, and share rows out: what belongs together stays so, and nothing ever moves."""
-    from data_tools.split import split as run
+    from data_tools.dataset.split import split as run
 
     with opened(work) as manifest:
         typer.echo(run(manifest, SplitSettings(validation=validation, test=test)))
 
 
 @app.command()
+@exits_with_message
 def publish(
     work: Work = DEFAULT_WORK,
     repo: Annotated[str | None, typer.Option(help="Hub data set USER/NAME; made if it does not exist.")] = None,
@@ -179,8 +185,8 @@ def publish(
     """Write the kept rows as a data set with a card, to the Hub in one commit or to a folder."""
     from huggingface_hub import HfApi
 
-    from data_tools.publish import publish as run
-    from data_tools.steps import told_publication
+    from data_tools.dataset.publish import describe_publication
+    from data_tools.dataset.publish import publish as run
 
     settings = PublishSettings(
         repo=repo,
@@ -193,10 +199,11 @@ def publish(
         shard_bytes=shard_mb * 1_000_000,
     )
     with opened(work) as manifest:
-        typer.echo(told_publication(run(manifest, settings, api=HfApi())))
+        typer.echo(describe_publication(run(manifest, settings, api=HfApi())))
 
 
 @app.command()
+@exits_with_message
 def materialize(
     data: Annotated[str, typer.Argument(help="What `publish --urls-only` made: a folder, or USER/NAME on the Hub.")],
     work: Annotated[Path, typer.Option(help="New work folder.")],
@@ -208,7 +215,7 @@ def materialize(
     allow_address: Allowed = None,
 ) -> None:
     """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
-    from data_tools.steps import materialize as run
+    from data_tools.dataset.materialize import materialize as run
 
     settings = _fetch_settings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
     with opened(work, create=True) as manifest:
@@ -216,6 +223,7 @@ def materialize(
 
 
 @app.command()
+@exits_with_message
 def remove(
     work: Work = DEFAULT_WORK,
     sha256: Annotated[list[str] | None, typer.Option(help="Of a fetched or kept file; repeatable.")] = None,
@@ -237,10 +245,10 @@ def remove(
     """
     from huggingface_hub import HfApi
 
-    from data_tools.clean_published import clean_published
-    from data_tools.remove import remove as run
-    from data_tools.steps import told_removal
-    from data_tools.takedown_requests import checked, read_requests
+    from data_tools.takedown.clean import clean_published
+    from data_tools.takedown.requests import checked, read_requests
+    from data_tools.takedown.step import describe_removal
+    from data_tools.takedown.step import remove as run
 
     given = {"sha256": sha256, "phash": phash, "url": url, "host": host}
     try:
@@ -249,25 +257,27 @@ def remove(
         raise typer.BadParameter(str(error)) from error
     requests += read_requests(file) if file else []
     with opened(work) as manifest:
-        typer.echo(told_removal(run(manifest, requests, why=why, dry_run=dry_run), dry_run=dry_run))
+        typer.echo(describe_removal(run(manifest, requests, why=why, dry_run=dry_run), dry_run=dry_run))
         if not dry_run:
             for place in clean_published(manifest, api=HfApi(), gone=tuple(gone or ())):
                 typer.echo(f"clean: {place}")
 
 
 @app.command()
+@exits_with_message
 def report(
     work: Work = DEFAULT_WORK,
     output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
 ) -> None:
     """Draw a work folder as one HTML page: what was found and kept, why not, classes, groups, faces, hosts."""
-    from data_tools.steps import draw_report
+    from data_tools.report.step import draw_report
 
     with opened(work) as manifest:
         typer.echo(draw_report(manifest, output))
 
 
 @app.command("run")
+@exits_with_message
 def run_command(
     settings: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file; data_tools/run.yaml is one to copy.")],
 ) -> None:

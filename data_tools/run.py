@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 from huggingface_hub import HfApi
 
-from data_tools.engines import Engine
-from data_tools.manifest import opened
-from data_tools.publish import publish
+from data_tools.collect.step import collect
+from data_tools.dataset.publish import describe_publication, publish
+from data_tools.dataset.split import split
+from data_tools.filter.step import filter_step
+from data_tools.report.step import draw_report
 from data_tools.settings import RunSettings
-from data_tools.split import split
-from data_tools.steps import collect, draw_report, filter_step, told_publication
+from data_tools.work.manifest import opened
+from data_tools.work.ray import Engine
 
 
 def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print) -> None:
@@ -21,7 +23,7 @@ def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print
         say: is given each step's summary.
 
     Raises:
-        SystemExit: as the steps do.
+        DataError: as the steps do.
     """
     engine = Engine(settings.engine)
     with opened(settings.work, create=True) as manifest:
@@ -29,5 +31,5 @@ def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print
         say("\nfilter\n\n" + filter_step(manifest, settings.filter, engine=engine))
         say(f"\nsplit\n\n{split(manifest, settings.split)}")
         if settings.publish is not None:
-            say("\npublish\n\n" + told_publication(publish(manifest, settings.publish, api=api)))
+            say("\npublish\n\n" + describe_publication(publish(manifest, settings.publish, api=api)))
         say("\n" + draw_report(manifest, settings.report))

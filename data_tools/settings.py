@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator
 from yarl import URL
 
-from data_tools.addresses import Guard
+from data_tools.collect.url_guard import Guard
+from face_expression.errors import DataError
+from face_expression.io.images import MAX_PIXELS
+from face_expression.io.yaml_file import read_yaml
 from face_expression.labels import LABEL_NAMES
-from face_expression.picture_file import MAX_PIXELS
 
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -154,11 +155,11 @@ def read_run_settings(path: Path) -> RunSettings:
     """Read the YAML file of a run.
 
     Raises:
-        SystemExit: if it is missing, no YAML, or has a setting that does not exist or cannot be.
+        DataError: if it is missing, no YAML, gives a key twice, or has a setting that does not exist or cannot be.
     """
     try:
-        return RunSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return RunSettings.model_validate(read_yaml(path) or {})
     except ValidationError as error:
-        raise SystemExit(f"{path}: {mistakes_of(error)}") from error
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SystemExit(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path}: {mistakes_of(error)}") from error
+    except ValueError as error:
+        raise DataError(str(error)) from error

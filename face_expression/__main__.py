@@ -7,13 +7,15 @@ from typing import Annotated, NoReturn
 import typer
 from tqdm import tqdm
 
+from face_expression.cli.camera_window import DesktopError, require_windows, show_camera
 from face_expression.cli.interruption import INTERRUPTED, interruption
+from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.predict import Picture, list_pictures, predict_pictures
+from face_expression.cli.progress import label_with_progress
 from face_expression.cli.worker_pool import WorkersError
-from face_expression.config import BundleError
-from face_expression.console_log import log_to_stderr
-from face_expression.desktop import DesktopError, require_windows, show_camera
+from face_expression.errors import BundleError
 from face_expression.io.image_search import describe_left_out
+from face_expression.io.images import SUFFIXES
 from face_expression.io.piped_file import PipeError, as_file
 from face_expression.output.picture_records import (
     Format,
@@ -22,10 +24,8 @@ from face_expression.output.picture_records import (
     format_of,
     record_writer,
 )
-from face_expression.picture_file import SUFFIXES
 from face_expression.pipeline import Pipeline, load_pipeline
-from face_expression.video_file import VideoError, read_header
-from face_expression.video_progress import label_with_progress
+from face_expression.video.reader import VideoError, read_header
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from face_expression.config import BundleConfig, BundleError
+from face_expression.config import BundleConfig
+from face_expression.errors import BundleError
 from face_expression.graphs import load_session
 
 OUTPUT_NAMES = ("logits", "features")

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from face_expression.errors import BundleError
+
 SCHEMA_VERSION = 2
 
 EMBEDDED_CONFIG = Path(__file__).parent / "bundle" / "config.json"
@@ -23,10 +25,6 @@ NetworkSidePx = Annotated[int, Field(ge=1, le=1024)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Label = Annotated[str, Field(min_length=1, max_length=250)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class BundleError(Exception):
-    """A bundle, or detector weights, that cannot be used; the message says why and what to do."""
 
 
 class _Settings(BaseModel):

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from face_expression.boxes import Box, box_area, box_size, scale_box, xywh_to_xyxy
-from face_expression.config import BundleError, CropRule, CropSettings, HaarSettings, YuNetSettings
+from face_expression.config import CropRule, CropSettings, HaarSettings, YuNetSettings
+from face_expression.errors import BundleError
 from face_expression.graphs import Graphs, embedded_graphs, load_session
 from face_expression.preprocess import CropRegion, cut_crop, levelling_angle_deg
 from face_expression.search import (

@@ -1,6 +1,7 @@
 """The small ONNX graphs of a bundle: they cut crops, prepare inputs and read YuNet's outputs.
 
-`train.graphs` writes them. The browser runs the same files. They are small, so each runs on the thread that calls it.
+`train.export.graphs` writes them. The browser runs the same files. They are small, so each runs on the thread that
+calls it.
 """
 
 import functools
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from face_expression.config import EMBEDDED_CONFIG, BundleError
+from face_expression.config import EMBEDDED_CONFIG
+from face_expression.errors import BundleError
 
 GRAPH_NAMES = ("crop", "detector_input", "detector_output", "model_input", "quality")
 
@@ -62,7 +64,7 @@ class Graphs:
         }
 
     def run(self, name: str, **inputs: np.ndarray) -> list[np.ndarray]:
-        """Run one graph; `train.graphs` describes its inputs and outputs."""
+        """Run one graph; `train.export.graphs` describes its inputs and outputs."""
         return self._sessions[name].run(None, inputs)
 
 

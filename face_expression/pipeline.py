@@ -11,10 +11,11 @@ import numpy as np
 
 from face_expression.boxes import Box, clip_box
 from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig, BundleError
+from face_expression.config import BundleConfig
 from face_expression.detector import Detector, HaarDetector, Known, YuNetDetector
+from face_expression.errors import BundleError
 from face_expression.graphs import Graphs, embedded_graphs
-from face_expression.hub import (
+from face_expression.hub.download import (
     EMBEDDED_BUNDLE,
     MODEL_VARIABLE,
     Bundle,

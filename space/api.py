@@ -1,7 +1,5 @@
 """The program as a service: two endpoints for gradio_client, curl and MCP."""
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +16,13 @@ from face_expression import (
     face_as_json,
     label_file,
 )
+from face_expression.output.records import Cell, column_names, face_values
 from space.limits import AT_ONCE, Kind
-from space.people import PeopleSeen, Person
 from space.photos import Photos
-from space.sent_file import SentFileError, sent_file
-from space.video_tab import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
-from space.workers import BusyError, Workers
+from space.storage.sent_file import SentFileError, sent_file
+from space.tabs.person_timeline import PeopleSeen, Person
+from space.tabs.video import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
+from space.traffic.workers import BusyError, Workers
 
 MOST_PEOPLE, MOST_ROWS = 50, 5_000
 
@@ -56,7 +55,7 @@ class VideoAnswer(TypedDict):
     problem: str | None
     people: list[PersonJson]
     people_left_out: int
-    rows: list[dict[str, str]]
+    rows: list[dict[str, Cell]]
     rows_left_out: int
 
 
@@ -123,7 +122,7 @@ def build_api(
             people: whoever was in view for longest first, each with track_id, first_s, last_s, seen_s, judged_s
             expressions: in each person, for which part of the judged time each label fitted best
             not_sure: in each person, the seconds for each reason why it could not be judged
-            rows: as in the CSV of the command line
+            rows: the columns of the command line's CSV as numbers; reliable is a boolean, reasons is a list
         """
         forget(request)
         if not isinstance(every, int) or every < 1:
@@ -164,23 +163,23 @@ def video_answer(
     Raises:
         VideoError: if it cannot be read.
     """
-    seen, table = PeopleSeen(), io.StringIO(newline="")
+    seen, rows, names = PeopleSeen(), [], column_names(pipeline.label_names)
 
     def go_on(frame: VideoFrame) -> bool:
         seen.add(frame)
+        if with_rows:
+            rows.extend(dict(zip(names, values, strict=True)) for values in face_values(frame))
         return frame.index + 1 < MAX_FRAMES and is_wanted()
 
     done = label_file(
         pipeline,
         source,
-        table=table if with_rows else None,
         every=every,
         go_on=go_on,
         max_s=MAX_S,
         max_pixels=MAX_PIXELS,
     )
-    table.seek(0)
-    rows, people = list(csv.DictReader(table)), seen.by_time()
+    people = seen.by_time()
     return {
         "duration_s": round(done.end_s, 3),
         "frames": done.frames,

@@ -23,10 +23,10 @@ from mcp.types import TextContent
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from space.fair_queue import MAX_SESSION_NAME, FairQueue, too_many
 from space.limits import Limits
-from space.rate_limit import RateLimit
-from space.sessions import Sessions
+from space.traffic.fair_queue import MAX_SESSION_NAME, FairQueue, too_many
+from space.traffic.rate_limit import RateLimit
+from space.traffic.sessions import Sessions
 
 log = logging.getLogger(__name__)
 

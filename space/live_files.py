@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from face_expression import Pipeline
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from space.places import EXAMPLES, WEB
+from space.paths import EXAMPLES, WEB
 
 DEMO = EXAMPLES / "astronaut.jpg"
 # What npm got for the browser; `make web` puts it there.

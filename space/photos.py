@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from face_expression import Face, Pipeline, read_picture
-from face_expression.picture_file import FORMATS
+from face_expression.io.images import FORMATS
 from space.limits import AT_ONCE, MOST_PIXELS, Kind
-from space.workers import PixelBudget, Workers
+from space.traffic.workers import PixelBudget, Workers
 
 # More is not seen on a page, and would be sent to it.
 SHOWN_SIDE_PX = 2560

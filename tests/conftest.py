@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 import app
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
-from face_expression.hub import EMBEDDED_BUNDLE, find_yunet_weights
+from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
 from space import live_files
 from space.limits import Limits
 from tests.browsing import PATIENCE_MS, WIDE

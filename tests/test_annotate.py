@@ -11,7 +11,7 @@ from PIL import Image
 
 import face_expression.output.fonts as fonts
 from face_expression import COLORS, annotate, load_pipeline
-from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.pipeline import Face
 from tests.builders import happy_photo
 

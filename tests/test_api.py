@@ -19,7 +19,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
 from face_expression import face_as_json, read_picture
-from space.rate_limit import RateLimit
+from space.traffic.rate_limit import RateLimit
 from tests.builders import EXAMPLES, REPOSITORY, calm_face, happy_face, scene
 from tests.test_video import plain, write_video
 
@@ -165,6 +165,9 @@ def test_a_video_is_told_by_person(served_app, tmp_path):
     assert happy["expressions"] == {"happy": 1.0} and happy["seen_s"] == pytest.approx(1.6, abs=0.01)
     assert calm["first_s"] == pytest.approx(0.8, abs=0.01) and "happy" not in calm["expressions"]
     assert len(answer["rows"]) == 20 + 10 and answer["rows"][0].keys() > LABELS
+    row = answer["rows"][0]
+    assert isinstance(row["confidence"], float) and isinstance(row["frame"], int) and row["reliable"] in (True, False)
+    assert isinstance(row["reasons"], list) and abs(sum(row[label] for label in LABELS) - 1) < 0.001
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(AppError, match="not a video that can be read, or the file is incomplete"):
         client.predict(video=handle_file(str(path)), api_name="/analyze_video")
@@ -311,7 +314,7 @@ def test_answers_say_how_they_may_be_used(served_app):
 
 def test_one_request_is_one_upload(served_app, monkeypatch):
     """The limit is for the request, however many files are in it."""
-    monkeypatch.setattr("space.request_limits.MAX_UPLOAD_BYTES", 1_000_000)
+    monkeypatch.setattr("space.traffic.request_limits.MAX_UPLOAD_BYTES", 1_000_000)
     parts = [("files", (f"{number}.bin", bytes(400_000))) for number in range(4)]
     url = f"{served_app[0]}gradio_api/upload"
     assert httpx.post(url, files=parts[:2]).status_code == 200

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import collecting, latency, live, live_browser, live_camera, predict_folder
 from benchmarks.live_figures import Answered, Recording, Shown
 from benchmarks.slow_link import slow_link
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 
 
 @pytest.fixture

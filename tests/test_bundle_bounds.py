@@ -11,7 +11,8 @@ import pytest
 from onnx import numpy_helper
 
 from face_expression import BundleError, load_pipeline
-from face_expression.hub import EMBEDDED_BUNDLE, MODEL_VARIABLE, sha256_of
+from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
+from face_expression.io.files import sha256_of
 from tests.builders import happy_photo
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from face_expression.classifier import Classifier
-from face_expression.hub import open_bundle
+from face_expression.hub.download import open_bundle
 from face_expression.preprocess import to_model_inputs
 from tests.test_finetune import TINY, parquet, said, train
 from tests.test_train import band
-from train.class_bias import fit_class_bias
-from train.data import load_split, read_crops, read_targets
+from train.data.dataset import load_split, read_crops, read_targets
+from train.export.class_bias import fit_class_bias
 
 
 def changing_votes(columns):

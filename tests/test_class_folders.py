@@ -9,10 +9,11 @@ import datasets
 import numpy as np
 import pytest
 
+from face_expression.errors import DataError
 from face_expression.labels import LABEL_NAMES
 from tests.builders import happy_face, save
 from tests.test_finetune import SMALL, said, train
-from train.data import label_names_of, load_split
+from train.data.dataset import label_names_of, load_split
 
 SPLITS = {"train": 3, "validation": 1, "test": 1}
 
@@ -81,12 +82,12 @@ def test_one_file_cannot_be_in_two_splits(tmp_path):
     data = class_folders(tmp_path, "happy", "sad")
     shutil.rmtree(data / "validation" / "happy")
     (data / "validation" / "happy").symlink_to(data / "train" / "happy")
-    with pytest.raises(SystemExit, match=r"train/happy/0\.png and .*validation/happy/0\.png are one file"):
+    with pytest.raises(DataError, match=r"train/happy/0\.png and .*validation/happy/0\.png are one file"):
         load_split(str(data), "train")
     (data / "validation" / "happy").unlink()
     (data / "validation" / "happy").mkdir()
     os.link(data / "train" / "happy" / "0.png", data / "validation" / "happy" / "other.png")
-    with pytest.raises(SystemExit, match="are one file"):
+    with pytest.raises(DataError, match="are one file"):
         load_split(str(data), "validation")
 
 
@@ -124,7 +125,7 @@ def test_what_lies_wrong_is_named(tmp_path, stray, words):
         for file in data.rglob("*.png"):
             archive.write(file, file.relative_to(data))
     for named in (data, tmp_path / "data.zip"):
-        with pytest.raises(SystemExit, match=words):
+        with pytest.raises(DataError, match=words):
             load_split(str(named), "train")
 
 
@@ -141,7 +142,7 @@ def test_what_is_no_picture_is_left_out_and_counted(tmp_path, caplog):
 
 @pytest.mark.parametrize("names", [(), ("happy/1.png", "sad/1.png"), ("1.png",)])
 def test_a_folder_without_class_folders_is_a_sentence(tmp_path, names):
-    with pytest.raises(SystemExit, match=r"no pictures in class folders, such as train/happy/1\.jpg"):
+    with pytest.raises(DataError, match=r"no pictures in class folders, such as train/happy/1\.jpg"):
         load_split(str(write(tmp_path, *names)), "train")
 
 

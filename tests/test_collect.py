@@ -19,15 +19,17 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from data_tools.__main__ import app
-from data_tools.addresses import checked_url, is_public, literal_addresses
-from data_tools.collect import fetch_found, read_source
-from data_tools.denylist import deny
-from data_tools.engines import Engine
-from data_tools.fetch import _redirected
-from data_tools.manifest import SCHEMA, Status, opened
-from data_tools.opt_out import refusal_in_headers
+from data_tools.collect.fetcher import _redirected
+from data_tools.collect.robots import refusal_in_headers
+from data_tools.collect.sources import Folder, UrlList
+from data_tools.collect.step import fetch_found, read_source
+from data_tools.collect.url_guard import checked_url, is_public, literal_addresses
 from data_tools.settings import FetchSettings
-from data_tools.sources import Folder, UrlList
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import opened
+from data_tools.work.ray import Engine
+from data_tools.work.schema import SCHEMA, Status
+from face_expression.errors import DataError
 from tests.builders import REPOSITORY, happy_photo
 from tests.local_search import running_search
 from tests.local_web import running_web
@@ -83,7 +85,7 @@ def test_a_picture_is_kept_by_its_hash(tmp_path, site):
     assert row["http_status"] == 200 and row["final_url"] == url and row["opt_out"] == "none"
     assert row["content_bytes"] == len(site.files["/face.jpg"]) and row["content_type"] == "image/jpeg"
     with opened(tmp_path) as manifest:
-        assert manifest.raw_file(row["content_sha256"]).read_bytes() == site.files["/face.jpg"]
+        assert manifest.files.raw_path(row["content_sha256"]).read_bytes() == site.files["/face.jpg"]
     (agent,) = site.agents
     assert "LiveEmotionDetector" in agent and "mailto:somebody@example.org" in agent
 
@@ -275,7 +277,7 @@ def test_a_folder_is_searched_as_in_every_command(tmp_path, caplog):
     assert "left out: 1 ._*, 1 .heic" in caplog.text
     (folder / "2.JFIF").unlink()
     (folder / "Happy").unlink()
-    with pytest.raises(SystemExit, match="holds no picture"):
+    with pytest.raises(DataError, match="holds no picture"):
         Folder(folder, ())
 
 
@@ -480,7 +482,7 @@ def test_a_list_of_addresses_is_read(tmp_path, suffix):
 def test_a_list_that_cannot_be_read_is_told(tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with opened(tmp_path / "work", create=True) as manifest, pytest.raises(SystemExit, match=words):
+    with opened(tmp_path / "work", create=True) as manifest, pytest.raises(DataError, match=words):
         read_source(manifest, UrlList(tmp_path / name))
 
 
@@ -494,7 +496,7 @@ def test_a_folder_is_read_and_class_folders_are_labels(tmp_path):
         assert read_source(manifest, source) == 3
         fetch_found(manifest, FetchSettings(), folders={"my pictures": pictures})
         rows = {row["url"]: row for row in manifest.rows()}
-        assert all(manifest.raw_file(row["content_sha256"]).is_file() for row in rows.values())
+        assert all(manifest.files.raw_path(row["content_sha256"]).is_file() for row in rows.values())
     assert {url: row["query_label"] for url, row in rows.items()} == {
         "local:my pictures/a%231.jpg": None,
         "local:my pictures/happy/%C3%BC%20b.jpg": "happy",
@@ -617,7 +619,7 @@ def test_a_setting_that_cannot_be_is_told(tmp_path, monkeypatch, setting, value,
 def test_two_commands_do_not_work_in_one_folder(tmp_path):
     with opened(tmp_path, create=True):
         other = opened(tmp_path)
-        with pytest.raises(SystemExit, match="another command is at work"):
+        with pytest.raises(DataError, match="another command is at work"):
             other.__enter__()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from face_expression import read_picture
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import EXAMPLES, calm_photo, happy_photo, save
 from tests.programs import run_command
 from tests.test_picture_file import make_bad_files

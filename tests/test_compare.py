@@ -18,10 +18,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
-from face_expression.hub import open_bundle
+from face_expression.hub.download import open_bundle
 from tests.builders import REPOSITORY
 from train.__main__ import app
-from train.compare import BUBBLE_ALPHA, count_macs
+from train.compare.measure import count_macs
+from train.compare.plot import BUBBLE_ALPHA
 
 MODELS = ("custom_cnn", "test_resnet")
 BUDGET = ["--limit", "112", "--epochs", "5", "--size", "32", "--batch-size", "8", "--workers", "0"]

@@ -14,11 +14,11 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from space.body_limit import Bodies, BodyError
-from space.connections import ConnectionLimits
 from space.limits import Limits
-from space.request_limits import RequestLimits
-from space.sessions import Sessions
+from space.traffic.body_limit import Bodies, BodyError
+from space.traffic.connections import ConnectionLimits
+from space.traffic.request_limits import RequestLimits
+from space.traffic.sessions import Sessions
 
 PATIENCE_S = 30
 
@@ -160,12 +160,12 @@ def test_a_body_that_breaks_off_is_no_body():
 
 
 def test_a_body_that_comes_too_slowly_is_refused(monkeypatch):
-    monkeypatch.setattr("space.body_limit.PATIENCE_S", 0.2)
+    monkeypatch.setattr("space.traffic.body_limit.PATIENCE_S", 0.2)
     with pytest.raises(BodyError, match="too slowly") as refused:
         asyncio.run(Bodies().read("one", body_of([b"a"] * 10_000, pause_s=0.05), 100_000))
     assert refused.value.status == 408
 
 
 def test_limits_follow_the_descriptors_of_the_process(monkeypatch):
-    monkeypatch.setattr("space.connections.resource.getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr("space.traffic.connections.resource.getrlimit", lambda _: (1024, 4096))
     assert ConnectionLimits.of_this_process().most + 128 < 1024

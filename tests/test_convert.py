@@ -10,14 +10,14 @@ import torch.nn.functional as F
 
 from face_expression.classifier import Classifier, softmax
 from face_expression.config import read_preprocessing
-from face_expression.hub import EMBEDDED_BUNDLE, open_bundle
+from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
 from face_expression.preprocess import to_model_inputs
 from tests.builders import REPOSITORY
 from tests.test_finetune import SMALL, TINY, parquet, said, train
 from train.convert.from_human import read_faceres
 from train.convert.package import open_package
-from train.data import load_split, read_crops
-from train.export import load_checkpoint
+from train.data.dataset import load_split, read_crops
+from train.export.step import load_checkpoint
 
 # MobileNet v1, of the paper: stride and output channels of each pair of a depthwise and a 1x1 convolution.
 STRIDES = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
@@ -117,7 +117,7 @@ def package(tmp_path_factory):
 def converted(data, package, tmp_path_factory):
     """The drawn package as a checkpoint whose input has 64 px."""
     folder = tmp_path_factory.mktemp("converted")
-    settings = json.loads((REPOSITORY / "train" / "preprocessing.json").read_text())
+    settings = json.loads((REPOSITORY / "train" / "data" / "preprocessing.json").read_text())
     settings["preprocessing"]["input"]["size_px"] = 64
     (folder / "preprocessing.json").write_text(json.dumps(settings))
     options = ["--preprocessing", folder / "preprocessing.json", "--output", folder / "checkpoint"]
@@ -227,7 +227,7 @@ def test_dlibs_network_becomes_a_checkpoint_that_computes_the_same(data, tmp_pat
     manifest = [{"paths": ["face_recognition_model.bin"], "weights": entries}]
     (model / "face_recognition_model-weights_manifest.json").write_text(json.dumps(manifest))
     (model / "face_recognition_model.bin").write_bytes(b"".join(value.tobytes() for value in weights.values()))
-    settings = json.loads((REPOSITORY / "train" / "preprocessing.json").read_text())
+    settings = json.loads((REPOSITORY / "train" / "data" / "preprocessing.json").read_text())
     means = {1: ([0.5], [0.25]), 3: ([0.4, 0.5, 0.6], [0.2, 0.25, 0.3])}[channels]
     settings["preprocessing"]["input"] |= {"channels": channels, "mean": means[0], "std": means[1]}
     (tmp_path / "preprocessing.json").write_text(json.dumps(settings))

@@ -15,18 +15,19 @@ from huggingface_hub import DatasetCard, HfApi
 from markdown_it import MarkdownIt
 from PIL import Image, PngImagePlugin
 
-from data_tools.dataset import DESCRIPTIONS
-from data_tools.denylist import deny
-from data_tools.manifest import opened
-from data_tools.publish import publish
+from data_tools.dataset.parquet import DESCRIPTIONS
+from data_tools.dataset.publish import publish
 from data_tools.settings import PublishSettings
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import opened
 from face_expression.config import read_preprocessing
+from face_expression.errors import ExpectedError
+from face_expression.hub.upload import Repository, over_plain_http
 from face_expression.labels import LABEL_NAMES
-from face_expression.push import Repository, over_plain_http
 from tests.local_hub import OWNER, READER, WRITER, StoredFile
 from tests.work_folders import FETCHED_AT, add_rows, jpeg, kept_row, make_work, rows_of
 from train.__main__ import PREPROCESSING
-from train.data import load_split, read_crops
+from train.data.dataset import load_split, read_crops
 
 REPO = f"{OWNER}/expressions"
 KEY = f"datasets/{REPO}"
@@ -75,7 +76,7 @@ def test_nothing_to_publish_is_said_and_no_folder_is_made(tmp_path, unusable):
     work = make_work(tmp_path / "work", rows=0)
     if unusable:
         add_rows(work, kept_row(work, 1, **unusable))
-    with pytest.raises(SystemExit, match="nothing to publish"):
+    with pytest.raises(ExpectedError, match="nothing to publish"):
         to_folder(work, tmp_path / "set")
     assert list(tmp_path.iterdir()) == [work]
 
@@ -180,7 +181,7 @@ def test_no_metadata_is_published(own_work, tmp_path, kind):
     with opened(own_work) as manifest:
         known = rows_of(manifest)["https://example.com/exif"]["image_sha256"]
         assert known == row["image_sha256"] == hashlib.sha256(after).hexdigest()
-        assert manifest.image_file(known).read_bytes() == after
+        assert manifest.files.find_image(known).read_bytes() == after
     assert not list(own_work.rglob(f"*{hashlib.sha256(before).hexdigest()}*.jpg"))
 
 
@@ -195,8 +196,8 @@ def test_a_work_folder_with_a_bad_image_leaves_what_was_published(own_work, tmp_
     to_folder(own_work, tmp_path / "set")
     before = {name: (tmp_path / "set" / name).read_bytes() for name in names(tmp_path / "set")}
     with opened(own_work) as manifest:
-        harm(manifest.image_file(next(manifest.rows("status = 'kept'"))["image_sha256"]))
-    with pytest.raises(SystemExit, match=words):
+        harm(manifest.files.find_image(next(manifest.rows("status = 'kept'"))["image_sha256"]))
+    with pytest.raises(ExpectedError, match=words):
         to_folder(own_work, tmp_path / "set")
     assert {name: (tmp_path / "set" / name).read_bytes() for name in names(tmp_path / "set")} == before
     assert {path.name for path in tmp_path.iterdir()} == {"work", "set"}
@@ -232,7 +233,7 @@ def test_a_strangers_folder_is_not_overwritten(own_work, tmp_path, occupy):
     if occupy is not as_a_file:
         folder.mkdir()
     occupy(folder)
-    with pytest.raises(SystemExit, match=r"is a file|is not an earlier publication"):
+    with pytest.raises(ExpectedError, match=r"is a file|is not an earlier publication"):
         to_folder(own_work, folder)
     assert "mine" in (folder if folder.is_file() else next(folder.iterdir())).read_text().lower()
 
@@ -248,7 +249,7 @@ def test_a_strangers_folder_is_not_overwritten(own_work, tmp_path, occupy):
     ],
 )
 def test_what_is_not_said_or_not_meant_is_refused(own_work, hub, settings, words):
-    with opened(own_work) as manifest, pytest.raises(SystemExit, match=words):
+    with opened(own_work) as manifest, pytest.raises(ExpectedError, match=words):
         publish(manifest, PublishSettings(**settings), api=HfApi(endpoint=hub.endpoint, token=WRITER))
     assert hub.repositories == {} and hub.requests == []
 
@@ -304,7 +305,7 @@ def test_public_is_public_and_only_when_said(own_work, hub, pixels):
     repository = hub.repositories[KEY]
     assert (repository.private, repository.gated) == (False, False)
     before = contents(hub)
-    with pytest.raises(SystemExit, match="is public"):
+    with pytest.raises(ExpectedError, match="is public"):
         to_hub(own_work, hub, shard_bytes=1)
     assert contents(hub) == before and not repository.gated
     assert to_hub(own_work, hub, **openly).private is False
@@ -350,7 +351,7 @@ def test_trouble_that_stays_leaves_what_was_there(own_work, hub, fault, words):
     before = contents(hub)
     add_rows(own_work, kept_row(own_work, 20))
     hub.fault = fault
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         to_hub(own_work, hub)
     assert contents(hub) == before and not (own_work / "publish.draft").exists()
     if fault != "corrupt upload":
@@ -361,7 +362,7 @@ def test_trouble_that_stays_leaves_what_was_there(own_work, hub, fault, words):
 
 @pytest.mark.parametrize("token", [READER, "hf_unknown"])
 def test_who_may_not_write_is_told_and_nothing_is_made(own_work, hub, token):
-    with pytest.raises(SystemExit, match=r"no right to write|does not know this token"):
+    with pytest.raises(ExpectedError, match=r"no right to write|does not know this token"):
         to_hub(own_work, hub, token=token)
     assert hub.repositories == {}
 
@@ -386,7 +387,7 @@ def test_very_large_files_are_compared_without_being_downloaded(hub, tmp_path, m
         StoredFile, "as_json", lambda *file: json.loads(json.dumps(tell(*file)).replace(sha256, "0" * 64))
     )
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
-    with pytest.raises(SystemExit, match=r"other bytes than were sent for data/large\.parquet"):
+    with pytest.raises(ExpectedError, match=r"other bytes than were sent for data/large\.parquet"):
         push()
 
 

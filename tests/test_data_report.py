@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from data_tools.denylist import deny
-from data_tools.manifest import Manifest, Reason, Status, opened, store
-from data_tools.meanings import meaning
-from data_tools.report import write_report
-from data_tools.tallies import STAGES, funnels, host_of, kept_faces, word_tables
+from data_tools.report.statistics import STAGES, funnels, kept_faces, word_tables
+from data_tools.report.step import write_report
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import Manifest, opened
+from data_tools.work.schema import Reason, Status, explanation, host_of
 from face_expression import LABEL_NAMES, encode_jpeg
+from face_expression.io.files import store
 from tests.builders import happy_face
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (30, 30, 200)
@@ -35,7 +36,7 @@ def with_face(colour) -> tuple[bytes, list[float]]:
 def fetched(manifest: Manifest, content: bytes) -> dict:
     """Columns of a row whose bytes were fetched."""
     name = sha256(content).hexdigest()
-    store(content, manifest.raw_file(name))
+    store(content, manifest.files.raw_path(name))
     return {"content_sha256": name}
 
 
@@ -165,7 +166,9 @@ def test_funnels_are_by_expression_and_by_source(manifest):
 
 
 def test_every_reason_is_explained():
-    told = [meaning(Status.REJECTED, reason) for reason in Reason] + [meaning(status, None) for status in Status]
+    told = [explanation(Status.REJECTED, reason) for reason in Reason] + [
+        explanation(status, None) for status in Status
+    ]
     assert all(sentence.endswith(".") for sentence in told) and len(set(told)) == len(told)
 
 
@@ -183,7 +186,7 @@ def test_rejections_are_counted_and_shown(manifest):
     )
     page = report(manifest)
     row = re.search(r"<tr><td><bdi><code>no_face</code>.*?</tr>", page).group()
-    assert "<td>20</td><td>87.0%</td>" in row and meaning(Status.REJECTED, Reason.NO_FACE) in row
+    assert "<td>20</td><td>87.0%</td>" in row and explanation(Status.REJECTED, Reason.NO_FACE) in row
     assert all(f"<code>{name}</code>" in page for name in ("damaged", "not_an_image", "too_dark"))
     shown = samples(page)
     assert len(shown) == 8 and all(colour_of(picture) == RED and max(picture.shape) <= 128 for picture in shown)

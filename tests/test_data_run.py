@@ -14,13 +14,14 @@ from PIL import Image
 from data_tools.settings import read_run_settings
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.errors import DataError
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import REPOSITORY
 from tests.local_search import running_search
 from tests.local_web import running_web
 from tests.test_search import CANARY, picture
 from train.__main__ import PREPROCESSING
-from train.data import crop_of_row, load_split
+from train.data.dataset import crop_of_row, load_split
 from train.finetune import check_data
 
 PER_LABEL = 14
@@ -147,7 +148,8 @@ def original(url, web) -> np.ndarray:
     ("text", "words"),
     [
         (None, "cannot be read"),
-        ("sources: [", "cannot be read"),
+        ("sources: [", "is not YAML as it should be"),
+        ("sources: {}\nsources: {web: true}", "the key “sources” is given twice"),
         ("", "sources: Field required"),
         ("sources: {wep: true}", "sources.wep: Extra inputs are not permitted"),
         ("sources: {}\nsplit: {test: 3}", "split.test: Input should be less than or equal to 1"),
@@ -157,7 +159,7 @@ def original(url, web) -> np.ndarray:
 def test_a_file_of_settings_with_a_mistake_is_told(tmp_path, text, words):
     if text is not None:
         (tmp_path / "run.yaml").write_text(text)
-    with pytest.raises(SystemExit, match=words.replace(".", r"\.")):
+    with pytest.raises(DataError, match=words.replace(".", r"\.")):
         read_run_settings(tmp_path / "run.yaml")
 
 

@@ -14,9 +14,10 @@ import yaml
 from huggingface_hub import HfApi
 from typer.testing import CliRunner
 
+from face_expression.errors import ExpectedError
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub import EMBEDDED_BUNDLE, MODEL_VARIABLE
-from space.deploy import app, deploy, write
+from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
+from space.deploy.step import app, deploy, write
 from tests.builders import EXAMPLES, REPOSITORY
 from tests.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
 from tests.programs import free_port, run_program
@@ -68,7 +69,7 @@ def hub(hub, yunet_weights, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("time.sleep", lambda _: None)
     parts = ("app.py", "requirements.txt", "face_expression/__init__.py", "space/live_files.py", "web/vendor/*.wasm")
-    monkeypatch.setattr("space.contents._PARTS", parts)
+    monkeypatch.setattr("space.deploy.space_files._PARTS", parts)
     hub.repositories[MODEL] = model_repository(yunet_weights)
     return hub
 
@@ -267,7 +268,7 @@ def test_private_is_private(hub):
     assert hub.repositories[KEY].private
     hub.repositories[KEY].private = False
     before = state(hub)
-    with pytest.raises(SystemExit, match="is public"):
+    with pytest.raises(ExpectedError, match="is public"):
         put(hub, private=True)
     assert state(hub) == before
 
@@ -280,7 +281,7 @@ def test_a_folder_instead_holds_the_same(hub, tmp_path):
     written = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     pushed = {path: file.content for path, file in hub.repositories[KEY].commits[-1].files.items()}
     assert written == {path: content for path, content in pushed.items() if path != ".gitattributes"}
-    with pytest.raises(SystemExit, match="there is something already"):
+    with pytest.raises(ExpectedError, match="there is something already"):
         write(SPACE, MODEL, folder, api=HfApi(endpoint=hub.endpoint))
 
 
@@ -334,7 +335,7 @@ def test_what_cannot_be_deployed_is_told_and_changes_nothing(hub, yunet_weights,
     hub.weights = yunet_weights
     prepare(hub)
     before = state(hub)
-    with pytest.raises(SystemExit, match=words) as told:
+    with pytest.raises(ExpectedError, match=words) as told:
         put(hub, **options)
     assert state(hub) == before and "/tmp" not in str(told.value)
 
@@ -351,8 +352,8 @@ def test_missing_web_files_are_told(hub, tmp_path, monkeypatch):
     folder = tmp_path / "house"
     write(SPACE, MODEL, folder, api=HfApi(endpoint=hub.endpoint))
     (folder / "web" / "vendor" / "ort-wasm-simd-threaded.wasm").unlink()
-    monkeypatch.setattr("space.contents.HOUSE", folder)
-    with pytest.raises(SystemExit, match="run `make web`"):
+    monkeypatch.setattr("space.deploy.space_files.HOUSE", folder)
+    with pytest.raises(ExpectedError, match="run `make web`"):
         put(hub)
     assert KEY not in hub.repositories
 
@@ -394,9 +395,9 @@ def test_trouble_that_stays_leaves_the_space_as_it_was(hub, yunet_weights, monke
         put(hub)
         before = state(hub)
         hub.repositories[MODEL].add("a better one", model_repository(yunet_weights, temperature=2.0).commits[-1].files)
-        monkeypatch.setattr("space.contents._PARTS", ("face_expression/bundle/model.onnx",))
+        monkeypatch.setattr("space.deploy.space_files._PARTS", ("face_expression/bundle/model.onnx",))
     hub.fault = fault
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         put(hub)
     files, variables = state(hub)
     files.pop("notes.txt", None)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.builders import REPOSITORY
 from tests.test_command_line import lines, predict
 

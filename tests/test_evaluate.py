@@ -13,19 +13,19 @@ from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.builders import REPOSITORY, calm_face, happy_face, scene
 from train.__main__ import app
-from train.data import load_split
-from train.duplicates import find_duplicates
-from train.evaluate import METRICS
-from train.fairness import largest_gap
-from train.full_path import MISSED, analyze_rows
-from train.protocols import Metrics, Predictions, measure_protocols, read_truth
-from train.robustness import corruptions
+from train.data.dataset import load_split
+from train.evaluate.end_to_end import MISSED, analyze_rows
+from train.evaluate.fairness import largest_gap
+from train.evaluate.near_duplicates import find_duplicates
+from train.evaluate.protocols import Metrics, Predictions, measure_protocols, read_truth
+from train.evaluate.robustness import corruptions
+from train.evaluate.step import METRICS
 
 HAPPY, NEUTRAL = LABEL_NAMES.index("happy"), LABEL_NAMES.index("neutral")
-PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "preprocessing.json")
+PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "data" / "preprocessing.json")
 ROWS = 24
 OTHER_NAMES = ("amused", "bored", "calm", "dull", "eager", "fine", "grim")
 

@@ -5,14 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.errors import DataError
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo, scene
 from tests.test_evaluate import evaluate, write
 from tests.test_finetune import said
 from tests.test_teacher import photographs
-from train.fairness_card import fairness_lines
-from train.fairness_sets import measure_fairness
-from train.fairness_tables import MIN_RANKED, group_table
+from train.evaluate.fairness_card import fairness_lines
+from train.evaluate.fairness_sets import measure_fairness
+from train.evaluate.fairness_tables import MIN_RANKED, group_table
 
 PEOPLE = 24
 
@@ -140,5 +141,5 @@ def test_evaluate_writes_the_section_and_the_report_shows_it(folder, yunet_weigh
 
 
 def test_a_folder_without_such_sets_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match=r"holds none of london\.parquet"):
+    with pytest.raises(DataError, match=r"holds none of london\.parquet"):
         measure_fairness(EMBEDDED_BUNDLE, tmp_path)

@@ -16,14 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageOps
 
-from data_tools.denylist import Denylist, deny
-from data_tools.engines import Engine
-from data_tools.filter import filter_images
-from data_tools.judge import Judge
-from data_tools.manifest import opened, store
+from data_tools.filter.face_filter import Judge
+from data_tools.filter.step import filter_images
 from data_tools.settings import FilterSettings
+from data_tools.work.denylist import Denylist, deny
+from data_tools.work.manifest import opened
+from data_tools.work.ray import Engine
 from face_expression import read_picture
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.errors import BundleError
+from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.io.files import store
 from tests.builders import REPOSITORY, calm_photo, happy_photo, scene
 
 HAPPY = happy_photo()
@@ -216,7 +218,7 @@ def put(folder, contents, **more):
     with opened(folder, create=True) as manifest:
         for number, content in enumerate(contents):
             name = sha256(content).hexdigest()
-            store(content, manifest.raw_file(name))
+            store(content, manifest.files.raw_path(name))
             manifest.add([{"url": f"http://a/{number}", "status": "fetched", "content_sha256": name, **more}])
     return folder
 
@@ -228,7 +230,7 @@ def filtered(folder, settings=None, **more):
         kept = {row["image_sha256"] for row in rows if row["status"] == "kept"}
         assert {path.stem for path in folder.glob("images/*/*")} == kept
         for sha in kept:
-            assert manifest.image_file(sha).is_file()
+            assert manifest.files.find_image(sha).is_file()
     return rows
 
 
@@ -253,7 +255,7 @@ def test_each_picture_is_kept_once(tmp_path):
     # What comes later is held against what is there.
     with opened(tmp_path) as manifest:
         later = encoded(calm_photo(), quality=50)
-        store(later, manifest.raw_file(sha256(later).hexdigest()))
+        store(later, manifest.files.raw_path(sha256(later).hexdigest()))
         manifest.add([{"url": "http://b/", "status": "fetched", "content_sha256": sha256(later).hexdigest()}])
     rows = filtered(tmp_path)
     assert outcomes(rows) == [*SEVERAL_OUTCOMES, "near_duplicate"] and rows[-1]["duplicate_of"] == "http://a/1"
@@ -274,7 +276,7 @@ def test_a_picture_that_stands_for_missing_ones_is_not_kept(tmp_path):
 def test_a_detector_that_cannot_be_had_is_told_and_no_row_is_lost(tmp_path, monkeypatch):
     folder = put(tmp_path, [encoded(HAPPY)])
     monkeypatch.setenv(DETECTOR_VARIABLE, str(tmp_path / "nowhere.onnx"))
-    with opened(folder) as manifest, pytest.raises(SystemExit, match="no such file"):
+    with opened(folder) as manifest, pytest.raises(BundleError, match="no such file"):
         filter_images(manifest, FilterSettings(detector="yunet"))
     assert outcomes(filtered(folder)) == ["kept"]
 
@@ -293,11 +295,11 @@ def test_the_file_of_a_picture_that_was_taken_down_goes_too(tmp_path):
     deny(folder, [("phash", row["phash"])], why="asked")
     name = sha256(SMALLER).hexdigest()
     with opened(folder) as manifest:
-        store(SMALLER, manifest.raw_file(name))
+        store(SMALLER, manifest.files.raw_path(name))
         manifest.add([{"url": "http://c/", "status": "fetched", "content_sha256": name}])
     assert outcomes(filtered(folder)) == ["kept", "kept", "denylisted"]
     with opened(folder) as manifest:
-        assert not manifest.raw_file(name).exists() and manifest.raw_file(row["content_sha256"]).exists()
+        assert not manifest.files.raw_path(name).exists() and manifest.files.raw_path(row["content_sha256"]).exists()
 
 
 def test_ray_gives_the_same_rows(tmp_path):

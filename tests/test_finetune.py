@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.classifier import Classifier
-from face_expression.hub import open_bundle
+from face_expression.hub.download import open_bundle
 from tests.builders import REPOSITORY
 from tests.test_train import band
 from train.__main__ import app
-from train.loss import Loss
+from train.model.loss import Loss
 
 SMALL = ["--size", "32", "--workers", "0", "--batch-size", "8"]
 TINY = ["--model-args", '{"channels": [16, 16, 16, 16], "layers": [1, 1, 1, 1]}', *SMALL]
@@ -87,7 +87,7 @@ def shades_run(shades, tmp_path_factory):
     """A network of three classes of our own choice, in colour, with the preprocessing that knows brightness."""
     output = tmp_path_factory.mktemp("run") / "run"
     preprocessing = tmp_path_factory.mktemp("preprocessing") / "preprocessing.json"
-    settings = json.loads((REPOSITORY / "train" / "preprocessing.json").read_text())
+    settings = json.loads((REPOSITORY / "train" / "data" / "preprocessing.json").read_text())
     settings["preprocessing"]["input"]["contrast"] = None
     preprocessing.write_text(json.dumps(settings))
     options = ["--channels", "3", "--epochs", "6", "--preprocessing", preprocessing]

@@ -14,18 +14,17 @@ from face_expression import (
     BundleError,
     Face,
     PictureError,
-    RefusedError,
     TrackerState,
-    Viewers,
     annotate,
     encode_jpeg,
     face_summary,
-    load_suggestions,
     read_picture,
 )
 from face_expression.boxes import iou_matrix
 from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
 from face_expression.tracker import update_tracks
+from space.live_sessions import RefusedError, Viewers
+from space.suggestions import load_suggestions
 from tests.builders import happy_face
 
 SETTINGS = read_bundle_config(EMBEDDED_CONFIG).tracker

@@ -12,13 +12,14 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import Page, expect
 
 import app
-from face_expression import load_pipeline, plain_words
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression import load_pipeline
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.output.markdown import plain_words
 from tests.browsing import PATIENCE_MS, headline, wait_until_loaded
 from tests.builders import happy_photo, save
 from tests.test_import_rules import sources
-from train.card import fill_card, published_card, read_metrics
-from train.figures import confusion_matrix, group_accuracies
+from train.evaluate.plots import confusion_matrix, group_accuracies
+from train.publish.model_card import fill_card, published_card, read_metrics
 
 PARTS = ("face_expression", "space", "app.py", "train", "data_tools")
 # Whatever reads a file in a format that can hold a program, or runs text.

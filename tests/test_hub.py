@@ -9,7 +9,7 @@ import pytest
 from face_expression import BundleError, load_pipeline, read_picture
 from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub import (
+from face_expression.hub.download import (
     DEADLINE_S,
     DETECTOR_VARIABLE,
     EMBEDDED_BUNDLE,
@@ -96,7 +96,8 @@ def test_a_commit_in_the_cache_is_taken_without_asking(hub):
 
 LOAD = """
 import json, time
-from face_expression import load_pipeline, log_to_stderr
+from face_expression import load_pipeline
+from face_expression.cli.logging import log_to_stderr
 log_to_stderr()
 start = time.monotonic()
 pipeline = load_pipeline()

@@ -11,7 +11,7 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from data_tools.manifest import opened
+from data_tools.work.manifest import opened
 from tests.builders import REPOSITORY
 from tests.work_folders import make_work
 

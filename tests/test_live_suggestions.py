@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from face_expression import load_suggestions
+from space.suggestions import load_suggestions
 from tests.browsing import NARROW, PATIENCE_MS, headline, start_button, wait_until_loaded
 from tests.builders import happy_face, happy_photo, moving, save, scene, write_y4m
 from tests.test_app_in_browser import open_photo_tab, upload

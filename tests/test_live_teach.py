@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from face_expression.labels import LABEL_NAMES
 from tests.browsing import PATIENCE_MS, start_button, wait_until_loaded
 from tests.builders import calm_face, moving, write_y4m
-from train.data import decode, label_names_of, load_split
+from train.data.dataset import decode, label_names_of, load_split
 
 KEPT = ["sad"] * 4 + ["fear"] * 5
 

@@ -10,14 +10,15 @@ import pytest
 from huggingface_hub import HfApi
 from PIL import Image
 
-from data_tools.collect import fetch_found
-from data_tools.denylist import deny
-from data_tools.filter import filter_images
-from data_tools.manifest import opened
-from data_tools.materialize import Materialized, reject_changed, rows_to_fetch
-from data_tools.publish import publish
+from data_tools.collect.step import fetch_found
+from data_tools.dataset.materialize import Materialized, reject_changed, rows_to_fetch
+from data_tools.dataset.publish import publish
+from data_tools.filter.step import filter_images
 from data_tools.settings import FetchSettings, FilterSettings, PublishSettings
-from face_expression.hub import DETECTOR_VARIABLE
+from data_tools.work.denylist import deny
+from data_tools.work.manifest import opened
+from face_expression.errors import DataError
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import calm_photo, happy_photo
 from tests.local_web import running_web
 from tests.work_folders import kept_row, make_work, rows_of
@@ -120,7 +121,7 @@ def test_only_local_pictures_make_no_set_of_addresses(tmp_path):
     work = make_work(tmp_path / "work", rows=0)
     with opened(work) as manifest:
         manifest.add([kept_row(work, 20, url="local:mine/a.jpg")])
-    with pytest.raises(SystemExit, match="nothing to publish; 1 are ready, but no address on the web"):
+    with pytest.raises(DataError, match="nothing to publish; 1 are ready, but no address on the web"):
         publish_to(work, tmp_path / "set", urls_only=True)
 
 
@@ -149,5 +150,5 @@ def test_another_data_set_is_not_fetched(tmp_path, change):
         pq.write_table(change(pq.read_table(path)), path)
     else:
         folder.mkdir()
-    with pytest.raises(SystemExit, match=r"cannot load|was not made by|no web address, or hashes"):
+    with pytest.raises(DataError, match=r"cannot load|was not made by|no web address, or hashes"):
         list(rows_to_fetch(str(folder)))

@@ -6,10 +6,10 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from face_expression.classifier import softmax
-from train.calibration import measure_risk_coverage
-from train.evaluate import METRICS
-from train.export import fit_abstention, fit_temperature
-from train.limits import fit_limits, spoilings
+from train.evaluate.calibration import measure_risk_coverage
+from train.evaluate.step import METRICS
+from train.export.quality_limits import fit_limits, spoilings
+from train.export.step import fit_abstention, fit_temperature
 from train.metrics.bootstrap import bootstrap_means, share_with_interval
 from train.metrics.calibration_bins import reliability
 

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.builders import REPOSITORY, happy_face, moving
 
 NOTEBOOK = Path("notebooks/live_emotion_detector.ipynb")

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_expression.io.tone_mapping import to_sdr
-from face_expression.video_file import read_video
+from face_expression.video.reader import read_video
+from face_expression.video.tone_mapping import to_sdr
 from tests.builders import REPOSITORY, happy_photo
 from tests.programs import run_command
 

@@ -10,8 +10,9 @@ import time
 import httpx
 import pytest
 
-from space.cleaning import sweep
-from space.private_folder import private_folder
+from face_expression.errors import DataError
+from space.storage.cleaning import sweep
+from space.storage.private_folder import private_folder
 from tests.builders import EXAMPLES, REPOSITORY
 from tests.programs import free_port
 
@@ -35,7 +36,7 @@ def test_a_folder_is_private_and_gone_afterwards(tmp_path):
 
 def test_what_a_killed_process_left_is_deleted(tmp_path):
     program = (
-        "import os, sys; from pathlib import Path; from space.private_folder import private_folder\n"
+        "import os, sys; from pathlib import Path; from space.storage.private_folder import private_folder\n"
         "with private_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'upload.jpg').write_bytes(b'x'); os._exit(1)"
     )
@@ -60,7 +61,7 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path, what):
         if os.geteuid() != 0:
             pytest.skip("only root can give a folder to somebody else")
         os.chown(name, 12345, 12345)
-    with pytest.raises(SystemExit, match="is a link or belongs to another user"), private_folder(tmp_path):
+    with pytest.raises(DataError, match="is a link or belongs to another user"), private_folder(tmp_path):
         pass
 
 

@@ -15,16 +15,18 @@ from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
+from face_expression.errors import ExpectedError
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub import DETECTOR_VARIABLE, sha256_of
+from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.io.files import sha256_of
 from tests.builders import REPOSITORY, happy_face, save
 from tests.local_hub import OWNER, READER, WRITER, running_hub
 from tests.programs import run_program
 from train.__main__ import PREPROCESSING, app
-from train.card import fill_card
-from train.export import export
-from train.networks import build_network
-from train.publish import publish
+from train.export.step import export
+from train.model.networks import build_network
+from train.publish.model_card import fill_card
+from train.publish.step import publish
 
 REPO = f"{OWNER}/faces"
 CARD = REPOSITORY / "model_card.md"
@@ -276,7 +278,7 @@ def test_what_should_be_private_is_not_sent_to_a_public_repository(hub, made, bu
     send(hub, made)
     before = contents(hub)
     (bundle / "report.html").write_text("<html>")
-    with pytest.raises(SystemExit, match="is public"):
+    with pytest.raises(ExpectedError, match="is public"):
         send(hub, made, bundle=bundle, private=True)
     assert contents(hub) == before
 
@@ -319,14 +321,14 @@ def test_trouble_that_stays_leaves_the_repository_as_it_was(hub, made, made_late
         send(hub, made, bundle=bundle)
         before = contents(hub)
     hub.fault = fault
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         send(hub, made_later)
     assert contents(hub) == before
 
 
 def test_somebody_else_at_the_same_time_is_not_overwritten(hub, made):
     hub.fault, hub.faults_left = "overtaken", 1
-    with pytest.raises(SystemExit, match="changed by somebody else"):
+    with pytest.raises(ExpectedError, match="changed by somebody else"):
         send(hub, made)
     assert contents(hub).keys() == {".gitattributes", "notes.txt"}
     send(hub, made)
@@ -344,7 +346,7 @@ def test_somebody_else_at_the_same_time_is_not_overwritten(hub, made):
     ],
 )
 def test_who_may_not_write_is_told_and_nothing_is_made(hub, made, options, words):
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         send(hub, made, **options)
     assert hub.repositories == {}
 
@@ -353,7 +355,7 @@ def test_a_reader_cannot_change_what_is_there(hub, made, bundle):
     send(hub, made)
     before = contents(hub)
     (bundle / "report.html").write_text("<html>")
-    with pytest.raises(SystemExit, match="no right to write"):
+    with pytest.raises(ExpectedError, match="no right to write"):
         send(hub, made, bundle=bundle, token=READER)
     assert contents(hub) == before
 
@@ -398,7 +400,7 @@ def without_weights(checkpoint):
 def test_a_checkpoint_that_is_not_the_bundles_is_not_sent(hub, made, tmp_path, change, words):
     checkpoint = shutil.copytree(made[0], tmp_path / "checkpoint")
     change(checkpoint)
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         send(hub, made, checkpoint=checkpoint)
     assert hub.repositories == {}
 
@@ -416,7 +418,7 @@ def test_a_bundle_with_another_network_inside_is_not_sent(hub, made, made_later,
     config["face_expression"]["model_sha256"] = sha256_of(bundle / "model.onnx")
     (bundle / "config.json").write_text(json.dumps(config))
     make_metrics(bundle)
-    with pytest.raises(SystemExit, match="their logits differ by"):
+    with pytest.raises(ExpectedError, match="their logits differ by"):
         send(hub, made, bundle=bundle)
     assert hub.repositories == {}
 
@@ -449,7 +451,7 @@ def other_metrics(bundle):
 )
 def test_a_bundle_that_was_not_measured_is_not_sent(hub, made, bundle, change, words):
     change(bundle)
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         send(hub, made, bundle=bundle)
     assert hub.repositories == {}
 
@@ -457,7 +459,7 @@ def test_a_bundle_that_was_not_measured_is_not_sent(hub, made, bundle, change, w
 def test_unknown_detector_weights_are_not_sent(hub, made, tmp_path, monkeypatch):
     (tmp_path / "weights.onnx").write_bytes(b"x")
     monkeypatch.setenv(DETECTOR_VARIABLE, str(tmp_path / "weights.onnx"))
-    with pytest.raises(SystemExit, match="not one of the accepted YuNet weights"):
+    with pytest.raises(ExpectedError, match="not one of the accepted YuNet weights"):
         send(hub, made)
     assert hub.repositories == {}
 

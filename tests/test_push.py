@@ -3,7 +3,8 @@
 import pytest
 from huggingface_hub import HfApi
 
-from face_expression.push import Repository, over_plain_http
+from face_expression.errors import HubError
+from face_expression.hub.upload import Repository, over_plain_http
 from tests.local_hub import OWNER, WRITER
 
 REPO = f"{OWNER}/faces"
@@ -63,7 +64,7 @@ def test_a_damaged_download_does_not_damage_the_repair(hub, push, monkeypatch, d
     push("a")
     earlier = hub.repositories[REPO].commits[-1].oid
     monkeypatch.setattr(hub, "goes_wrong", TwoFaults(hub, downloads))
-    with pytest.raises(SystemExit, match=words) as told:
+    with pytest.raises(HubError, match=words) as told:
         push("b")
     assert contents(hub) == there
     if downloads == 99:

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
-from data_tools.queries import Query, all_pairs, group_words, read_queries
+from data_tools.collect.queries import Query, all_pairs, group_words, read_queries
 from face_expression import LABEL_NAMES
+from face_expression.errors import DataError
 
 OWN = """
 phrasings:
@@ -102,16 +103,16 @@ def test_people_and_regions_may_be_left_out(tmp_path, groups, expected):
 )
 def test_a_mistake_in_a_file_is_told(tmp_path, text, complaint):
     path = write(tmp_path, text)
-    with pytest.raises(SystemExit, match=complaint) as caught:
+    with pytest.raises(DataError, match=complaint) as caught:
         read_queries(path, ("happy",))
     assert str(path) in str(caught.value)
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path):
-    with pytest.raises(SystemExit, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read"):
         read_queries(tmp_path / "none.yaml", ("happy",))
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(SystemExit, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read"):
         read_queries(tmp_path / "binary.yaml", ("happy",))
 
 

@@ -9,13 +9,15 @@ import pytest
 from huggingface_hub import HfApi
 from PIL import Image, ImageOps
 
-from data_tools.clean_published import clean_published
-from data_tools.denylist import deny, read_denylist
-from data_tools.manifest import Status, opened
-from data_tools.publish import publish
-from data_tools.remove import Removal, places_to_clean, remove
+from data_tools.dataset.publish import publish
 from data_tools.settings import PublishSettings
-from data_tools.takedown_requests import checked, read_requests
+from data_tools.takedown.clean import clean_published
+from data_tools.takedown.requests import checked, read_requests
+from data_tools.takedown.step import Removal, places_to_clean, remove
+from data_tools.work.denylist import deny, read_denylist
+from data_tools.work.manifest import opened
+from data_tools.work.schema import Status
+from face_expression.errors import ExpectedError
 from tests.local_hub import OWNER, WRITER
 from tests.work_folders import add_rows, kept_row, make_work, rows_of
 
@@ -203,7 +205,7 @@ def test_a_hub_out_of_reach_is_told_and_cleaned_the_next_time(work, hub, fault, 
     to_hub(work, hub)
     assert take_down(work, ("url", FIRST)).urls == (FIRST,)
     hub.fault = fault
-    with pytest.raises(SystemExit, match=rf"(?s)NOT from everywhere.*{REPO} still has.*{words}.*remove` again"):
+    with pytest.raises(ExpectedError, match=rf"(?s)NOT from everywhere.*{REPO} still has.*{words}.*remove` again"):
         clean(work, hub)
     # Here it is gone all the same.
     assert rows_before(work)[FIRST]["status"] == Status.REMOVED and read_denylist(work).forbids_url(FIRST)
@@ -239,12 +241,12 @@ def test_folders_are_written_again_and_what_is_missing_is_asked_for(work, hub, t
             publish(manifest, PublishSettings(to=folder), api=HfApi())
     moved.rename(tmp_path / "elsewhere")
     take_down(work, ("url", FIRST))
-    with pytest.raises(SystemExit, match=rf"(?s){moved} still has.*it is not there.*--gone {moved}"):
+    with pytest.raises(ExpectedError, match=rf"(?s){moved} still has.*it is not there.*--gone {moved}"):
         clean(work, hub)
     loaded = datasets.load_dataset(str(here))
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 34, "validation": 7, "test": 7}
     assert FIRST not in str(rows_in_folder(here))
-    with pytest.raises(SystemExit, match="nothing was published there"):
+    with pytest.raises(ExpectedError, match="nothing was published there"):
         clean(work, hub, gone=("elsewhere",))
     (tmp_path / "elsewhere").rename(moved)
     assert clean(work, hub) == [str(moved)] and FIRST not in str(rows_in_folder(moved))
@@ -254,7 +256,7 @@ def test_a_repository_that_is_gone_is_cleaned_when_somebody_says_so(work, hub):
     to_hub(work, hub)
     take_down(work, ("url", FIRST))
     stored = hub.repositories.pop(KEY)
-    with pytest.raises(SystemExit, match=f"no such data set for this token.*--gone {REPO}"):
+    with pytest.raises(ExpectedError, match=f"no such data set for this token.*--gone {REPO}"):
         clean(work, hub)
     assert hub.repositories == {}
     assert clean(work, hub, gone=(REPO,)) == []
@@ -346,14 +348,14 @@ def test_requests_of_a_file(tmp_path, name, content):
 def test_a_file_that_cannot_be_read_takes_nothing_down(tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_text(content)
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(ExpectedError, match=words):
         read_requests(tmp_path / name)
 
 
 def test_a_mirrored_copy_that_comes_later_is_known(work):
     row = rows_before(work)[FIRST]
     with opened(work) as manifest:
-        picture = Image.open(manifest.image_file(row["image_sha256"]))
+        picture = Image.open(manifest.files.find_image(row["image_sha256"]))
         mirrored = io.BytesIO()
         ImageOps.mirror(picture).save(mirrored, "JPEG", quality=80)
     take_down(work, ("url", FIRST))

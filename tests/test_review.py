@@ -17,12 +17,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from data_tools.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
-from data_tools.doubt import DoubtfulFace, find_doubtful
-from data_tools.manifest import opened, store
-from data_tools.review import read_table, review, write_table
-from data_tools.review_page import build_page, launch
+from data_tools.review.label_issues import DoubtfulFace, find_doubtful
+from data_tools.review.page import build_page, launch
+from data_tools.review.step import read_table, review, write_table
+from data_tools.work.decisions import DECISIONS_FILE, Decision, apply_decisions, decide, read_decisions
+from data_tools.work.manifest import opened
 from face_expression import Pipeline
+from face_expression.errors import DataError
+from face_expression.io.files import store
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo
 
 PATIENCE_MS = 20_000
@@ -184,12 +186,12 @@ def test_faces_are_cut_as_the_app_cuts_them(manifest, pipeline):
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
 def test_an_image_that_is_gone_is_named(manifest, haar_pipeline, damage):
     shas = add_faces(manifest, "happy", 2, query_label="happy") + add_faces(manifest, "neutral", 2, query_label="sad")
-    file = manifest.image_file(shas[1])
+    file = manifest.files.find_image(shas[1])
     if damage == "missing":
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(SystemExit, match=shas[1]):
+    with pytest.raises(DataError, match=shas[1]):
         find_doubtful(manifest, haar_pipeline)
 
 
@@ -216,7 +218,7 @@ def test_the_last_decision_counts_and_a_torn_line_is_cut_off(tmp_path):
 
 def test_what_was_decided_survives_a_kill(tmp_path):
     program = (
-        "import os, pathlib, sys; from data_tools.decisions import Decision, decide\n"
+        "import os, pathlib, sys; from data_tools.work.decisions import Decision, decide\n"
         "decide(pathlib.Path(sys.argv[1]), [Decision('a', 'keep')]); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path], timeout=60)
@@ -228,7 +230,7 @@ def test_a_whole_line_that_cannot_be_read_is_named(tmp_path):
     decide(tmp_path, [Decision("a", "keep")])
     with (tmp_path / DECISIONS_FILE).open("a") as file:
         file.write('{"image_sha256": "b", "decision": "burn", "label": null}\n')
-    with pytest.raises(SystemExit, match="line 2"):
+    with pytest.raises(DataError, match="line 2"):
         read_decisions(tmp_path)
 
 
@@ -339,9 +341,9 @@ def test_a_table_does_what_the_page_does(doubtful_folder, tmp_path, caplog):
     assert [row["image_sha256"] for row in read_rows(tmp_path / "rest.csv")] == [shas[2]]
     review(folder, table=tmp_path / "first.csv", limit=2)
     assert read_rows(tmp_path / "first.csv") == []
-    with pytest.raises(SystemExit, match="may have been filled in"):
+    with pytest.raises(DataError, match="may have been filled in"):
         review(folder, table=table)
-    with pytest.raises(SystemExit, match="not both"):
+    with pytest.raises(DataError, match="not both"):
         review(folder, table=table, filled=table)
 
 
@@ -366,7 +368,7 @@ def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
     rows[0]["decision"] = "keep"
     rows[number] |= filled
     write_rows(tmp_path / "filled.csv", rows)
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(DataError) as stopped:
         review(folder, filled=tmp_path / "filled.csv")
     assert said in str(stopped.value)
     assert read_decisions(folder) == {}
@@ -384,7 +386,7 @@ def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
 def test_a_file_that_is_no_table_is_refused(doubtful_folder, tmp_path, content, said):
     if content is not None:
         (tmp_path / "filled.csv").write_bytes(content)
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(DataError, match=said):
         review(doubtful_folder[0], filled=tmp_path / "filled.csv")
 
 
@@ -514,7 +516,7 @@ def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_said(manifest, op
     page = open_page(manifest, [])
     expect(page.locator(".end")).to_contain_text("No label is doubtful")
     expect(page.locator("#next-page")).to_be_disabled()
-    with pytest.raises(SystemExit, match="--port"):
+    with pytest.raises(DataError, match="--port"):
         launch(build_page(manifest, []), int(page.url.rstrip("/").rpartition(":")[2]))
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from data_tools.collect import Search, search_web
-from data_tools.manifest import opened
-from data_tools.queries import Query
-from data_tools.sources import DuckDuckGo, SearchBlocked
+from data_tools.collect.queries import Query
+from data_tools.collect.sources import DuckDuckGo, SearchBlocked
+from data_tools.collect.step import Search, search_web
+from data_tools.work.manifest import opened
 from tests.local_search import running_search
 
 CANARY = "portrait photo"

@@ -9,7 +9,7 @@ from face_expression.preprocess import to_model_inputs
 from tests.test_finetune import TINY, parquet, said, train
 from tests.test_teacher import bands, photographs
 from tests.test_train import band
-from train.predictor import open_predictor
+from train.model.predictor import open_predictor
 from train.select.figures import auc_figure, kl_divergence, log_loss, mean_figure, weights_of_resamples
 from train.select.step import Selection
 

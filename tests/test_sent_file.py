@@ -5,7 +5,7 @@ import pytest
 import safehttpx
 
 import app
-from space.sent_file import refuse_addresses, require_refusal
+from space.storage.sent_file import refuse_addresses, require_refusal
 
 
 def test_the_refusal_is_proven():
@@ -27,7 +27,7 @@ def test_another_gradio_or_safehttpx_does_not_start(module, name, other, yunet_p
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     page = app.build_app(yunet_pipeline)
-    monkeypatch.setattr("space.sent_file.safehttpx.async_validate_url", safehttpx.async_validate_url)
+    monkeypatch.setattr("space.storage.sent_file.safehttpx.async_validate_url", safehttpx.async_validate_url)
     refuse_addresses()
     monkeypatch.setattr(module, name, other or fetch)
     monkeypatch.setattr(app, "refuse_addresses", require_refusal)

@@ -10,7 +10,7 @@ import typer
 from benchmarks import soak
 from benchmarks.soak import Check, Moment, growth
 from benchmarks.soak_visitors import Kind, Outcome, Tally
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 
 
 def test_a_few_seconds_of_all_visitors(tmp_path, monkeypatch, capsys, yunet_weights):

@@ -7,10 +7,12 @@ from itertools import combinations
 
 import pytest
 
-from data_tools.decisions import Decision, decide
-from data_tools.manifest import SPLITS, opened
+from data_tools.dataset.split import split
 from data_tools.settings import SplitSettings
-from data_tools.split import split
+from data_tools.work.decisions import Decision, decide
+from data_tools.work.manifest import opened
+from data_tools.work.schema import SPLITS
+from face_expression.errors import DataError
 
 DEFAULTS = SplitSettings()
 
@@ -61,7 +63,7 @@ def manifest(tmp_path):
 )
 def test_what_cannot_be_split_is_said(manifest, rows, settings, said):
     manifest.add(rows)
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(DataError, match=said):
         split(manifest, settings)
     assert set(places(manifest).values()) <= {None}
 
@@ -169,7 +171,7 @@ def test_an_overlap_that_is_there_already_stops_everything(manifest, tie, status
     manifest.add([{**ONE, "split": "train", "page_url": columns.get("page_url")}])
     manifest.add([face("two", split="test", status=status, **columns), *faces(5)])
     before = list(manifest.rows())
-    with pytest.raises(SystemExit, match=r"example/one \(train\) and .*/two \(test\)") as stopped:
+    with pytest.raises(DataError, match=r"example/one \(train\) and .*/two \(test\)") as stopped:
         split(manifest, DEFAULTS)
     assert "belong together" in str(stopped.value)
     assert list(manifest.rows()) == before

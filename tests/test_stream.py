@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.errors import DataError
+from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.builders import calm_face, happy_face, moving, scene, write_y4m
 from train.__main__ import app
-from train.stream import NOTHING, Stretch, Viewing, judge, read_footage, simulate_live
+from train.live.ground_truth import Stretch
+from train.live.replay import read_footage
+from train.live.scores import NOTHING, Viewing, judge, simulate_live
 
 LABELS = ("happy", "sad", "neutral")
 NOBODY = scene([])
@@ -219,7 +222,7 @@ def test_timestamps_that_are_of_no_use(tmp_path, stamps):
 
 def test_neither_timestamps_nor_a_frame_rate(tmp_path):
     video = write_ivf(tmp_path / "clip.ivf", [NOBODY] * 20, [0] * 20, frames_per_s=90_000)
-    with pytest.raises(SystemExit, match="neither timestamps nor a frame rate"):
+    with pytest.raises(DataError, match="neither timestamps nor a frame rate"):
         read_footage(video)
 
 

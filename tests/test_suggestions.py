@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from face_expression import LABEL_NAMES, load_suggestions
-from face_expression.suggestions import Suggestion
+from face_expression import LABEL_NAMES
+from space.suggestions import Suggestion, load_suggestions
 
 # Claims about somebody, orders to look otherwise, and subjects that the file's rules leave out.
 BANNED = re.compile(

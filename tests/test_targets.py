@@ -10,13 +10,15 @@ from PIL import Image
 
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
+from face_expression.errors import DataError
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 from tests.builders import REPOSITORY, happy_photo
 from tests.test_picture_file import rotated_phone_photo
-from train.augment import Augmentation, augment_crop, erase, light_from_side
-from train.data import FaceDataset, Targets, crop_of_row, decode, label_names_of, load_split
+from train.data.augment import Augmentation, augment_crop, erase, light_from_side
+from train.data.dataset import FaceDataset, crop_of_row, decode, label_names_of, load_split
+from train.data.targets import Targets
 
-PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "preprocessing.json")
+PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "data" / "preprocessing.json")
 # Seven classes, then contempt, unknown and "not a face".
 VOTES = np.array(
     [
@@ -158,6 +160,6 @@ def test_a_data_set_from_elsewhere_cannot_name_files_of_this_machine(tmp_path, m
     content = (tmp_path / "train.png").read_bytes()
     images = [{"bytes": content, "path": "0.png"}, {"bytes": None, "path": path}]
     table = datasets.Dataset.from_dict({"image": images, "label": [0, 1]}, features=features)
-    monkeypatch.setattr("train.data.datasets.load_dataset", lambda *_, **__: table)
-    with pytest.raises(SystemExit, match=r"1 row\(s\) with the path of a picture and no picture"):
+    monkeypatch.setattr("train.data.dataset.datasets.load_dataset", lambda *_, **__: table)
+    with pytest.raises(DataError, match=r"1 row\(s\) with the path of a picture and no picture"):
         load_split("somebody/faces", "train")

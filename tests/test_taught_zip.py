@@ -11,10 +11,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from face_expression import LABEL_NAMES
+from face_expression.errors import DataError
 from tests.test_finetune import SMALL, TINY, said, train
 from tests.test_train import band
-from train.data import data_name, decode, label_names_of, load_split
-from train.zip_file import MOST_BYTES
+from train.data.dataset import data_name, decode, label_names_of, load_split
+from train.data.zip_dataset import MOST_BYTES
 
 
 def picture(label: str, seed: int = 0) -> bytes:
@@ -107,15 +108,15 @@ def test_a_zip_that_cannot_be_used_is_told_at_once(tmp_path, files, words):
 
 def test_what_only_looks_like_a_zip_is_told(tmp_path):
     path = tmp_path / "corrections.zip"
-    with pytest.raises(SystemExit, match="No such file"):
+    with pytest.raises(DataError, match="No such file"):
         load_split(str(path), "train")
     path.write_bytes(b"no zip at all")
-    with pytest.raises(SystemExit, match="not a zip"):
+    with pytest.raises(DataError, match="not a zip"):
         load_split(str(path), "train")
     whole = corrections(tmp_path / "whole.zip").read_bytes()
     start = whole.index(b"IDAT")
     path.write_bytes(whole[:start] + b"????" + whole[start + 4 :])
-    with pytest.raises(SystemExit, match="not a zip that can be read: Bad CRC"):
+    with pytest.raises(DataError, match="not a zip that can be read: Bad CRC"):
         load_split(str(path), "train")
 
 
@@ -132,18 +133,18 @@ def test_a_zip_with_odd_entries_is_refused(tmp_path, change, words):
         setattr(entry, name, value)
     with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
         archive.writestr(entry, b"/etc/passwd")
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(DataError, match=words):
         load_split(str(tmp_path / "odd.zip"), "train")
 
 
 def test_a_zip_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     path = corrections(tmp_path / "corrections.zip")
-    monkeypatch.setattr("train.zip_file.MOST_BYTES", 1000)
-    with pytest.raises(SystemExit, match="unpacked it would be"):
+    monkeypatch.setattr("train.data.zip_dataset.MOST_BYTES", 1000)
+    with pytest.raises(DataError, match="unpacked it would be"):
         load_split(str(path), "train")
-    monkeypatch.setattr("train.zip_file.MOST_BYTES", MOST_BYTES)
-    monkeypatch.setattr("train.zip_file.MOST_FILES", 5)
-    with pytest.raises(SystemExit, match="it holds 18 files"):
+    monkeypatch.setattr("train.data.zip_dataset.MOST_BYTES", MOST_BYTES)
+    monkeypatch.setattr("train.data.zip_dataset.MOST_FILES", 5)
+    with pytest.raises(DataError, match="it holds 18 files"):
         load_split(str(path), "train")
 
 

@@ -14,15 +14,15 @@ from PIL import Image
 
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
-from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.preprocess import to_model_inputs
 from tests.builders import calm_photo, happy_photo
 from tests.test_finetune import TINY, parquet, said, train
 from tests.test_train import band
-from train.data import Targets
-from train.export import load_checkpoint
-from train.teacher import key_of
-from train.training_set import TrainingSet, chances_of_drawing, repeats_of_rare, with_smiles
+from train.data.targets import Targets
+from train.data.teacher import key_of
+from train.data.training_set import TrainingSet, chances_of_drawing, repeats_of_rare, with_smiles
+from train.export.step import load_checkpoint
 
 HAPPY = LABEL_NAMES.index("happy")
 
@@ -119,7 +119,7 @@ def test_teach_averages_networks_and_mirror_images(untrained, tmp_path):
 
 
 def test_teach_finds_the_face_that_a_photograph_is_about(data, yunet_weights, monkeypatch, tmp_path):
-    from face_expression.hub import DETECTOR_VARIABLE
+    from face_expression.hub.download import DETECTOR_VARIABLE
 
     monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
     both = np.full((512, 1500, 3), 110, np.uint8)

@@ -18,9 +18,10 @@ from transformers import TimmWrapperForImageClassification
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_bundle_config
-from face_expression.hub import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, open_bundle
+from face_expression.errors import DataError
+from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE, open_bundle
 from tests.builders import REPOSITORY
-from train.data import load_split
+from train.data.dataset import load_split
 
 TINY = ["--model-args", '{"channels": [16, 16, 16, 16], "layers": [1, 1, 1, 1]}', "--workers", "0"]
 TINY += ["--batch-size", "8", "--epochs", "4"]
@@ -271,7 +272,7 @@ def test_data_that_do_not_fit_are_told_before_training(tmp_path, columns, label_
     if label_type is not None:
         rows = rows.cast_column("label", label_type)
     rows.to_parquet(tmp_path / "train.parquet")
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(DataError, match=words):
         load_split(str(tmp_path), "train")
 
 

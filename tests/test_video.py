@@ -18,12 +18,13 @@ import pytest
 from PIL import Image
 
 from face_expression import annotate
-from face_expression.annotated_video import annotated_video
-from face_expression.desktop import DesktopError, show_camera
-from face_expression.hub import DETECTOR_VARIABLE
-from face_expression.label_file import label_file
-from face_expression.video import face_columns, face_rows, label_video
-from face_expression.video_file import VideoError, read_header, read_video
+from face_expression.cli.camera_window import DesktopError, show_camera
+from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.output.records import face_columns, face_rows
+from face_expression.video.label import label_video
+from face_expression.video.label_file import label_file
+from face_expression.video.reader import VideoError, read_header, read_video
+from face_expression.video.writer import annotated_video
 from tests.builders import REPOSITORY, calm_face, happy_face, moving, save, scene
 from tests.programs import run_command
 

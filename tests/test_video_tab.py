@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from face_expression import Face, VideoFrame, face_columns, face_rows, label_video
-from space.people import PeopleSeen, person_summary, told_people
+from space.tabs.person_timeline import PeopleSeen, person_summary, told_people
 from tests.browsing import NARROW, PATIENCE_MS
 from tests.builders import calm_face, happy_face, scene
 from tests.test_app_in_browser import wait_until

@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from face_expression import Pipeline, RefusedError, Viewers, encode_jpeg
-from face_expression.viewers import ViewerLimits
+from face_expression import Pipeline, encode_jpeg
+from space.live_sessions import RefusedError, ViewerLimits, Viewers
 from tests.builders import calm_face, happy_face, scene
 
 HAPPY, CALM = (encode_jpeg(scene([(face, 140, 60, 360)])) for face in (happy_face(), calm_face()))

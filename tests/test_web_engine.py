@@ -17,7 +17,7 @@ from PIL import Image
 
 from face_expression import Pipeline
 from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.preprocess import cut_crop, region_of_detection
 from tests.builders import REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, moving, scene
 from tests.conftest import skip_or_fail

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_tools.manifest import opened
+from data_tools.work.manifest import opened
 from face_expression import encode_jpeg, load_pipeline, read_picture
-from face_expression.hub import DETECTOR_VARIABLE, MODEL_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE, MODEL_VARIABLE
 from tests.builders import REPOSITORY, happy_face, scene
 from tests.local_hub import OWNER, WRITER, running_hub
 from tests.test_deploy import started

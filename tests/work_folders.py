@@ -9,7 +9,9 @@ import imagehash
 import numpy as np
 from PIL import Image, ImageOps
 
-from data_tools.manifest import Manifest, Row, Status, opened, store
+from data_tools.work.manifest import Manifest, opened
+from data_tools.work.schema import Row, Status
+from face_expression.io.files import store
 from face_expression.labels import LABEL_NAMES
 
 FETCHED_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -8,13 +8,14 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from face_expression.config import BundleError, read_preprocessing
-from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.cli.exits import exits_with_message
+from face_expression.config import read_preprocessing
+from face_expression.hub.download import EMBEDDED_BUNDLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
 RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
-PREPROCESSING = Path(__file__).parent / "preprocessing.json"
+PREPROCESSING = Path(__file__).parent / "data" / "preprocessing.json"
 REPORT = Path("evaluation/report.html")
 _TABLE_COLUMNS = 200
 HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
@@ -39,6 +40,7 @@ class Imbalance(StrEnum):
 
 
 @app.command()
+@exits_with_message
 def finetune(
     data: Data,
     revision: Revision = None,
@@ -105,14 +107,14 @@ def finetune(
     """
     from train.finetune import Recipe
     from train.finetune import finetune as run
-    from train.networks import fit_input
-    from train.starting_point import open_starting_point
+    from train.model.initial_weights import open_starting_point
+    from train.model.networks import fit_input
 
     begun = None if start is None else open_starting_point(start)
     if preprocessing is not None:
-        settings = _preprocessing(preprocessing)
+        settings = read_preprocessing(preprocessing)
     else:
-        settings = _preprocessing(PREPROCESSING) if begun is None else begun.preprocessing
+        settings = read_preprocessing(PREPROCESSING) if begun is None else begun.preprocessing
     if begun is not None:
         architecture, arguments = model or begun.architecture, begun.model_args
     else:
@@ -157,8 +159,8 @@ def _extras(
 ):
     if teacher is None and not photos and rare_repeats == 1:
         return None
-    from train.teacher import read_teacher
-    from train.training_set import Extras
+    from train.data.teacher import read_teacher
+    from train.data.training_set import Extras
 
     return Extras(
         teacher=None if teacher is None else read_teacher(teacher),
@@ -167,13 +169,6 @@ def _extras(
         photo_share=photo_share,
         rare_repeats=rare_repeats,
     )
-
-
-def _preprocessing(path: Path):
-    try:
-        return read_preprocessing(path)
-    except BundleError as error:
-        raise SystemExit(str(error)) from error
 
 
 def _json_object(text: str) -> dict:
@@ -187,6 +182,7 @@ def _json_object(text: str) -> dict:
 
 
 @app.command()
+@exits_with_message
 def select(
     networks: Annotated[
         list[Path], typer.Argument(help="Bundles, checkpoints or runs; the first is the one to beat.", metavar="RUN...")
@@ -213,6 +209,7 @@ def select(
 
 
 @app.command()
+@exits_with_message
 def teach(
     teachers: Annotated[list[Path], typer.Argument(help="Bundles, checkpoints or runs to average.")],
     data: Data,
@@ -224,13 +221,14 @@ def teach(
     ] = None,
 ) -> None:
     """Average the predictions of several networks for the train split, over three crop sizes and mirror images."""
-    from train.teacher import teach as run
+    from train.teach import teach as run
 
     pictures = run(teachers=teachers, data=data, revision=revision, photos=photos or [], output=output)
     typer.echo(f"teacher: {output} ({pictures} pictures)")
 
 
 @app.command()
+@exits_with_message
 def convert(
     source: Annotated[
         Path, typer.Argument(help="A bundle, or an npm package (folder, .tgz): @vladmandic/human 3.3, face-api 1.7.")
@@ -251,13 +249,14 @@ def convert(
         data=data,
         revision=revision,
         output=output,
-        preprocessing=_preprocessing(preprocessing),
+        preprocessing=read_preprocessing(preprocessing),
         faces=faces,
     )
     typer.echo(f"checkpoint: {output} (from {converted})")
 
 
 @app.command()
+@exits_with_message
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="The folder that finetune printed.")],
     data: Data,
@@ -275,7 +274,7 @@ def export(
     ] = 0.0,
 ) -> None:
     """Write a checkpoint as a bundle: ONNX, preprocessing, temperature and abstention threshold from validation."""
-    from train.export import export as run
+    from train.export.step import export as run
 
     config = run(
         checkpoint=checkpoint,
@@ -290,19 +289,21 @@ def export(
 
 
 @app.command()
+@exits_with_message
 def calibrate(
     data: Data,
     bundle: Annotated[Path, typer.Option(help="Bundle to change.")] = EMBEDDED_BUNDLE,
     revision: Revision = None,
 ) -> None:
     """Fit a bundle's temperature, thresholds and quality limits again on validation, and write its graphs anew."""
-    from train.export import calibrate as run
+    from train.export.step import calibrate as run
 
     config = run(bundle=bundle, data=data, revision=revision)
     typer.echo(f"bundle: {bundle} (temperature {config.temperature:g}, not sure below {config.abstain_below:g})")
 
 
 @app.command()
+@exits_with_message
 def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Folder of Parquet files, or a Hub data set USER/NAME; not with --stream.")
@@ -332,7 +333,7 @@ def evaluate(
         return _evaluate_stream(stream=stream, truth=truth, bundle=bundle, output=output, data=data)
     if data is None:
         raise typer.BadParameter("name a data set with --data, or a video with --stream and --truth")
-    from train.evaluate import evaluate as run
+    from train.evaluate.step import evaluate as run
 
     metrics = run(
         bundle=bundle,
@@ -354,7 +355,8 @@ def evaluate(
 def _evaluate_stream(
     *, stream: Path | None, truth: Path | None, bundle: Path, output: Path | None, data: str | None
 ) -> None:
-    from train.stream import evaluate_stream, summary
+    from train.live.replay import evaluate_stream
+    from train.live.scores import summary
 
     if stream is None or truth is None:
         raise typer.BadParameter("--stream VIDEO and --truth CSV belong together, and --output to them")
@@ -364,6 +366,7 @@ def _evaluate_stream(
 
 
 @app.command()
+@exits_with_message
 def make_stream(
     data: Data,
     output: Annotated[
@@ -377,7 +380,7 @@ def make_stream(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Make a video of faces whose labels change at known times, for evaluate --stream; it is not to be published."""
-    from train.make_stream import make_stream as run
+    from train.live.synthetic_video import make_stream as run
 
     truth = run(
         data=data,
@@ -393,6 +396,7 @@ def make_stream(
 
 
 @app.command()
+@exits_with_message
 def measure(
     data: Data,
     revision: Revision = None,
@@ -400,12 +404,13 @@ def measure(
     preprocessing: Annotated[Path, typer.Option(help="File to rewrite.")] = PREPROCESSING,
 ) -> None:
     """Measure crop margins of both detectors, how far faces are turned and how certain YuNet is, and write it down."""
-    from train.measure import measure as run
+    from train.export.crop_rules import measure as run
 
     typer.echo(json.dumps(run(data=data, revision=revision, limit=limit, preprocessing_file=preprocessing)["measured"]))
 
 
 @app.command()
+@exits_with_message
 def compare(
     models: Annotated[list[str], typer.Option(help="custom_cnn, or timm architectures; several after one flag.")],
     data: Data,
@@ -431,9 +436,9 @@ def compare(
     seed: int = 0,
 ) -> None:
     """Train several networks on one budget, and write one table and one picture of what came of it."""
-    from train.compare import compare as run
+    from train.compare.step import compare as run
     from train.finetune import Recipe
-    from train.networks import fit_input
+    from train.model.networks import fit_input
 
     rows = run(
         # What follows the flag's first value reaches us as arguments.
@@ -441,7 +446,7 @@ def compare(
         data=data,
         revision=revision,
         output=output,
-        preprocessing=fit_input(_preprocessing(preprocessing), None, size_px=size),
+        preprocessing=fit_input(read_preprocessing(preprocessing), None, size_px=size),
         recipe=Recipe(
             architecture="",
             model_args={},
@@ -464,18 +469,20 @@ def compare(
 
 
 @app.command()
+@exits_with_message
 def card(
     bundle: Annotated[Path, typer.Option(help="Bundle whose metrics.json is told.")] = EMBEDDED_BUNDLE,
     path: Annotated[Path, typer.Option(help="Card to fill in.")] = Path("model_card.md"),
 ) -> None:
     """Fill the figures of a bundle into the model card."""
-    from train.card import fill_card
+    from train.publish.model_card import fill_card
 
     fill_card(bundle, path)
     typer.echo(f"card: {path}")
 
 
 @app.command()
+@exits_with_message
 def publish(
     repo: Annotated[str, typer.Option(help="Model repository USER/NAME; made if it does not exist.")],
     bundle: Annotated[Path, typer.Option(help="A bundle that was evaluated.")] = EMBEDDED_BUNDLE,
@@ -488,7 +495,7 @@ def publish(
     """Push bundle, detector weights, timm weights and model card to the Hub in one commit, and check what is there."""
     from huggingface_hub import HfApi
 
-    from train.publish import publish as run
+    from train.publish.step import publish as run
 
     published = run(repo_id=repo, bundle=bundle, checkpoint=checkpoint, card=card_path, private=private, api=HfApi())
     typer.echo(f"published: {published.repository}\ncommit: {published.commit}")

@@ -9,9 +9,6 @@ too. It lies beside every checkpoint, so that an interrupted run goes on with it
 
 import json
 import logging
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,15 +20,15 @@ from safetensors.torch import save_file
 from timm.utils import ModelEmaV3
 from transformers import (
     TimmWrapperForImageClassification,
-    Trainer,
-    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
 
 from face_expression.config import Preprocessing
-from train.augment import Augmentation
-from train.data import (
+from face_expression.errors import DataError, StoppedError
+from face_expression.io.files import write_json
+from train.data.augment import Augmentation
+from train.data.dataset import (
     FaceDataset,
     data_name,
     in_order_of_model,
@@ -41,92 +38,18 @@ from train.data import (
     require_labels,
     require_readable,
 )
-from train.evenly import evenly
-from train.loss import Imbalance, Loss
-from train.networks import build_network, names_of_heads
-from train.starting_point import LABEL_HEAD_FILE, StartingPoint
-from train.training_set import Extras
+from train.data.evenly import evenly
+from train.data.training_set import Extras
+from train.model.callbacks import EMA_FOLDER, EmaCallback, EmaTrainer, StopCallback
+from train.model.initial_weights import LABEL_HEAD_FILE, StartingPoint
+from train.model.loss import Imbalance, Loss
+from train.model.networks import build_network, names_of_heads
 
 logger = logging.getLogger(__name__)
 
-EMA_FOLDER = "ema"
 FINAL_FOLDER = "final"
 SETTINGS_FILE = "run.json"
 _MOMENTUM = 0.9
-
-
-class EmaTrainer(Trainer):
-    """A Trainer that validates the moving average instead of the weights being trained."""
-
-    def __init__(self, *, ema: ModelEmaV3, **kwargs):
-        super().__init__(**kwargs)
-        self._ema = ema
-
-    def get_train_dataloader(self):
-        """As in Trainer; a last batch of one, on which batch norm fails, is left out, another row in each epoch.
-
-        Of several processes, each gets full batches anyway.
-        """
-        rows, batch = len(self.train_dataset), self.args.train_batch_size
-        before = self.args.dataloader_drop_last
-        self.args.dataloader_drop_last = before or (self.args.world_size == 1 and rows % batch == 1)
-        try:
-            return super().get_train_dataloader()
-        finally:
-            self.args.dataloader_drop_last = before
-
-    def prediction_step(self, model, *args, **kwargs):
-        """As in Trainer, with the averaged network."""
-        return super().prediction_step(self._ema.module, *args, **kwargs)
-
-
-class EmaCallback(TrainerCallback):
-    """Updates the moving average after each step and keeps it beside each checkpoint."""
-
-    def __init__(self, ema: ModelEmaV3):
-        self._ema = ema
-
-    def on_step_end(self, args, state, control, model, **kwargs):
-        """Move the average towards the weights of this step."""
-        self._ema.update(model, step=state.global_step)
-
-    def on_save(self, args, state, control, **kwargs):
-        """Write the average into the checkpoint that was just written."""
-        if not state.is_world_process_zero:
-            return
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        self._ema.module.save_pretrained(folder / EMA_FOLDER)
-
-
-class StopCallback(TrainerCallback):
-    """Ends training after the present step, with a checkpoint, once Ctrl-C was pressed; a second press ends at once."""
-
-    def __init__(self):
-        self.stopped = False
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Catch Ctrl-C inside."""
-
-        def stop(number, frame):
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            self.stopped = True
-
-        before = signal.signal(signal.SIGINT, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Ask the Trainer to save and to stop."""
-        if self.stopped:
-            control.should_save = control.should_training_stop = True
-
-    def on_epoch_end(self, args, state, control, **kwargs):
-        """Spare a stopped run the validation, and a second saving, of an epoch that is not done."""
-        if self.stopped and not state.epoch.is_integer():
-            control.should_evaluate = control.should_save = False
 
 
 def has_fast_bf16() -> bool:
@@ -177,7 +100,7 @@ def finetune(
         preprocessing: how crops are cut and normalised.
         recipe: what is trained and how.
         start: what the network begins with, or None for timm's weights or random ones.
-        extras: what is learned beside the votes (`train.training_set`), or None.
+        extras: what is learned beside the votes (`train.data.training_set`), or None.
         workers: processes that prepare pictures.
         resume: go on from the last checkpoint in `output`.
         limit: train on so many rows, evenly spread over the split, or on all.
@@ -186,7 +109,7 @@ def finetune(
         The folder of the final checkpoint.
 
     Raises:
-        SystemExit: if the data cannot be used, the run cannot begin or go on in `output`, or (with status 130, after
+        DataError: if the data cannot be used, the run cannot begin or go on in `output`, or (with status 130, after
             saving) if Ctrl-C was pressed.
     """
     process = PartialState(cpu=not torch.cuda.is_available())
@@ -248,8 +171,7 @@ def finetune(
     with stop.listening():
         trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
     if stop.stopped:
-        print(f"stopped at step {trainer.state.global_step}; go on with the same command and --resume")
-        raise SystemExit(130)
+        raise StoppedError(f"stopped at step {trainer.state.global_step}; go on with the same command and --resume")
     final = output / FINAL_FOLDER
     if trainer.is_world_process_zero():
         save_final(ema.module, final, recipe, preprocessing, label_names)
@@ -271,14 +193,14 @@ def check_data(
         The classes.
 
     Raises:
-        SystemExit: if the splits have different classes, only one class has faces, or an image cannot be read.
+        DataError: if the splits have different classes, only one class has faces, or an image cannot be read.
     """
     label_names = label_names_of(train_rows)
     require_labels(validation_rows, label_names, data)
     weight = read_targets(train_rows).soft().sum(0)
     missing = [name for name, total in zip(label_names, weight, strict=True) if total == 0]
     if len(missing) > len(label_names) - 2:
-        raise SystemExit(f"{data!r}: the split 'train' has faces of one class only, so there is nothing to tell apart")
+        raise DataError(f"{data!r}: the split 'train' has faces of one class only, so there is nothing to tell apart")
     if missing:
         logger.warning("%s: no face of %s in the split 'train': not learned, or forgotten", data, ", ".join(missing))
     if read_images:
@@ -347,7 +269,7 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
         The newest checkpoint that was written completely, or None for a new run.
 
     Raises:
-        SystemExit: if the folder holds another run, there is nothing to resume, or the settings are not those with
+        DataError: if the folder holds another run, there is nothing to resume, or the settings are not those with
             which the run began.
     """
     begun = output / SETTINGS_FILE
@@ -357,20 +279,15 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
     )
     if not resume:
         if checkpoints or (output / FINAL_FOLDER).exists():
-            raise SystemExit(f"{output} holds an earlier run; go on with --resume, or choose another --output")
+            raise DataError(f"{output} holds an earlier run; go on with --resume, or choose another --output")
         if write:
             output.mkdir(parents=True, exist_ok=True)
             write_json(begun, settings)
         return None
     if not checkpoints or not begun.is_file():
-        raise SystemExit(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
+        raise DataError(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
     before = json.loads(begun.read_text())
     if changed := [name for name in {**before, **settings} if before.get(name) != settings.get(name)]:
         told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
-        raise SystemExit(f"a run goes on with the settings with which it began: {told}")
+        raise DataError(f"a run goes on with the settings with which it began: {told}")
     return checkpoints[-1]
-
-
-def write_json(path: Path, value: dict) -> None:
-    """Write a small file that people can read."""
-    path.write_text(json.dumps(value, indent=2) + "\n")

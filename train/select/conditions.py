@@ -8,8 +8,8 @@ from tqdm import tqdm
 from face_expression import Pipeline
 from face_expression.config import Preprocessing
 from face_expression.quality import measure_turn
-from train.data import crop_of_row, decode
-from train.full_path import paste
+from train.data.dataset import crop_of_row, decode
+from train.evaluate.end_to_end import paste
 
 
 def most_affected_tenths(rows: datasets.Dataset, preprocessing: Preprocessing, app: Pipeline) -> dict[str, np.ndarray]:

@@ -18,12 +18,12 @@ from rich.table import Table
 from tqdm import tqdm
 
 from face_expression import Pipeline
-from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.preprocess import to_model_inputs
-from train.data import crop_of_row, load_split, read_targets, require_labels
-from train.full_path import load_app
-from train.photographs import find_faces, read_photographs
-from train.predictor import Predictor, open_predictor
+from train.data.dataset import crop_of_row, load_split, read_targets, require_labels
+from train.data.photographs import find_faces, read_photographs
+from train.evaluate.end_to_end import load_app
+from train.model.predictor import Predictor, open_predictor
 from train.select.conditions import most_affected_tenths
 from train.select.figures import Figure, auc_figure, kl_divergence, log_loss, mean_figure
 
@@ -65,7 +65,7 @@ def select(*, places: list[Path], data: str, revision: str | None, faces: Path |
         faces: the folder of genki.parquet, yale.parquet and london.parquet, each of which may be missing.
 
     Raises:
-        SystemExit: if a network cannot be opened, or has other classes than the data.
+        DataError: if a network cannot be opened, or has other classes than the data.
     """
     predictors = [open_predictor(place) for place in places]
     rows = load_split(data, "validation", revision=revision)

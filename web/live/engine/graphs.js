@@ -47,7 +47,7 @@ export class Graphs {
   }
 
   /**
-   * Run a graph; `train/graphs.py` describes inputs and outputs.
+   * Run a graph; `train/export/graphs.py` describes inputs and outputs.
    *
    * @param {string} name
    * @param {Record<string, object>} inputs tensors

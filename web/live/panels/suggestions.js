@@ -9,7 +9,7 @@
 const NOT_AGAIN = 4;
 
 /**
- * `face_expression/suggestions.yaml`, which explains it, as `Suggestions.as_json` of `face_expression` hands it on.
+ * `space/suggestions.yaml`, which explains it, as `Suggestions.as_json` of `space/suggestions.py` hands it on.
  *
  * @typedef {object} Suggestions
  * @property {number} confident_from

@@ -1,0 +1,1 @@
+"""Kept images -> splits -> a data set on the Hub, and back: `split`, `publish`, `materialize`."""

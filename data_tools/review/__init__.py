@@ -1,0 +1,1 @@
+"""Label issues -> decisions of a reviewer: `python -m data_tools review`."""

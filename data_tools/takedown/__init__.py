@@ -1,0 +1,1 @@
+"""Requests to remove images, carried out everywhere: `python -m data_tools remove`."""

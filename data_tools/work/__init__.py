@@ -1,0 +1,1 @@
+"""The work folder: manifest, decisions, denylist and the files of images."""

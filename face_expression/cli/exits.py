@@ -1,0 +1,30 @@
+"""Errors of the libraries -> the message and exit status of a command."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from face_expression.errors import ExpectedError, StoppedError
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def exits_with_message(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Decorate a command: an expected error ends it with its message, without a traceback.
+
+    Raises:
+        SystemExit: instead of `ExpectedError`.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+        try:
+            return command(*args, **options)
+        except StoppedError as error:
+            print(error)
+            raise SystemExit(error.exit_status) from error
+        except ExpectedError as error:
+            raise SystemExit(str(error)) from error
+
+    return run

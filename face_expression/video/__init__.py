@@ -1,0 +1,1 @@
+"""Video files: reading, labelling and writing them, with their sound."""

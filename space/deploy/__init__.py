@@ -1,0 +1,1 @@
+"""From this repository to a Space on the Hub: `python -m space.deploy`."""

@@ -1,0 +1,1 @@
+"""Files that exist for a short time on the server: uploads, videos, and their removal."""

@@ -1,0 +1,62 @@
+"""Nothing that was uploaded stays on the disk."""
+
+import asyncio
+import contextlib
+import stat
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import gradio as gr
+
+from space.storage.private_folder import is_own_folder
+
+# Younger than anything.
+ALL = -1000.0
+AHEAD_S = 60.0
+
+
+def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
+    """Delete what is in a folder and older than `age_s`: files, except `keep`, and empty folders.
+
+    Gradio's `delete_cache` knows only complete uploads of the running process; this also takes broken-off uploads.
+    A link is deleted and never followed, and a folder that has become a link is left alone.
+    """
+    if not is_own_folder(folder):
+        return
+    for path in sorted(folder.rglob("*"), reverse=True):
+        # OSError: a folder that is not empty, or a file that Gradio has just deleted itself.
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            # What comes from the future was written before the clock was set back.
+            if str(path) not in keep and not -AHEAD_S <= time.time() - found.st_mtime <= age_s:
+                remove = path.rmdir if stat.S_ISDIR(found.st_mode) else path.unlink
+                remove()
+
+
+@contextlib.asynccontextmanager
+async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> AsyncIterator[None]:
+    """While it lasts, whatever is too old is deleted; at its end, everything is.
+
+    Args:
+        page: what lies in its folder is kept for its cleaning interval, which is also how often this looks.
+        videos: another folder.
+        keep_videos_s: for how long that is kept.
+    """
+    interval_s, _ = page.delete_cache
+    uploads = Path(page.GRADIO_CACHE)
+
+    async def sweep_for_ever() -> None:
+        keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
+        while True:
+            await asyncio.to_thread(sweep, uploads, interval_s, keep)
+            await asyncio.to_thread(sweep, videos, keep_videos_s, set())
+            await asyncio.sleep(interval_s)
+
+    task = asyncio.create_task(sweep_for_ever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        for folder in (uploads, videos):
+            sweep(folder, ALL, set())

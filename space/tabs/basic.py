@@ -1,0 +1,70 @@
+"""Gradio's own streaming webcam, for browsers in which the live view cannot run."""
+
+import io
+import time
+
+import gradio as gr
+
+from face_expression import PictureError, Pipeline, TrackerState, annotate, face_summary, read_picture
+from face_expression.output.markdown import plain_words
+from space.limits import AT_ONCE, Kind
+from space.tabs.components import face_bars, sent_bytes, shown_picture
+
+CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
+LIMIT_S = 900
+FRAME_INTERVAL_S = 0.1
+MAX_FRAME_PX = 1280
+MAX_FRAME_SCANS = 20
+FRAME_DEADLINE_S = 5.0
+HINT = (
+    "Press the camera, allow it, then press **Record**. Light from the front works best. "
+    f"A session lasts {LIMIT_S // 60} minutes at most; then press Record again."
+)
+NO_FACE = "No face in view."
+
+
+def build_basic_tab(pipeline: Pipeline) -> None:
+    """Gradio's own webcam, what the program sees in it, and the bars of the largest face; each visitor has a state."""
+    labels = pipeline.label_names
+
+    def on_frame(sent: bytes | None, state: TrackerState | None):
+        if sent is None:
+            return None, HINT, {}, None
+        try:
+            frame = read_picture(
+                io.BytesIO(sent), max_side_px=MAX_FRAME_PX, max_scans=MAX_FRAME_SCANS, deadline_s=FRAME_DEADLINE_S
+            )
+        except PictureError as error:
+            return None, f"The camera's picture cannot be used: {plain_words(error)}.", {}, state
+        faces, state = pipeline.track(frame, state, time.monotonic())
+        drawn = annotate(frame, faces, labels)
+        if not faces:
+            return drawn, NO_FACE, {}, state
+        return drawn, face_summary(faces[0]), face_bars(faces[0], labels), state
+
+    tracker = gr.State(None)
+    with gr.Row():
+        camera = gr.Image(
+            sources=["webcam"],
+            streaming=True,
+            label="Camera",
+            webcam_options=gr.WebcamOptions(mirror=True, constraints=CAMERA),
+            elem_id="basic-camera",
+            min_width=280,
+        )
+        camera.preprocess = sent_bytes
+        view = shown_picture("What the program sees", "basic-view", scale=2, min_width=280)
+        with gr.Column(min_width=260):
+            headline = gr.Markdown(HINT, elem_id="basic-headline")
+            bars = gr.Label(label="Largest face", show_heading=False, elem_id="basic-bars")
+    camera.stream(
+        on_frame,
+        [camera, tracker],
+        [view, headline, bars, tracker],
+        stream_every=FRAME_INTERVAL_S,
+        time_limit=LIMIT_S,
+        concurrency_id=Kind.CAMERA,
+        concurrency_limit=AT_ONCE[Kind.CAMERA],
+        show_progress="hidden",
+        api_visibility="private",
+    )

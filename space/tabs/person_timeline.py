@@ -1,0 +1,127 @@
+"""The frames of a video -> the people in it, and what their expressions looked like over time."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from face_expression import VideoFrame
+from face_expression.output.markdown import plain_words
+
+# Somebody who is not looked at for so long was away.
+AWAY_S = 0.5
+
+
+@dataclass
+class Moment:
+    """One look at a face: when, for how long it stood, the probabilities, and the reasons if it is not sure."""
+
+    time_s: float
+    duration_s: float
+    probabilities: np.ndarray
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a curve: `probabilities` are None where nothing could be judged, and `absent` where nobody was."""
+
+    time_s: float
+    probabilities: np.ndarray | None
+    absent: bool = False
+
+
+@dataclass
+class Person:
+    """One person while in view, as the tracker has it.
+
+    `labels` and `reasons` count seconds: those of each label while it could be judged, and those of each reason why it
+    could not.
+    """
+
+    track_id: int
+    moments: list[Moment] = field(default_factory=list)
+    labels: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def seen_s(self) -> float:
+        """How long this person was in view."""
+        return sum(moment.duration_s for moment in self.moments)
+
+    @property
+    def judged_s(self) -> float:
+        """For how much of it the expression could be judged."""
+        return self.labels.total()
+
+    @property
+    def end_s(self) -> float:
+        """When this person was last in view."""
+        return self.moments[-1].time_s + self.moments[-1].duration_s
+
+    def shares(self) -> dict[str, float]:
+        """The labels, each with its part of the time that could be judged, the most frequent first."""
+        return {label: seconds / self.judged_s for label, seconds in self.labels.most_common()}
+
+    def curve(self, most_points: int) -> Iterator[Point]:
+        """The probabilities over time, averaged where there would be more than `most_points`."""
+        together, end_s = -(-len(self.moments) // most_points), self.moments[0].time_s
+        for first in range(0, len(self.moments), together):
+            moments = self.moments[first : first + together]
+            if moments[0].time_s - end_s > AWAY_S:
+                yield Point((end_s + moments[0].time_s) / 2, None, absent=True)
+            judged = [moment.probabilities for moment in moments if not moment.reasons]
+            yield Point(moments[0].time_s, np.mean(judged, axis=0) if judged else None)
+            end_s = moments[-1].time_s + moments[-1].duration_s
+
+
+class PeopleSeen:
+    """Collects who is in a video, frame by frame."""
+
+    def __init__(self):
+        self._people: dict[int, Person] = {}
+
+    def add(self, frame: VideoFrame) -> None:
+        """Take the next frame; one that was not analysed makes the look before it last longer."""
+        for face in frame.faces:
+            person = self._people.setdefault(face.track_id, Person(face.track_id))
+            if frame.analysed or not person.moments:
+                person.moments.append(Moment(frame.time_s, 0.0, face.probabilities, face.reasons))
+            person.moments[-1].duration_s += frame.duration_s
+            for reason in face.reasons:
+                person.reasons[reason] += frame.duration_s
+            if face.reliable:
+                person.labels[face.label] += frame.duration_s
+
+    def by_time(self) -> list[Person]:
+        """Everybody, whoever was in view for longest first."""
+        return sorted(self._people.values(), key=lambda person: -person.seen_s)
+
+
+def person_summary(person: Person) -> str:
+    """One or two sentences of Markdown about a person, in words that do not claim to know a feeling."""
+    seen = f"**Person {person.track_id}**, in view for {seconds(person.seen_s)}"
+    if not person.labels:
+        return f"{seen}: not sure what the expression looks like ({_told(person.reasons)})."
+    label, share = next(iter(person.shares().items()))
+    sentence = f"{seen}: looks mostly **{plain_words(label)}** ({share:.0%} of the time that could be judged)."
+    unsure_s = person.seen_s - person.judged_s
+    if unsure_s < 0.05:
+        return sentence
+    return f"{sentence} Not sure for {seconds(unsure_s)} ({_told(person.reasons)})."
+
+
+def seconds(duration_s: float) -> str:
+    """A time in words."""
+    return f"{duration_s:.1f} s" if duration_s < 10 else f"{duration_s:.0f} s"
+
+
+def _told(reasons: Counter[str]) -> str:
+    return ", ".join(reason for reason, _ in reasons.most_common())
+
+
+def told_people(people: Sequence[Person], *, most: int, least_s: float) -> tuple[list[Person], int]:
+    """Those to tell about, `most` at most and each in view for `least_s`, and how many others there are."""
+    told = [person for person in people if person.seen_s >= least_s][:most]
+    return told, len(people) - len(told)

@@ -1,0 +1,214 @@
+"""A video, its annotated copy, and what the expression of each person looked like over time."""
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+import pandas as pd
+
+from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, label_file, read_header, read_video
+from face_expression.output.markdown import plain_words
+from space.limits import AT_ONCE, Kind
+from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
+from space.tabs.components import uploaded_path
+from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, told_people
+from space.traffic.workers import Workers
+
+MAX_S = 60
+MAX_PIXELS = 1920 * 1200
+MAX_FRAMES = 60 * MAX_S
+MOST_PEOPLE = 5
+LEAST_IN_VIEW_S = 1.0
+MOST_POINTS = 300
+TOO_MANY_FRAMES = f"only the first {MAX_FRAMES} pictures were looked at, which is the limit"
+# Grey that is seen on white and on black.
+UNSURE_COLOR = "#8b9099"
+HIDDEN = gr.update(value="", visible=False)
+
+
+def build_video_tab(
+    pipeline: Pipeline,
+    folders: VideoFolders,
+    videos: Workers,
+    *,
+    max_upload: str,
+    keep_s: int,
+    is_wanted: Callable[[str], bool],
+) -> None:
+    """A video to upload, its annotated copy and table to download, and a plot for each person.
+
+    Args:
+        pipeline: what judges the faces.
+        folders: where the videos are.
+        videos: where they are labelled.
+        max_upload: the largest file, as `gr.Blocks.launch` takes it.
+        keep_s: how long a video is kept, for the page to say.
+        is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
+    """
+    labels = pipeline.label_names
+    first_looks = Workers(AT_ONCE[Kind.VIDEO], "first-look")
+
+    def on_upload(path: str | None, request: gr.Request):
+        """Look at the first picture at once, so that nobody waits in the queue to hear that a file cannot be used."""
+        folders.forget(request.session_hash)
+        if path is None:
+            return "", gr.update(visible=False), HIDDEN, []
+        try:
+            folder = folders.begin(request.session_hash, Path(path))
+            first_looks.run(lambda: next(read_video(folder.source, max_s=MAX_S, max_pixels=MAX_PIXELS)))
+        except (VideoError, OSError) as error:
+            folders.forget(request.session_hash)
+            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
+        return "The video is here; it will be labelled as soon as it is its turn.", gr.update(visible=True), HIDDEN, []
+
+    def on_video(name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+        folder = folders.of(request.session_hash)
+        if folder is None or not folder.source.exists():
+            return [gr.skip()] * 4
+        try:
+            session = request.session_hash
+            people, told = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
+        except (VideoError, OSError) as error:
+            if folder.stop.is_set():
+                return [gr.skip()] * 4
+            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
+        folder.source.unlink(missing_ok=True)
+        shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
+        return told, gr.update(visible=False), shown, people
+
+    def on_cancel(request: gr.Request):
+        folders.forget(request.session_hash)
+        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN, []
+
+    gr.Markdown(
+        f"One video of at most **{MAX_S} seconds**, **{max_upload.removesuffix('mb')} MB** and 1920 x 1200 pixels: "
+        f"MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {AT_ONCE[Kind.VIDEO]} videos at once; "
+        "others wait for their turn. What you send is deleted a minute or two after it is labelled, and what was made "
+        f"of it after {keep_s // 60} minutes or as soon as you leave."
+    )
+    video = gr.File(label="Your video", file_types=["video", ".mkv", ".ts", ".flv", ".wmv"], elem_id="video-upload")
+    video.preprocess = uploaded_path
+    status = gr.Markdown(elem_id="video-status", min_height=64)
+    cancel = gr.Button("Cancel", visible=False, elem_id="video-cancel")
+    result = gr.HTML(visible=False, elem_id="video-result")
+    people = gr.State([], time_to_live=keep_s)
+    shown = [status, cancel, result, people]
+    private = {"api_visibility": "private", "show_progress_on": status}
+    taken = video.upload(on_upload, video, shown, queue=False, **private)
+    labelled = taken.then(
+        on_video, video, shown, concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
+    )
+    video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private)
+    cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private)
+
+    @gr.render(inputs=people)
+    def show_people(seen: list[Person]) -> None:
+        told, others = told_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
+        if told:
+            gr.HTML(legend(labels), elem_id="video-legend")
+        for person in told:
+            gr.Markdown(person_summary(person), elem_classes="video-person")
+            expression_plot(person, labels, end_s=max(other.end_s for other in told))
+        if others:
+            gr.Markdown(f"And {others} more, in view for less long; the table has them all.")
+
+
+def cannot_be_used(error: VideoError | OSError) -> str:
+    """A sentence of Markdown about a file; where it lies on the server is nobody's business."""
+    reason = error if isinstance(error, VideoError) else "it could not be kept here while it is labelled; send it again"
+    return f"⚠️ **This file cannot be used:** {reason}."
+
+
+def label_for_visitor(
+    pipeline: Pipeline, folder: VideoFolder, progress: gr.Progress, is_wanted: Callable[[], bool]
+) -> tuple[list[Person], str]:
+    """Make the annotated copy and the table, unless the visitor stops it or nobody waits for it.
+
+    Returns:
+        Who was seen, and a sentence of Markdown about the whole.
+
+    Raises:
+        VideoError: if the video cannot be read.
+        OSError: if what is written has been deleted, since the visitor stopped it.
+    """
+    seen = PeopleSeen()
+    length_s = read_header(folder.source).length_s or MAX_S
+
+    def go_on(frame: VideoFrame) -> bool:
+        seen.add(frame)
+        progress(min(frame.time_s / length_s, 1), desc=f"{frame.time_s:.0f} of {length_s:.0f} s")
+        return not folder.stop.is_set() and is_wanted() and frame.index + 1 < MAX_FRAMES
+
+    with folder.file(TABLE).open("w", newline="", encoding="utf-8") as table:
+        done = label_file(
+            pipeline,
+            folder.source,
+            output=folder.file(COPY),
+            table=table,
+            go_on=go_on,
+            max_s=MAX_S,
+            max_pixels=MAX_PIXELS,
+        )
+    people = seen.by_time()
+    count = {0: "nobody was seen", 1: "one person"}.get(len(people), f"{len(people)} people")
+    told = f"**{seconds(done.end_s)}, {done.frames} pictures, {count}.**"
+    problem = TOO_MANY_FRAMES if done.was_stopped else done.problem
+    return people, f"{told} ⚠️ Not all of it: {plain_words(problem)}." if problem else told
+
+
+def links(folder: VideoFolder, name: str) -> str:
+    """The annotated copy to play, and both files to download, as HTML."""
+    video, table, name = folder.link(COPY), folder.link(TABLE), escape(name)
+    return (
+        f'<video controls playsinline preload="metadata" src="{video}" aria-label="The labelled video"></video>'
+        f'<p><a href="{video}" download="{name}-labelled.mp4">Download the video</a> · '
+        f'<a href="{table}" download="{name}-faces.csv">Download the table (CSV)</a></p>'
+    )
+
+
+def line_colors(labels: tuple[str, ...]) -> dict[str, str]:
+    """The colour of each line, as in the annotated copy."""
+    return {**{name: COLORS[index % len(COLORS)] for index, name in enumerate(labels)}, UNSURE: UNSURE_COLOR}
+
+
+def legend(labels: tuple[str, ...]) -> str:
+    """The names of the lines, as HTML: that of the plots is cut off where the page is narrow."""
+    colors = line_colors(labels).items()
+    names = (f'<span><b style="background: {color}"></b> {escape(name)}</span>' for name, color in colors)
+    return f"<p>{' '.join(names)}</p>"
+
+
+def expression_plot(person: Person, labels: tuple[str, ...], *, end_s: float) -> gr.LinePlot:
+    """A person's probabilities over time; a grey line at the bottom where it is not sure, gaps where nobody was.
+
+    Args:
+        person: whose probabilities.
+        labels: their names.
+        end_s: where the axis of time ends, so that it is the same for everybody.
+    """
+    rows = []
+    for point in person.curve(MOST_POINTS):
+        judged = point.probabilities is not None
+        values = [round(float(value), 3) for value in point.probabilities] if judged else [None] * len(labels)
+        unsure = None if judged or point.absent else 0.0
+        rows += [
+            (round(point.time_s, 2), value, name)
+            for name, value in zip((*labels, UNSURE), (*values, unsure), strict=True)
+        ]
+    return gr.LinePlot(
+        pd.DataFrame(rows, columns=["time", "probability", "expression"]),
+        x="time",
+        y="probability",
+        color="expression",
+        x_title="seconds",
+        y_title="",
+        colors_in_legend=[],
+        x_lim=[0, round(end_s, 2)],
+        y_lim=[0, 1],
+        y_axis_format=".0%",
+        color_map=line_colors(labels),
+        tooltip="all",
+        height=240,
+        elem_classes="expressions",
+    )

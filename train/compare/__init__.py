@@ -1,0 +1,1 @@
+"""Several architectures on one budget: `python -m train compare`."""

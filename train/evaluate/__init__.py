@@ -1,0 +1,1 @@
+"""Bundle -> metrics.json and report: `python -m train evaluate`."""

@@ -1,0 +1,1 @@
+"""Checkpoint -> calibrated bundle: `python -m train export`, `calibrate` and `measure`."""

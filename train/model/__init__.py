@@ -1,0 +1,1 @@
+"""Networks, what they start from, and what they minimise."""
