@@ -55,7 +55,7 @@ def test_the_overlay_lies_over_the_video(open_page, shape):
         assert video == overlay and video["pixels"] == list(size)
         assert video["width"] / video["height"] == pytest.approx(size[0] / size[1], rel=0.01)
         assert places["stage"]["x"] <= video["x"] and video["width"] <= places["stage"]["width"]
-        assert 150 <= video["height"] <= 800, "all of the picture can be seen at once"
+        assert 120 <= video["height"] <= 800, "all of the picture can be seen at once"
         assert places["page"] <= width
 
 

@@ -10,8 +10,22 @@ import typer
 
 from face_expression.config import BundleError, read_preprocessing
 from face_expression.hub import EMBEDDED_BUNDLE
+from face_expression.picture_file import PictureError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+
+class _Commands(typer.core.TyperGroup):
+    """Ends with a sentence where a picture of a data set cannot be read, whichever command reads it."""
+
+    def invoke(self, context: typer.Context) -> object:
+        try:
+            return super().invoke(context)
+        except PictureError as error:
+            raise SystemExit(f"a picture of the data set cannot be read: {error}") from error
+
+
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False
+)
 
 RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
 PREPROCESSING = Path(__file__).parent / "preprocessing.json"

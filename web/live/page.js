@@ -120,6 +120,8 @@ class View {
   #newestShown = 0;
   /** Until when the newest answer is shown; 0 if nothing is. */
   #freshUntil = 0;
+  /** Until when its boxes are: they lie where the faces were when the frame was taken. */
+  #inPlaceUntil = 0;
 
   constructor(element, given, look) {
     this.#element = element;
@@ -193,7 +195,9 @@ class View {
   /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. */
   #step() {
     requestAnimationFrame(() => this.#step());
-    if (this.#freshUntil && performance.now() > this.#freshUntil) this.#showNothing();
+    const now = performance.now();
+    if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
+    if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
     this.#source.pauseDemo(!this.#source.isLive && !this.#demoMayGoOn());
     const picture = this.#source.picture();
     if (!picture) return;
@@ -258,6 +262,7 @@ class View {
   #show(answer) {
     this.#faces = answer.faces;
     this.#freshUntil = performance.now() + 1000 * FRESH_S;
+    this.#inPlaceUntil = 1000 * (answer.timeS + FRESH_S);
     for (const panel of this.#panels) panel.show(answer);
     if (this.#find(".problem").dataset.passing) this.#tell("");
     this.#element.dispatchEvent(new CustomEvent("answer", { detail: answer }));

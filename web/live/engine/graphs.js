@@ -14,7 +14,8 @@ export const GRAPH_NAMES = ["crop", "detector_input", "detector_output", "model_
  */
 export async function loadNetwork(ort, bytes, name) {
   try {
-    return await ort.InferenceSession.create(bytes);
+    // YuNet is made for other sizes of picture than ours, which the runtime would note down with every frame.
+    return await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   } catch (error) {
     throw new BundleError(`ONNX Runtime cannot load ${name}: ${error.message}`, { cause: error });
   }
