@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import datasets
 import numpy as np
@@ -15,11 +16,13 @@ from huggingface_hub import DatasetCard, HfApi
 from markdown_it import MarkdownIt
 from PIL import Image, PngImagePlugin
 
+from data_tools.card import MARKER
 from data_tools.dataset import DESCRIPTIONS
 from data_tools.denylist import deny
 from data_tools.manifest import opened
 from data_tools.publish import publish
 from data_tools.settings import PublishSettings
+from data_tools.swap import replacing
 from face_expression.config import read_preprocessing
 from face_expression.labels import LABEL_NAMES
 from face_expression.push import Repository, over_plain_http
@@ -210,6 +213,20 @@ def test_a_folder_is_replaced_as_a_whole_even_after_a_kill(own_work, tmp_path):
     folder.rename(tmp_path / ".set.old")
     (tmp_path / ".set.draft" / "data").mkdir(parents=True)
     to_folder(own_work, folder)
+    assert names(folder) == {"README.md", "data/train-00000-of-00001.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} == {"work", "set"}
+
+
+def test_two_publications_into_one_folder_wait_for_each_other(own_work, tmp_path):
+    folder = tmp_path / "set"
+    with ThreadPoolExecutor(1) as pool:
+        with replacing(folder) as draft:
+            second = pool.submit(to_folder, own_work, folder)
+            # It must not end before this one, nor take its draft.
+            with pytest.raises(TimeoutError):
+                second.result(timeout=1)
+            (draft / "README.md").write_text(MARKER)
+        second.result(timeout=60)
     assert names(folder) == {"README.md", "data/train-00000-of-00001.parquet"}
     assert {path.name for path in tmp_path.iterdir()} == {"work", "set"}
 

@@ -120,7 +120,7 @@ def test_a_camera_that_is_unplugged_is_told_and_can_be_started_again(open_page, 
 ASKED = """() => { const asked = [], media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
     media.getUserMedia = (wanted) => { asked.push(wanted.video); return ask(wanted) };
     return asked; }"""
-RUNNING = "document.querySelector('#live-view video').srcObject.getVideoTracks()[0].label"
+RUNNING = "document.querySelector('#live-view video').srcObject?.getVideoTracks()[0].label"
 
 
 def camera_list(page):

@@ -79,7 +79,7 @@ const MARKUP = `
     <p class="controls">
       <button type="button" class="start" disabled>Use my camera</button>
       <label><input type="checkbox" class="mirror" checked> mirror</label>
-      <label class="cameras" hidden>Camera <select class="camera"></select></label>
+      <label class="cameras" hidden>Camera <select class="camera" aria-label="Camera"></select></label>
     </p>
     <p class="needs-https" hidden></p>
     <p class="problem" role="alert"></p>
