@@ -76,14 +76,14 @@ def build_video_tab(
         """Look at the first picture at once, so that nobody waits in the queue to hear that a file cannot be used."""
         folders.forget(request.session_hash)
         if path is None:
-            return "", gr.update(visible=False), HIDDEN, []
+            return "", gr.update(visible=False), HIDDEN
         try:
             folder = folders.begin(request.session_hash, Path(path))
             first_looks.run(lambda: next(read_video(folder.source, max_s=MAX_S, max_pixels=MAX_PIXELS)))
         except (VideoError, OSError) as error:
             folders.forget(request.session_hash)
-            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
-        return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN, []
+            return cannot_be_used(error), gr.update(visible=False), HIDDEN
+        return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN
 
     def on_video(name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         folder = folders.of(request.session_hash)
@@ -102,7 +102,7 @@ def build_video_tab(
 
     def on_cancel(request: gr.Request):
         folders.forget(request.session_hash)
-        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN, []
+        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
 
     gr.Markdown(
         f"One video of at most **{MAX_S} seconds**, **{max_upload.removesuffix('mb')} MB** and 1920 x 1200 pixels: "
@@ -116,14 +116,22 @@ def build_video_tab(
     cancel = gr.Button("Cancel", visible=False, elem_id="video-cancel")
     result = gr.HTML(visible=False, js_on_load=SAY_WHAT_CANNOT_BE_PLAYED, elem_id="video-result")
     people = gr.State([], time_to_live=keep_s)
-    shown = [status, cancel, result, people]
+    shown = [status, cancel, result]
     private = {"api_visibility": "private", "show_progress_on": status}
     taken = video.upload(on_upload, video, shown, queue=False, **private)
-    labelled = taken.then(
-        on_video, video, shown, concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
+    # Only what goes through the queue tells Gradio that a state is another one, and so what to render anew.
+    forget_people = {
+        "fn": lambda: [],
+        "outputs": people,
+        "concurrency_limit": None,
+        "api_visibility": "private",
+        "show_progress": "hidden",
+    }
+    labelled = taken.then(**forget_people).then(
+        on_video, video, [*shown, people], concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
     )
-    video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private)
-    cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private)
+    video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private).then(**forget_people)
+    cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private).then(**forget_people)
 
     @gr.render(inputs=people)
     def show_people(seen: list[Person]) -> None:

@@ -27,7 +27,9 @@ SHOWN = """() => {
 
 
 def wait_until_shown(page: Page) -> None:
-    page.wait_for_function(f"() => Object.values(({SHOWN})()).every(Boolean)", timeout=PATIENCE_MS)
+    """All of a face is shown. Its box may not be: where frames take long, it would lie beside the face."""
+    shown = f"() => Object.entries(({SHOWN})()).every(([part, shown]) => shown || part === 'box')"
+    page.wait_for_function(shown, timeout=PATIENCE_MS)
 
 
 def wait_until_empty(page: Page, *, but_for: dict[str, str] | None = None) -> None:
