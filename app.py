@@ -29,6 +29,7 @@ from space.gradio_internals import (
     serving_with,
 )
 from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
+from space.listen_address import listen_address
 from space.live_files import device_files, live_routes
 from space.paths import WEB
 from space.photos import Photos
@@ -72,6 +73,7 @@ recognised.
 CSS = """
 #basic-camera video, #basic-view img, #photo-upload img, #photo-result img {max-height: 62vh}
 #video-result video {display: block; margin: auto; max-width: 100%; max-height: 62vh}
+#video-result video[hidden], .cannot-play:empty {display: none}
 #video-legend span {margin-right: 1rem; white-space: nowrap}
 #video-legend b {display: inline-block; width: 1.4rem; height: .3rem; vertical-align: middle}
 .face-card {max-width: 420px}
@@ -224,7 +226,7 @@ def ending_with_signals() -> Iterator[None]:
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
     log_to_stderr()
-    port = os.environ.get("PORT")
+    host, port = listen_address()
     if os.environ.get("SPACE_ID"):
         # Visitors come through the Hub's proxies, which note down the address of each; uvicorn then believes them.
         os.environ.setdefault("FORWARDED_ALLOW_IPS", PRIVATE_NETWORKS)
@@ -237,7 +239,11 @@ def main() -> None:
         # The network takes about a millisecond; extra threads would only slow other visitors down.
         page = build_app(load_pipeline(threads=1))
         try:
-            launch(page, server_name=os.environ.get("HOST") or None, server_port=int(port) if port else None)
+            launch(page, server_name=host, server_port=port)
+        except OSError as error:
+            raise SystemExit(
+                f"The app cannot serve: {str(error).split('. ')[0]}. Choose a free port with PORT."
+            ) from None
         finally:
             page.close(verbose=False)
             page.videos.forget_all()

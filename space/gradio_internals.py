@@ -8,7 +8,8 @@ import math
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from abc import ABCMeta
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ import fastapi
 import gradio as gr
 import uvicorn
 from gradio import http_server, queueing
+from gradio.components import Component
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.state_holder import SessionState, StateHolder
@@ -49,6 +51,23 @@ EXCEPTION_HANDLERS = {
     KeyError: _no_such_thing,
     TypeError: _no_such_thing,
 }
+
+
+def replace_methods(component: Component, **functions: Callable) -> None:
+    """Replace methods of a component by functions that are called without it, such as `preprocess` by `f(payload)`.
+
+    They are set on a class of the component's own: when an event updates a component, a click on an example for
+    instance, Gradio makes it anew from its class, and what was set on the object alone is lost. The class is made
+    without Gradio's metaclass, which would write a .pyi beside the caller's file, and keeps the name by which the page
+    knows the component.
+    """
+    base = type(component)
+    methods = {name: staticmethod(function) for name, function in functions.items()}
+    if unknown := [name for name in methods if not callable(getattr(base, name, None))]:
+        raise TypeError(f"{base.__name__} has no method {unknown[0]}; is it another version of Gradio?")
+    component.__class__ = ABCMeta.__new__(
+        type(base), base.__name__, (base,), {"__module__": base.__module__, **methods}
+    )
 
 
 class FairStateHolder(StateHolder):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 # Before Gradio is imported: of several processes of tests, each looks for free ports of its own.
@@ -117,7 +118,7 @@ def open_page(playwright, browser_path, served_app):
     """Opens the app in a browser of its own.
 
     `camera` is a video file that plays as the webcam, `cameras` a number of made-up ones; `leave_blank` opens nothing
-    yet; `address` is another app's.
+    yet; `address` is another app's; `arguments` are Chromium's.
     """
     browsers = []
 
@@ -128,9 +129,10 @@ def open_page(playwright, browser_path, served_app):
         cameras: int = 0,
         leave_blank: bool = False,
         address: str = served_app[0],
+        arguments: Sequence[str] = (),
         **options,
     ) -> Page:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", *arguments]
         if camera is not None or cameras:
             devices = f"=device-count={cameras}" if cameras else ""
             arguments += [f"--use-fake-device-for-media-stream{devices}", "--use-fake-ui-for-media-stream"]

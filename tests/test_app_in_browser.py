@@ -204,6 +204,22 @@ def test_bad_files_are_answered_and_the_app_goes_on(open_page, tmp_path):
     expect(page.locator("#photo-summary")).to_contain_text("One face")
 
 
+def test_bad_files_are_answered_after_an_example_too(open_page, tmp_path):
+    """A click on an example makes Gradio build the component anew."""
+    page = open_page()
+    open_photo_tab(page)
+    page.locator(".gallery-item, .gallery button, table button").first.click()
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    bad = make_bad_files(tmp_path)
+    for name in ("text.jpg", "empty.jpg"):
+        upload(page, tmp_path / name)
+        expect(page.locator("#photo-summary")).to_contain_text("This file cannot be used")
+        expect(page.locator("#photo-summary")).to_contain_text(bad[name])
+    upload(page, save(happy_photo(), tmp_path / "fine.png"))
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    assert page.locator("#photo-result img").get_attribute("src").startswith("data:image/jpeg;base64,")
+
+
 def wait_until(condition, *, seconds: float = 15) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
@@ -280,13 +296,28 @@ def test_endpoints_that_would_keep_something_are_closed(open_page, served_app, m
     assert answer.status == 404
 
 
-def test_a_picture_of_the_camera_that_is_too_large_is_refused(served_app):
-    """The page asks cameras for 640x480; a program that speaks to the server can send anything."""
+def answer_to_camera(served_app, picture: bytes, session: str) -> str:
+    """What the server answers when a program sends a picture as the camera of *Live (basic)* does."""
     address, page = served_app[0].rstrip("/"), served_app[2]
     (stream,) = (number for number, function in page.fns.items() if function.name == "on_frame")
-    frame = base64.b64encode(encode_jpeg(np.zeros((1300, 1300, 3), np.uint8))).decode()
-    data = {"data": [{"url": f"data:image/jpeg;base64,{frame}"}, None], "fn_index": stream, "session_hash": "large"}
+    url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    data = {"data": [{"url": url}, None], "fn_index": stream, "session_hash": session}
     httpx.post(f"{address}/gradio_api/queue/join", json=data).raise_for_status()
-    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash=large", timeout=20) as answer:
-        words = next(line for line in answer.iter_lines() if "cannot be used" in line or "process_completed" in line)
-    assert "The camera's picture cannot be used" in words and "pixels" in words
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash={session}", timeout=20) as answer:
+        words = ("cannot be used", "looks ", "process_completed")
+        return next(line for line in answer.iter_lines() if any(word in line for word in words))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1300, 1300), (1920, 1080), (1080, 1920), (3840, 2160)])
+def test_a_camera_that_gives_large_pictures_is_labelled(served_app, width, height):
+    """The page asks for 640x480, which a camera need not have."""
+    side = min(width, height)
+    large = encode_jpeg(scene([(happy_photo(), 0, 0, side)], width=width, height=height))
+    assert "looks **happy**" in answer_to_camera(served_app, large, f"{width} x {height}")
+
+
+def test_a_picture_of_the_camera_that_is_too_large_is_refused(served_app):
+    """No camera gives such pictures; a program that speaks to the server can send anything."""
+    words = answer_to_camera(served_app, encode_jpeg(np.zeros((8, 5000, 3), np.uint8)), "large")
+    assert "The camera's picture cannot be used" in words
+    assert "5000 x 8 pixels; at most 4096 pixels a side are taken" in words and "megapixels" not in words

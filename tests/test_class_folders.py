@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from face_expression.errors import DataError
+from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.labels import LABEL_NAMES
 from tests.builders import happy_face, save
 from tests.test_finetune import SMALL, said, train
+from train.__main__ import PREPROCESSING
 from train.data.dataset import label_names_of, load_split
 
 SPLITS = {"train": 3, "validation": 1, "test": 1}
@@ -156,3 +158,17 @@ def test_a_broken_picture_is_named_by_its_path(tmp_path):
             archive.write(file, file.relative_to(data))
     result = train("finetune", "--data", tmp_path / "data.zip", "--output", tmp_path / "run", *SMALL)
     assert "train/happy/zero.png (row " in said(result) and "the file is empty" in said(result)
+
+
+def test_a_broken_picture_ends_no_command_in_a_traceback(tmp_path):
+    data, bundle = class_folders(tmp_path / "data", *LABEL_NAMES), tmp_path / "bundle"
+    shutil.copytree(EMBEDDED_BUNDLE, bundle)
+    for split in ("train", "validation"):
+        (data / split / "happy" / "zero.png").write_bytes(b"")
+    result = train("calibrate", "--data", data, "--bundle", bundle)
+    assert result.exit_code == 1
+    assert f"{data}/validation/happy/zero.png (row 4): the file is empty; remove or replace" in said(result)
+    shutil.copy(PREPROCESSING, tmp_path / "preprocessing.json")
+    result = train("measure", "--data", data, "--preprocessing", tmp_path / "preprocessing.json")
+    assert result.exit_code == 1
+    assert "a picture of the data set cannot be read: the file is empty" in said(result)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import datasets
 import numpy as np
@@ -15,6 +16,7 @@ from huggingface_hub import DatasetCard, HfApi
 from markdown_it import MarkdownIt
 from PIL import Image, PngImagePlugin
 
+from data_tools.dataset.card import MARKER
 from data_tools.dataset.parquet import DESCRIPTIONS
 from data_tools.dataset.publish import publish
 from data_tools.settings import PublishSettings
@@ -23,6 +25,7 @@ from data_tools.work.manifest import opened
 from face_expression.config import read_preprocessing
 from face_expression.errors import ExpectedError
 from face_expression.hub.upload import Repository, over_plain_http
+from face_expression.io.files import replacing_folder
 from face_expression.labels import LABEL_NAMES
 from tests.local_hub import OWNER, READER, WRITER, StoredFile
 from tests.work_folders import FETCHED_AT, add_rows, jpeg, kept_row, make_work, rows_of
@@ -211,6 +214,20 @@ def test_a_folder_is_replaced_as_a_whole_even_after_a_kill(own_work, tmp_path):
     folder.rename(tmp_path / ".set.old")
     (tmp_path / ".set.draft" / "data").mkdir(parents=True)
     to_folder(own_work, folder)
+    assert names(folder) == {"README.md", "data/train-00000-of-00001.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} == {"work", "set"}
+
+
+def test_two_publications_into_one_folder_wait_for_each_other(own_work, tmp_path):
+    folder = tmp_path / "set"
+    with ThreadPoolExecutor(1) as pool:
+        with replacing_folder(folder) as draft:
+            second = pool.submit(to_folder, own_work, folder)
+            # It must not end before this one, nor take its draft.
+            with pytest.raises(TimeoutError):
+                second.result(timeout=1)
+            (draft / "README.md").write_text(MARKER)
+        second.result(timeout=60)
     assert names(folder) == {"README.md", "data/train-00000-of-00001.parquet"}
     assert {path.name for path in tmp_path.iterdir()} == {"work", "set"}
 

@@ -100,6 +100,29 @@ def test_without_the_web_files_the_server_is_all_there_is(open_page, yunet_pipel
         alone.close()
 
 
+def test_over_plain_http_all_but_the_camera_works(open_page, yunet_pipeline, monkeypatch):
+    """Browsers withhold much from pages that come from another machine over plain HTTP."""
+    monkeypatch.setenv("ALLOWED_HOSTS", "plain.test")
+    alone = app.build_app(yunet_pipeline)
+    app.launch(alone, prevent_thread_lock=True, quiet=True)
+    try:
+        address = alone.local_url.replace("127.0.0.1", "plain.test")
+        page = open_page(address=address, arguments=["--host-resolver-rules=MAP plain.test 127.0.0.1"])
+        assert page.evaluate("[isSecureContext, 'randomUUID' in crypto]") == [False, False]
+        problem = page.locator("#live-view .problem")
+        for engine in ("on this device", "on the server"):
+            page.get_by_label(engine).check()
+            expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+            expect(problem).to_have_text("")
+        expect(page.locator("#live-view .needs-https")).to_contain_text("HTTPS and localhost only")
+        start_button(page).click()
+        expect(problem).to_contain_text("browsers give the camera to HTTPS and localhost only")
+        expect(start_button(page)).to_be_enabled()
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    finally:
+        alone.close()
+
+
 def test_haar_finds_faces_on_the_server(haar_pipeline, caplog):
     assert app.build_app(haar_pipeline).device_files == {} and "another detector is in use" in caplog.text
 

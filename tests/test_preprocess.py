@@ -13,7 +13,7 @@ from face_expression.preprocess import (
 )
 from tests.builders import happy_photo
 
-CROP = CropSettings(size_px=48, oversampling=2, level_eyes=True, max_levelling_deg=45)
+CROP = CropSettings(size_px=48, oversampling=2, level_eyes=True, max_levelling_deg=45, max_shrink=16)
 GREY_INPUT = InputSettings(
     size_px=96, channels=1, grey_weights=(0.299, 0.587, 0.114), mean=(0.5,), std=(0.25,), resize="bilinear"
 )

@@ -166,6 +166,59 @@ def test_cancel_stops_the_work_and_deletes_the_video(open_page, served_app, tmp_
     assert wait_until(lambda: not [file for file in psutil.Process().open_files() if file.path.startswith(root)])
 
 
+def nothing_is_shown(page: Page) -> None:
+    expect(
+        page.locator("#video-result video, #video-cancel, #video-legend, .video-person, .expressions")
+    ).to_have_count(0)
+
+
+def test_nothing_of_the_last_person_stays(open_page, tmp_path):
+    happy = of_one(happy_face(), tmp_path / "happy.mp4")
+    (tmp_path / "text.mp4").write_text("hello")
+    page = open_video_tab(open_page)
+
+    def label_somebody() -> None:
+        upload(page, happy)
+        expect(people(page)).to_contain_text("looks mostly happy", timeout=PATIENCE_MS)
+        expect(page.locator(".expressions")).to_have_count(1)
+
+    label_somebody()
+    page.locator("#video-upload button[aria-label='Clear']").first.click()
+    nothing_is_shown(page)
+    upload(page, tmp_path / "text.mp4")
+    expect(status(page)).to_contain_text("This file cannot be used")
+    nothing_is_shown(page)
+    label_somebody()
+    upload(page, write_video(tmp_path / "nobody.mp4", [plain()] * 10))
+    expect(status(page)).to_contain_text("nobody was seen", timeout=PATIENCE_MS)
+    expect(page.locator("#video-legend, .video-person, .expressions")).to_have_count(0)
+    label_somebody()
+    upload(page, of_one(happy_face(), tmp_path / "long.mp4", count=1200))
+    expect(page.locator("#video-status")).to_contain_text(" of 48 s", timeout=PATIENCE_MS)
+    expect(page.locator("#video-status")).not_to_contain_text("as soon as")
+    page.locator("#video-cancel").click()
+    expect(status(page)).to_have_text("Cancelled. The video is deleted.")
+    nothing_is_shown(page)
+
+
+@pytest.mark.parametrize("missing", ["the decoder", "the picture"])
+def test_a_browser_that_cannot_play_the_video_says_so(open_page, tmp_path, missing):
+    page = open_video_tab(open_page)
+    page.evaluate("HTMLMediaElement.prototype.canPlayType = () => ''")
+    if missing == "the decoder":
+        page.route("**/labelled.mp4", lambda route: route.fulfill(content_type="video/mp4", body=b"no film" * 99))
+    else:
+        page.evaluate(
+            "Object.defineProperty(HTMLVideoElement.prototype, 'videoWidth', { configurable: true, get: () => 0 })"
+        )
+    upload(page, of_one(happy_face(), tmp_path / "happy.mp4"))
+    words = page.get_by_text("This browser cannot play the video")
+    expect(words).to_be_visible(timeout=PATIENCE_MS)
+    expect(words).to_contain_text("H.264")
+    expect(page.locator("#video-result video")).to_be_hidden()
+    expect(page.get_by_role("link", name="Download the video")).to_be_visible()
+
+
 def frame_of(index: int, *faces: Face, analysed: bool = True) -> VideoFrame:
     return VideoFrame(index, index / 10, 0.1, plain(), faces, analysed)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from face_expression.errors import ExpectedError, StoppedError
+from face_expression.io.image_limits import PictureError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -14,7 +15,7 @@ def exits_with_message(command: Callable[Arguments, Result]) -> Callable[Argumen
     """Decorate a command: an expected error ends it with its message, without a traceback.
 
     Raises:
-        SystemExit: instead of `ExpectedError`.
+        SystemExit: instead of `ExpectedError`, and of a `PictureError` that no step has handled.
     """
 
     @functools.wraps(command)
@@ -26,5 +27,7 @@ def exits_with_message(command: Callable[Arguments, Result]) -> Callable[Argumen
             raise SystemExit(error.exit_status) from error
         except ExpectedError as error:
             raise SystemExit(str(error)) from error
+        except PictureError as error:
+            raise SystemExit(f"a picture of the data set cannot be read: {error}") from error
 
     return run

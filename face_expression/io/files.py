@@ -43,13 +43,32 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def fresh_draft(draft: Path) -> Iterator[Path]:
-    """An empty folder that is gone when the block ends; what a kill left there before goes first."""
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-    finally:
+    """An empty folder that is gone when the block ends; what a kill left there before goes first.
+
+    Another command that wants a draft in the same folder waits until this one is done.
+    """
+    with _alone_in(draft.parent):
         shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """A lock that is held until the block ends, or the process does; it leaves no file behind."""
+    # Only POSIX systems have it; nothing else in this file needs one.
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 @contextmanager
@@ -58,23 +77,29 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     A kill in the moment between the two renames leaves the old folder as `.NAME.old`; the next time brings it back.
     """
-    bring_back(folder)
-    old = _set_aside(folder)
-    shutil.rmtree(old, ignore_errors=True)
     with fresh_draft(folder.with_name(f".{folder.name}.draft")) as draft:
+        _bring_back(folder)
+        old = _set_aside(folder)
+        shutil.rmtree(old, ignore_errors=True)
         yield draft
         if folder.exists():
             folder.rename(old)
         try:
             draft.rename(folder)
         except OSError:
-            bring_back(folder)
+            _bring_back(folder)
             raise
-    shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def bring_back(folder: Path) -> None:
-    """Undo half a replacement, if that is what a kill left."""
+    """Undo half a replacement, if that is what a kill left; one that is under way is waited for."""
+    if folder.parent.is_dir():
+        with _alone_in(folder.parent):
+            _bring_back(folder)
+
+
+def _bring_back(folder: Path) -> None:
     if not folder.exists() and _set_aside(folder).exists():
         _set_aside(folder).rename(folder)
 

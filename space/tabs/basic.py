@@ -3,17 +3,22 @@
 import io
 import time
 
+import cv2
 import gradio as gr
+import numpy as np
 
 from face_expression import PictureError, Pipeline, TrackerState, annotate, face_summary, read_picture
 from face_expression.output.markdown import plain_words
+from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, Kind
 from space.tabs.components import face_bars, sent_bytes, shown_picture
 
 CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
 LIMIT_S = 900
 FRAME_INTERVAL_S = 0.1
-MAX_FRAME_PX = 1280
+# A camera need not give what it is asked for. Larger pictures are scaled down, and no camera gives such large ones.
+FRAME_SIDE_PX = 1280
+MAX_FRAME_SIDE_PX = 4096
 MAX_FRAME_SCANS = 20
 FRAME_DEADLINE_S = 5.0
 HINT = (
@@ -32,10 +37,11 @@ def build_basic_tab(pipeline: Pipeline) -> None:
             return None, HINT, {}, None
         try:
             frame = read_picture(
-                io.BytesIO(sent), max_side_px=MAX_FRAME_PX, max_scans=MAX_FRAME_SCANS, deadline_s=FRAME_DEADLINE_S
+                io.BytesIO(sent), max_side_px=MAX_FRAME_SIDE_PX, max_scans=MAX_FRAME_SCANS, deadline_s=FRAME_DEADLINE_S
             )
         except PictureError as error:
             return None, f"The camera's picture cannot be used: {plain_words(error)}.", {}, state
+        frame = scaled_down(frame)
         faces, state = pipeline.track(frame, state, time.monotonic())
         drawn = annotate(frame, faces, labels)
         if not faces:
@@ -52,7 +58,7 @@ def build_basic_tab(pipeline: Pipeline) -> None:
             elem_id="basic-camera",
             min_width=280,
         )
-        camera.preprocess = sent_bytes
+        replace_methods(camera, preprocess=sent_bytes)
         view = shown_picture("What the program sees", "basic-view", scale=2, min_width=280)
         with gr.Column(min_width=260):
             headline = gr.Markdown(HINT, elem_id="basic-headline")
@@ -68,3 +74,13 @@ def build_basic_tab(pipeline: Pipeline) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+
+
+def scaled_down(frame: np.ndarray) -> np.ndarray:
+    """RGB uint8 (H, W, 3), with at most `FRAME_SIDE_PX` pixels a side."""
+    height, width = frame.shape[:2]
+    scale = FRAME_SIDE_PX / max(height, width)
+    if scale >= 1:
+        return frame
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)

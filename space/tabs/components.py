@@ -8,6 +8,7 @@ import numpy as np
 from gradio.components.image import ImageData
 
 from face_expression import Face, encode_jpeg
+from space.gradio_internals import replace_methods
 
 
 def uploaded_path(payload: ImageData | None) -> str | None:
@@ -33,12 +34,9 @@ def picture_in_answer(value: np.ndarray | None) -> ImageData | None:
 
 
 def shown_picture(label: str, elem_id: str, **layout) -> gr.Image:
-    """A component that shows what `picture_in_answer` makes of a frame.
-
-    The method is set on the component and not in a subclass, for which Gradio would write an app.pyi beside this file.
-    """
+    """A component that shows what `picture_in_answer` makes of a frame."""
     image = gr.Image(label=label, interactive=False, buttons=["fullscreen"], elem_id=elem_id, **layout)
-    image.postprocess = picture_in_answer
+    replace_methods(image, postprocess=picture_in_answer)
     return image
 
 

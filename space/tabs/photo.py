@@ -7,6 +7,7 @@ import gradio as gr
 
 from face_expression import PictureError, Pipeline, annotate, face_summary
 from face_expression.output.markdown import plain_words
+from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, Kind
 from space.paths import EXAMPLES
 from space.photos import Photos
@@ -48,7 +49,7 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos, *, remember_s: int) -> N
         photo = gr.Image(
             sources=["upload", "clipboard"], type="filepath", label="Your photo", elem_id="photo-upload", buttons=[]
         )
-        photo.preprocess = uploaded_path
+        replace_methods(photo, preprocess=uploaded_path)
         result = shown_picture("Faces found", "photo-result")
     summary = gr.Markdown(elem_id="photo-summary")
     suggests = gr.Checkbox(label="Suggest something for the largest face that can be judged", container=False)

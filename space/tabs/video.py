@@ -9,6 +9,7 @@ import pandas as pd
 
 from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, label_file, read_header, read_video
 from face_expression.output.markdown import plain_words
+from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, Kind
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
@@ -25,6 +26,19 @@ TOO_MANY_FRAMES = f"only the first {MAX_FRAMES} pictures were looked at, which i
 # Grey that is seen on white and on black.
 UNSURE_COLOR = "#8b9099"
 HIDDEN = gr.update(value="", visible=False)
+# Browsers without H.264 say so by an error, or play the sound alone. Neither event bubbles.
+SAY_WHAT_CANNOT_BE_PLAYED = """
+const say = ({ target, type }) => {
+    if (target.tagName !== "VIDEO" || (type === "loadedmetadata" && target.videoWidth)) return;
+    const lacksH264 = !target.canPlayType('video/mp4; codecs="avc1.42E01E"');
+    target.hidden = true;
+    target.pause();
+    element.querySelector(".cannot-play").textContent = lacksH264
+        ? "This browser cannot play the video, which is H.264 in MP4. Download it, and play it in another program."
+        : "The video cannot be played here. Download it if it is still there; it is deleted after a while.";
+};
+for (const event of ["error", "loadedmetadata"]) element.addEventListener(event, say, true);
+"""
 
 
 def build_video_tab(
@@ -53,14 +67,14 @@ def build_video_tab(
         """Look at the first picture at once, so that nobody waits in the queue to hear that a file cannot be used."""
         folders.forget(request.session_hash)
         if path is None:
-            return "", gr.update(visible=False), HIDDEN, []
+            return "", gr.update(visible=False), HIDDEN
         try:
             folder = folders.begin(request.session_hash, Path(path))
             first_looks.run(lambda: next(read_video(folder.source, max_s=MAX_S, max_pixels=MAX_PIXELS)))
         except (VideoError, OSError) as error:
             folders.forget(request.session_hash)
-            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
-        return "The video is here; it will be labelled as soon as it is its turn.", gr.update(visible=True), HIDDEN, []
+            return cannot_be_used(error), gr.update(visible=False), HIDDEN
+        return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN
 
     def on_video(name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         folder = folders.of(request.session_hash)
@@ -79,7 +93,7 @@ def build_video_tab(
 
     def on_cancel(request: gr.Request):
         folders.forget(request.session_hash)
-        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN, []
+        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
 
     gr.Markdown(
         f"One video of at most **{MAX_S} seconds**, **{max_upload.removesuffix('mb')} MB** and 1920 x 1200 pixels: "
@@ -88,30 +102,40 @@ def build_video_tab(
         f"of it after {keep_s // 60} minutes or as soon as you leave."
     )
     video = gr.File(label="Your video", file_types=["video", ".mkv", ".ts", ".flv", ".wmv"], elem_id="video-upload")
-    video.preprocess = uploaded_path
+    replace_methods(video, preprocess=uploaded_path)
     status = gr.Markdown(elem_id="video-status", min_height=64)
     cancel = gr.Button("Cancel", visible=False, elem_id="video-cancel")
-    result = gr.HTML(visible=False, elem_id="video-result")
+    result = gr.HTML(visible=False, js_on_load=SAY_WHAT_CANNOT_BE_PLAYED, elem_id="video-result")
     people = gr.State([], time_to_live=keep_s)
-    shown = [status, cancel, result, people]
+    shown = [status, cancel, result]
     private = {"api_visibility": "private", "show_progress_on": status}
     taken = video.upload(on_upload, video, shown, queue=False, **private)
-    labelled = taken.then(
-        on_video, video, shown, concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
+    # Only what goes through the queue tells Gradio that a state is another one, and so what to render anew.
+    forget_people = {
+        "fn": lambda: [],
+        "outputs": people,
+        "concurrency_limit": None,
+        "api_visibility": "private",
+        "show_progress": "hidden",
+    }
+    labelled = taken.then(**forget_people).then(
+        on_video, video, [*shown, people], concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
     )
-    video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private)
-    cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private)
+    video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private).then(**forget_people)
+    cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private).then(**forget_people)
 
     @gr.render(inputs=people)
     def show_people(seen: list[Person]) -> None:
         told, others = told_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
-        if told:
-            gr.HTML(legend(labels), elem_id="video-legend")
-        for person in told:
-            gr.Markdown(person_summary(person), elem_classes="video-person")
-            expression_plot(person, labels, end_s=max(other.end_s for other in told))
-        if others:
-            gr.Markdown(f"And {others} more, in view for less long; the table has them all.")
+        # Where nothing at all is rendered, Gradio keeps what was rendered before.
+        with gr.Column():
+            if told:
+                gr.HTML(legend(labels), elem_id="video-legend")
+            for person in told:
+                gr.Markdown(person_summary(person), elem_classes="video-person")
+                expression_plot(person, labels, end_s=max(other.end_s for other in told))
+            if others:
+                gr.Markdown(f"And {others} more, in view for less long; the table has them all.")
 
 
 def cannot_be_used(error: VideoError | OSError) -> str:
@@ -162,6 +186,7 @@ def links(folder: VideoFolder, name: str) -> str:
     video, table, name = folder.link(COPY), folder.link(TABLE), escape(name)
     return (
         f'<video controls playsinline preload="metadata" src="{video}" aria-label="The labelled video"></video>'
+        '<p class="cannot-play" role="status"></p>'
         f'<p><a href="{video}" download="{name}-labelled.mp4">Download the video</a> · '
         f'<a href="{table}" download="{name}-faces.csv">Download the table (CSV)</a></p>'
     )

@@ -248,8 +248,19 @@ def crop_of_row(row: dict, preprocessing: Preprocessing) -> np.ndarray:
 
 
 def read_crops(rows: datasets.Dataset, preprocessing: Preprocessing) -> list[np.ndarray]:
-    """Every row's crop, as `crop_of_row`."""
-    return [crop_of_row(row, preprocessing) for row in tqdm(rows, unit="face", desc="reading faces", leave=False)]
+    """Every row's crop, as `crop_of_row`.
+
+    Raises:
+        DataError: naming the first picture that cannot be read.
+    """
+    crops = []
+    for number, row in enumerate(tqdm(rows, unit="face", desc="reading faces", leave=False)):
+        try:
+            crops.append(crop_of_row(row, preprocessing))
+        except PictureError as error:
+            name = _name_of(row["image"], number)
+            raise DataError(f"{name}: {error}; remove or replace this picture") from error
+    return crops
 
 
 class FaceDataset:

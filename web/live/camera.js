@@ -1,17 +1,14 @@
-/** The visitor's camera: asked for, turned round, given back. */
+/** The visitor's camera: chosen from the list of cameras, asked for, given back. */
 
-/** The camera that looks at whoever holds the device. */
-export const FRONT = "user";
-const REAR = "environment";
+const WANTED = { width: { ideal: 640 }, height: { ideal: 480 } };
+const FACES_AWAY = /\b(back|rear|environment)\b/i;
+const FACES_THE_VISITOR = /\b(front|user)\b/i;
 
 /** One camera at a time, shown in a video element. */
 export class Camera {
   #video;
   #lost;
   #stream = null;
-
-  /** Which way it looks: `FRONT`, or away from whoever holds the device. */
-  facing = FRONT;
 
   /**
    * @param {HTMLVideoElement} video where it is shown
@@ -27,16 +24,29 @@ export class Camera {
     return this.#stream !== null;
   }
 
+  /** @returns {string | null} `deviceId` of the camera that is on, if the browser says so */
+  get deviceId() {
+    return this.#track?.getSettings().deviceId ?? null;
+  }
+
+  /** Whether the camera that is on faces away from the person who holds the device, so that nobody expects a mirror. */
+  get facesAway() {
+    const facing = this.#track?.getSettings().facingMode;
+    return facing ? facing === "environment" : FACES_AWAY.test(this.#track?.label ?? "");
+  }
+
   /**
-   * Ask for the camera and show it.
+   * Ask for a camera and show it.
    *
+   * @param {string | null} deviceId of one of `listCameras`; null for the one that the browser prefers, the front one
+   *   of a phone
    * @returns {Promise<void>} once it plays
    * @throws {DOMException | TypeError} as `getUserMedia` and `play` do; nothing is on then
    */
-  async start() {
-    const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: this.facing };
-    this.#stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
-    this.#stream.getVideoTracks()[0].onended = () => {
+  async start(deviceId) {
+    const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
+    this.#stream = await navigator.mediaDevices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+    this.#track.onended = () => {
       this.stop();
       this.#lost();
     };
@@ -56,14 +66,42 @@ export class Camera {
     this.#video.srcObject = null;
   }
 
-  /** The next `start` asks for the camera on the other side of the device. */
-  turn() {
-    this.facing = this.facing === FRONT ? REAR : FRONT;
+  get #track() {
+    return this.#stream?.getVideoTracks()[0];
   }
+}
 
-  /** @returns {Promise<boolean>} whether there is another one to turn to */
-  static async hasAnother() {
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    return devices.filter(({ kind }) => kind === "videoinput").length > 1;
+/** Whether this browser gives cameras to this page at all; without HTTPS it does so on localhost only. */
+export function camerasAreAllowed() {
+  return isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
+}
+
+/** @returns {Promise<MediaDeviceInfo[]>} all cameras; their names and ids are empty until one has been allowed */
+export async function listCameras() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices.filter(({ kind }) => kind === "videoinput");
+}
+
+/**
+ * What cameras are called in a list. Phones name theirs by number and side ("camera2 1, facing front"), which is
+ * shortened to the side; names that would be equal are numbered.
+ *
+ * @param {{label: string}[]} cameras
+ * @returns {string[]} one name each, all different
+ */
+export function namesOfCameras(cameras) {
+  const names = cameras.map(({ label }) => nameOf(label));
+  return names.map((name, index) => {
+    const isOnlyOne = names.filter((other) => other === name).length === 1;
+    return isOnlyOne ? name : `${name} ${names.slice(0, index + 1).filter((other) => other === name).length}`;
+  });
+}
+
+function nameOf(label) {
+  if (/^camera2? \d+, facing /i.test(label)) {
+    if (FACES_AWAY.test(label)) return "rear camera";
+    if (FACES_THE_VISITOR.test(label)) return "front camera";
   }
+  // Chromium adds the numbers of maker and model.
+  return label.replace(/ \([0-9a-f]{4}:[0-9a-f]{4}\)$/i, "").trim() || "camera";
 }

@@ -24,7 +24,8 @@ export function drawFaces(context, faces, { mirrored }) {
   const { width, height } = context.canvas;
   context.clearRect(0, 0, width, height);
   // Letters as large as those of the page, however large the canvas is shown.
-  const unit = width / (context.canvas.clientWidth || width);
+  const { clientWidth, clientHeight } = context.canvas;
+  const unit = Math.max(width / (clientWidth || width), height / (clientHeight || height));
   context.lineWidth = 3 * unit;
   context.font = `600 ${16 * unit}px system-ui, sans-serif`;
   context.textBaseline = "middle";

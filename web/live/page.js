@@ -1,6 +1,7 @@
 /** The live view: one loop that hands frames to an engine and shows what it says of them. */
 
 import { DeviceEngine } from "./device_engine.js";
+import { FRESH_S } from "./fresh.js";
 import { FacesPanel } from "./panels/faces_panel.js";
 import { GamePanel } from "./panels/game_panel.js";
 import { drawFaces } from "./overlay.js";
@@ -29,7 +30,10 @@ const SERVER_DEMO_MS = 60_000;
  *
  * @typedef {object} Panel
  * @property {(answer: Answer) => void} show called with every answer
- * @property {() => void} forget another picture begins: nobody in it is known from the one before
+ * @property {() => void} [showNothing] the newest answer is older than `FRESH_S`, or none came: nothing of it is shown
+ *   any more
+ * @property {() => void} forget another picture begins: nobody in it is known from the one before, and nothing of it
+ *   is shown
  * @property {(timeS: number) => void} [handOn] called when a frame goes to the engine, while `picture` still shows it
  */
 
@@ -63,18 +67,21 @@ export async function mount(element, given, look) {
 const MARKUP = `
 <div class="live">
   <div class="stage">
-    <video playsinline muted aria-label="Your camera" hidden></video>
-    <canvas class="demo" role="img" aria-label="A demonstration with a photo" hidden></canvas>
-    <canvas class="overlay" aria-hidden="true"></canvas>
-    <div class="loading"><progress max="1" value="0" aria-label="Loading"></progress><p>Loading the model …</p></div>
+    <div class="picture">
+      <video playsinline muted aria-label="Your camera" hidden></video>
+      <canvas class="demo" role="img" aria-label="A demonstration with a photo" hidden></canvas>
+      <canvas class="overlay" aria-hidden="true"></canvas>
+      <div class="loading"><progress max="1" value="0" aria-label="Loading"></progress><p>Loading the model …</p></div>
+    </div>
     <p class="badge" hidden>demonstration with a photo</p>
   </div>
   <div class="side">
     <p class="controls">
       <button type="button" class="start" disabled>Use my camera</button>
-      <button type="button" class="turn" hidden>Other camera</button>
       <label><input type="checkbox" class="mirror" checked> mirror</label>
+      <label class="cameras" hidden>Camera <select class="camera" aria-label="Camera"></select></label>
     </p>
+    <p class="needs-https" hidden></p>
     <p class="problem" role="alert"></p>
     <section class="faces" aria-label="What the expressions look like"></section>
     <fieldset class="engines">
@@ -111,6 +118,10 @@ class View {
   #scene = 0;
   #notBefore = 0;
   #newestShown = 0;
+  /** Until when the newest answer is shown; 0 if nothing is. */
+  #freshUntil = 0;
+  /** Until when its boxes are: they lie where the faces were when the frame was taken. */
+  #inPlaceUntil = 0;
 
   constructor(element, given, look) {
     this.#element = element;
@@ -163,9 +174,8 @@ class View {
       if (this.#find(`[value=${name}]`).checked) this.#engine = engine;
       this.#find(".start").disabled = false;
     } catch (error) {
-      this.#tell(
-        `The model cannot be loaded on this device: ${error.message}. You can choose "on the server" instead.`,
-      );
+      const instead = name === "device" ? ' You can choose "on the server" instead.' : "";
+      this.#tell(`The model cannot be used ${name === "device" ? "on this device" : "on the server"}: ${error.message}.${instead}`);
     }
     this.#find(".loading").hidden = true;
   }
@@ -185,11 +195,18 @@ class View {
   /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. */
   #step() {
     requestAnimationFrame(() => this.#step());
+    const now = performance.now();
+    if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
+    if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
+    this.#source.pauseDemo(!this.#source.isLive && !this.#demoMayGoOn());
     const picture = this.#source.picture();
     if (!picture) return;
     const overlay = this.#find(".overlay");
     const { width, height } = sizeOf(picture);
-    if (overlay.width !== width || overlay.height !== height) Object.assign(overlay, { width, height });
+    if (overlay.width !== width || overlay.height !== height) {
+      Object.assign(overlay, { width, height });
+      this.#find(".picture").style.setProperty("--aspect", width / height);
+    }
     this.#draw(overlay);
     if (this.#hasRoom()) this.#handOn(picture);
   }
@@ -197,7 +214,7 @@ class View {
   /** Only what has changed is drawn again. */
   #draw(overlay) {
     const mirrored = this.#source.isMirrored;
-    const drawn = [this.#faces, mirrored, overlay.width, overlay.height, overlay.clientWidth];
+    const drawn = [this.#faces, mirrored, overlay.width, overlay.height, overlay.clientWidth, overlay.clientHeight];
     if (drawn.every((value, place) => value === this.#drawn[place])) return;
     this.#drawn = drawn;
     drawFaces(overlay.getContext("2d"), this.#faces, { mirrored });
@@ -237,21 +254,31 @@ class View {
 
   #tellOfEngine(error) {
     this.#notBefore = performance.now() + RETRY_MS;
-    this.#faces = [];
+    this.#showNothing();
     const again = error instanceof ConnectionError ? " It is asked again every second." : "";
     this.#tell(`${error.message[0].toUpperCase()}${error.message.slice(1)}.${again}`, { passing: true });
   }
 
   #show(answer) {
     this.#faces = answer.faces;
+    this.#freshUntil = performance.now() + 1000 * FRESH_S;
+    this.#inPlaceUntil = 1000 * (answer.timeS + FRESH_S);
     for (const panel of this.#panels) panel.show(answer);
     if (this.#find(".problem").dataset.passing) this.#tell("");
     this.#element.dispatchEvent(new CustomEvent("answer", { detail: answer }));
   }
 
+  /** There is no answer that is fresh enough to be shown. */
+  #showNothing() {
+    this.#freshUntil = 0;
+    this.#faces = [];
+    for (const panel of this.#panels) panel.showNothing?.();
+  }
+
   /** Another picture begins: nobody in it is known from the one before. */
   #forget() {
     this.#demoBegan = performance.now();
+    this.#freshUntil = 0;
     this.#faces = [];
     this.#scene += 1;
     for (const panel of this.#panels) panel.forget();

@@ -1,19 +1,24 @@
 /** What is looked at: the visitor's camera once it is started, and before that the demonstration. */
 
-import { Camera, FRONT } from "./camera.js";
+import { Camera, camerasAreAllowed, listCameras, namesOfCameras } from "./camera.js";
 import { loadDemo } from "./demo.js";
-import { adviceOnCamera } from "./words.js";
+import { NEEDS_HTTPS, adviceOnCamera } from "./words.js";
 
-const TAKEN_AWAY = "The camera was taken away. Connect it again, then start it again.";
+const TAKEN_AWAY = "The camera was disconnected. Connect it again, then start it again.";
+const DEMO = "demonstration with a photo";
+const PAUSED_DEMO = "demonstration with a photo, paused";
 
-/** The picture in the stage, and the buttons that start, turn and stop the camera. */
+/** The picture in the stage, the buttons that start and stop the camera, and the list of cameras. */
 export class PictureSource {
   #find;
   #changed;
   #tell;
   #camera;
   #demo = null;
+  #demoIsPaused = false;
   #frameIsNew = true;
+  /** `deviceId` of the camera that was on last: the visitor's choice to mirror it or not is kept. */
+  #lastDeviceId = null;
 
   /**
    * @param {(selector: string) => HTMLElement} find finds the parts of page.js's markup
@@ -29,8 +34,11 @@ export class PictureSource {
       tell(TAKEN_AWAY);
     });
     find(".start").onclick = () => (this.#camera.isOn ? this.#stop() : this.#start());
-    find(".turn").onclick = () => this.#turn();
+    find(".camera").onchange = () => this.#choose();
     find(".mirror").onchange = () => this.#mirror();
+    find(".needs-https").textContent = NEEDS_HTTPS;
+    find(".needs-https").hidden = camerasAreAllowed();
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#listCameras());
     this.#watchVideo();
   }
 
@@ -69,10 +77,18 @@ export class PictureSource {
     if (this.#camera.isOn) return video.videoWidth ? video : null;
     if (!this.#demo) return null;
     const canvas = this.#find(".demo");
+    if (this.#demoIsPaused) return canvas;
     const drawn = this.#demo(performance.now() / 1000);
     if (canvas.width !== drawn.width) Object.assign(canvas, { width: drawn.width, height: drawn.height });
     canvas.getContext("2d").drawImage(drawn, 0, 0);
     return canvas;
+  }
+
+  /** Let the demonstration stand still, or go on. */
+  pauseDemo(isPaused) {
+    if (isPaused === this.#demoIsPaused) return;
+    this.#demoIsPaused = isPaused;
+    this.#find(".badge").textContent = isPaused ? PAUSED_DEMO : DEMO;
   }
 
   #watchVideo() {
@@ -89,17 +105,35 @@ export class PictureSource {
   async #start() {
     const start = this.#find(".start");
     this.#tell("");
-    start.disabled = true;
+    start.disabled = this.#find(".camera").disabled = true;
     try {
-      await this.#camera.start();
+      await this.#camera.start(this.#chosen);
+      this.#mirrorByDefault();
       this.#showCamera();
-      this.#find(".turn").hidden = !(await Camera.hasAnother());
     } catch (error) {
       this.#showDemo();
-      this.#tell(adviceOnCamera(error));
-    } finally {
-      start.disabled = false;
+      this.#tell(await this.#adviceOn(error));
     }
+    await this.#listCameras();
+    start.disabled = this.#find(".camera").disabled = false;
+  }
+
+  /** People expect to see themselves as in a mirror, and all else as it is. */
+  #mirrorByDefault() {
+    const { deviceId, facesAway } = this.#camera;
+    const isFirst = this.#lastDeviceId === null;
+    if (deviceId !== this.#lastDeviceId && (facesAway || !isFirst)) this.#find(".mirror").checked = !facesAway;
+    this.#lastDeviceId = deviceId;
+  }
+
+  async #adviceOn(error) {
+    if (!camerasAreAllowed()) return NEEDS_HTTPS;
+    // WebKit calls it an impossible wish when there is no camera at all.
+    const hasCamera = (await listCameras().catch(() => [])).length > 0;
+    const isMissing = error.name === "OverconstrainedError" && !hasCamera;
+    // One that was chosen and is gone must not be asked for for ever.
+    if (error.name === "OverconstrainedError" || error.name === "NotFoundError") this.#find(".camera").value = "";
+    return adviceOnCamera(isMissing ? { ...error, name: "NotFoundError" } : error);
   }
 
   #stop() {
@@ -107,11 +141,26 @@ export class PictureSource {
     this.#showDemo();
   }
 
-  async #turn() {
-    this.#camera.turn();
-    this.#find(".mirror").checked = this.#camera.facing === FRONT;
+  /** `deviceId` of the camera that the visitor chose; null if there was no choice yet. */
+  get #chosen() {
+    return this.#find(".camera").value || null;
+  }
+
+  async #choose() {
+    if (!this.#camera.isOn) return;
     this.#stop();
     await this.#start();
+  }
+
+  /** Offer the cameras by name, if there are several and the browser names them, which it does once one was allowed. */
+  async #listCameras() {
+    const cameras = (await listCameras().catch(() => [])).filter(({ deviceId }) => deviceId);
+    const list = this.#find(".camera");
+    const chosen = this.#camera.deviceId ?? this.#chosen;
+    const names = namesOfCameras(cameras);
+    list.replaceChildren(...cameras.map(({ deviceId }, index) => new Option(names[index], deviceId)));
+    list.value = cameras.some(({ deviceId }) => deviceId === chosen) ? chosen : "";
+    this.#find(".cameras").hidden = cameras.length < 2;
   }
 
   #showCamera() {
@@ -123,7 +172,7 @@ export class PictureSource {
   }
 
   #showDemo() {
-    this.#find("video").hidden = this.#find(".turn").hidden = true;
+    this.#find("video").hidden = true;
     this.#find(".demo").hidden = this.#find(".badge").hidden = !this.#demo;
     this.#find(".start").textContent = "Use my camera";
     this.#changed();

@@ -20,7 +20,7 @@ export class RefusedError extends Error {}
 /** Frames in, faces out; what the camera sees goes to the server, which keeps none of it. */
 export class ServerEngine {
   #look;
-  #visitor = crypto.randomUUID();
+  #visitor = randomName();
   #canvas = new OffscreenCanvas(1, 1);
   #inFlight = 0;
   #tookMs = [];
@@ -93,6 +93,11 @@ export class ServerEngine {
       clearTimeout(timer);
     }
   }
+}
+
+/** A name that nobody else has; `crypto.randomUUID` is missing on pages over plain HTTP. */
+function randomName() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function toBase64(bytes) {

@@ -50,8 +50,13 @@ export function shownPercent(probability) {
   return Math.min(Math.round(probability * 100), 99);
 }
 
+/** Why there is no camera on a page over plain HTTP, and what to do. */
+export const NEEDS_HTTPS =
+  "This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. " +
+  "Open it over HTTPS, or on the machine that serves it. Photo and Video work here, too.";
+
 /**
- * What to do when the camera cannot be had.
+ * What to do when the camera is not available.
  *
  * @param {{name: string, message: string}} error from `getUserMedia`
  * @returns {string}
@@ -61,8 +66,8 @@ export function adviceOnCamera({ name, message }) {
     NotAllowedError: "The camera was not allowed. Allow it in the browser's address bar, then try again.",
     NotFoundError: "No camera was found. Connect one, then try again.",
     NotReadableError: "The camera is in use by another program. Close that one, then try again.",
-    OverconstrainedError: "The camera cannot give such pictures. Try another camera.",
-    TypeError: "Browsers give the camera to this machine's own pages and over HTTPS only. Open the page that way.",
+    OverconstrainedError: "This camera is not available. Try another camera.",
+    TypeError: "This browser offers no camera to this page. Open the page in another browser.",
   };
   return advice[name] ?? `The camera cannot be used: ${message}`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING_SUGGESTED, takeAnswer, withNothingShown } from "../live/panels/suggestions.js";
+import { NOTHING_SUGGESTED, looksSo, takeAnswer, withNothingShown } from "../live/panels/suggestions.js";
 
 const EIGHT = [1, 2, 3, 4, 5, 6, 7, 8];
 
@@ -112,9 +112,24 @@ const CASES = [
     labels: [null, "happy", "happy", "happy", "sad"],
   },
   {
-    name: "what is shown stays when the face goes, is unreliable, or glances aside",
-    answers: [[0, happy], [2, happy], [20, null], [30, face("sad", { reliable: false })], [40, sad], [41, happy]],
+    name: "what is shown stays when the face glances aside or looks otherwise for a while",
+    answers: [[0, happy], [2, happy], [2.5, null], [3, face("sad", { reliable: false })], [11, sad], [11.5, happy]],
     labels: [null, "happy", "happy", "happy", "happy", "happy"],
+  },
+  {
+    name: "what is shown goes a second after the face it is about",
+    answers: [[0, happy], [2, happy], [3, null], [3.1, null], [3.2, happy], [11, happy], [12, happy]],
+    labels: [null, "happy", "happy", null, null, null, "happy"],
+  },
+  {
+    name: "what is shown of one visitor is not shown to the next one, nor to somebody who comes nearer",
+    answers: [[0, happy], [2, happy], [3, anotherHappy], [3.1, anotherHappy], [12, anotherHappy]],
+    labels: [null, "happy", "happy", null, "happy"],
+  },
+  {
+    name: "what is shown goes when the demonstration comes back",
+    answers: [[0, happy], [2, happy], [2.5, happy, { live: false }], [3.1, happy, { live: false }]],
+    labels: [null, "happy", "happy", null],
   },
 ];
 
@@ -123,7 +138,7 @@ for (const { name, answers, labels } of CASES) {
 }
 
 test("a suggestion is of one label, and stays word by word while the expression is the same", () => {
-  const [, shown, ...later] = play([[0, happy], [2, happy], [13, happy], [60, null], [90, happy], [99, happy]]);
+  const [, shown, ...later] = play([[0, happy], [2, happy], [13, happy], [60, sad], [60.5, null], [61, happy]]);
   assert.deepEqual(shown, {
     label: "happy",
     looks: "happy-like",
@@ -132,6 +147,18 @@ test("a suggestion is of one label, and stays word by word while the expression 
     music: { search: "happy music 1", link: "https://music.test/happy1" },
   });
   for (const other of later) assert.equal(other, shown);
+});
+
+test("it says how the expression looks only while it looks so", () => {
+  let state = NOTHING_SUGGESTED;
+  const seen = [[0, happy], [2, happy], [2.9, sad], [3, null], [3.1, sad], [4, happy], [4.5, face("happy", { reliable: false })]];
+  const looks = [];
+  for (const [timeS, one] of seen) {
+    state = takeAnswer(state, { faces: one ? [one] : [], timeS, tookMs: 30, live: true }, SUGGESTIONS, first);
+    looks.push(looksSo(state, timeS));
+  }
+  assert.deepEqual(looks, [false, true, true, true, false, true, true]);
+  assert.equal(state.shown.label, "happy");
 });
 
 for (const [name, random] of [["smallest", first], ["largest", () => 1 - Number.EPSILON / 2]]) {
@@ -167,5 +194,5 @@ test("switching off shows nothing, and switching on again does not get round the
   }
   assert.notEqual(state.shown.line, shown.shown.line);
   assert.equal(take(withNothingShown(shown), 14).shown, null, "it must be seen for two seconds again");
-  assert.deepEqual(NOTHING_SUGGESTED, { shown: null, changedS: -Infinity, streak: null, recent: [] });
+  assert.deepEqual([NOTHING_SUGGESTED.shown, NOTHING_SUGGESTED.streak, NOTHING_SUGGESTED.recent], [null, null, []]);
 });

@@ -46,7 +46,7 @@ export class FacesPanel {
     this.#answeredAt = [...this.#answeredAt.filter((at) => now - at < RATE_OVER_MS), now];
     this.#element.classList.toggle("unsure", Boolean(face) && !face.reliable);
     this.#bars.show(face);
-    if (face?.crop) this.#drawCrop(face.crop);
+    this.#showCrop(face?.crop);
     this.#showOthers(faces.slice(1, 1 + MOST_OTHERS));
     // What people read changes less often than what they see.
     if (now - this.#toldAt < TOLD_EVERY_MS) return;
@@ -56,13 +56,20 @@ export class FacesPanel {
     this.#find(".figures").textContent = `${rate.toFixed(0)} frames/s, ${tookMs.toFixed(0)} ms each`;
   }
 
-  forget() {
+  showNothing() {
     this.#answeredAt = [];
     this.#toldAt = 0;
-    this.#find(".headline").textContent = this.#find(".sentence").textContent = "";
+    for (const part of [".headline", ".sentence", ".spoken", ".figures"]) this.#find(part).textContent = "";
+    this.#find(".headline").style.setProperty("--colour", "transparent");
     this.#find(".people").replaceChildren();
+    this.#element.classList.remove("unsure");
     this.#bars.show(null);
+    this.#showCrop(null);
     this.#showOthers([]);
+  }
+
+  forget() {
+    this.showNothing();
   }
 
   #find(selector) {
@@ -104,8 +111,9 @@ export class FacesPanel {
     this.#others.forEach((other, index) => other.show(faces[index]));
   }
 
-  #drawCrop(crop) {
+  #showCrop(crop) {
     const canvas = this.#find(".seen canvas");
+    if (!crop) return canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     Object.assign(canvas, { width: crop.width, height: crop.height });
     canvas.getContext("2d").putImageData(imageDataOf(crop), 0, 0);
   }

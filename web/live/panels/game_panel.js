@@ -99,6 +99,14 @@ export class GamePanel {
     this.#find(".advice").textContent = adviceOf(this.#game, answer.faces);
   }
 
+  showNothing() {
+    if (!this.#game) return;
+    const you = this.#find(".you");
+    you.getContext("2d").clearRect(0, 0, you.width, you.height);
+    this.#showMatch([]);
+    this.#find(".advice").textContent = "";
+  }
+
   forget() {
     this.#isLive = false;
     if (this.#game) this.#end();

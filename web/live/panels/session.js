@@ -1,9 +1,10 @@
 /** What was seen since the camera was first started: sums that are kept for ever, and rows up to a limit. */
 
+import { FRESH_S } from "../fresh.js";
 import { LastMinute } from "./last_minute.js";
 
 /** What is shown at one answer holds until the next one, but no longer: after that nobody was watching. */
-export const HOLD_S = 1;
+export const HOLD_S = FRESH_S;
 /** A label comes back within this time, and its stretch goes on. */
 const PAUSE_S = 1;
 export const ROW_INTERVAL_S = 0.25;

@@ -1,9 +1,12 @@
 /**
  * When something is suggested, and what: state goes in, state comes out.
  *
- * A suggestion follows the largest face once it has looked the same for a while. It then stays until the expression is
- * another one: a glance aside changes nothing, and whoever just sits there is not shown one text after the other.
+ * A suggestion follows the largest face once it has looked the same for a while. It then stays while that face is in
+ * view, so that it can be read, until the expression is another one: a glance aside changes nothing, and somebody who
+ * just sits there is not shown one text after the other. What it says of the expression is true at each moment.
  */
+
+import { FRESH_S } from "../fresh.js";
 
 // Of the last few, none is shown again; the file has more entries than these for each expression.
 const NOT_AGAIN = 4;
@@ -30,13 +33,24 @@ const NOT_AGAIN = 4;
  *
  * @typedef {object} SuggestionState
  * @property {Suggestion | null} shown
+ * @property {number | null} trackId whose expression it is about
+ * @property {number} looksS when that face last looked so
+ * @property {number} inViewS when that face was last the largest in view
  * @property {number} changedS when the last suggestion was made, on the page's clock
  * @property {{label: string, trackId: number | null, sinceS: number} | null} streak what is seen without a break
  * @property {Suggestion[]} recent the last few, the newest first
  */
 
 /** @type {SuggestionState} */
-export const NOTHING_SUGGESTED = Object.freeze({ shown: null, changedS: -Infinity, streak: null, recent: [] });
+export const NOTHING_SUGGESTED = Object.freeze({
+  shown: null,
+  trackId: null,
+  looksS: -Infinity,
+  inViewS: -Infinity,
+  changedS: -Infinity,
+  streak: null,
+  recent: [],
+});
 
 /**
  * Take one answer in.
@@ -49,15 +63,36 @@ export const NOTHING_SUGGESTED = Object.freeze({ shown: null, changedS: -Infinit
  */
 export function takeAnswer(state, answer, suggestions, random) {
   const streak = streakAfter(state.streak, answer, suggestions);
+  const seen = { ...stillShown(state, answer), streak };
   const { timeS } = answer;
   const isDue =
     streak !== null &&
-    streak.label !== state.shown?.label &&
+    streak.label !== seen.shown?.label &&
     timeS - streak.sinceS >= suggestions.stable_s &&
-    timeS - state.changedS >= suggestions.change_every_s;
-  if (!isDue) return { ...state, streak };
-  const shown = choose(streak.label, suggestions.expressions[streak.label], state.recent, random);
-  return { shown, changedS: timeS, streak, recent: [shown, ...state.recent].slice(0, NOT_AGAIN) };
+    timeS - seen.changedS >= suggestions.change_every_s;
+  if (!isDue) return seen;
+  const shown = choose(streak.label, suggestions.expressions[streak.label], seen.recent, random);
+  const recent = [shown, ...seen.recent].slice(0, NOT_AGAIN);
+  return { shown, trackId: streak.trackId, looksS: timeS, inViewS: timeS, changedS: timeS, streak, recent };
+}
+
+/**
+ * @param {SuggestionState} state
+ * @param {number} timeS of an answer that was taken in
+ * @returns {boolean} whether the face still looks as the suggestion says; if not, it did
+ */
+export function looksSo({ shown, looksS }, timeS) {
+  return shown !== null && timeS - looksS <= FRESH_S;
+}
+
+/** When the face that a suggestion is about was last seen, and looked so; without the face there is no suggestion. */
+function stillShown(state, { faces: [face], live, timeS }) {
+  if (!state.shown) return state;
+  const isInView = live && face !== undefined && face.trackId === state.trackId;
+  const looks = isInView && face.reliable && face.label === state.shown.label;
+  const inViewS = isInView ? timeS : state.inViewS;
+  if (timeS - inViewS > FRESH_S) return withNothingShown(state);
+  return { ...state, inViewS, looksS: looks ? timeS : state.looksS };
 }
 
 /**

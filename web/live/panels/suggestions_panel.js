@@ -1,6 +1,6 @@
 /** Suggestions for the expression shown: a line, something to do, and music. Off until a visitor switches it on. */
 
-import { NOTHING_SUGGESTED, takeAnswer, withNothingShown } from "./suggestions.js";
+import { NOTHING_SUGGESTED, looksSo, takeAnswer, withNothingShown } from "./suggestions.js";
 
 const MARKUP = `
 <h3>Suggestions</h3>
@@ -8,7 +8,7 @@ const MARKUP = `
 <div class="suggestion" aria-live="polite" aria-atomic="true">
   <p class="hint" hidden></p>
   <div class="shown" hidden>
-    <p><strong class="looks"></strong> <span class="line"></span></p>
+    <p><strong class="looks" aria-live="off"></strong> <span class="line"></span></p>
     <p>Something to do: <span class="activity"></span></p>
     <p>Music: <a target="_blank" rel="noopener noreferrer"></a></p>
   </div>
@@ -38,6 +38,11 @@ export class SuggestionsPanel {
   show(answer) {
     if (!this.#isOn) return;
     this.#become(takeAnswer(this.#state, answer, this.#suggestions, Math.random));
+    if (this.#state.shown) this.#tellLooks(this.#state.shown, looksSo(this.#state, answer.timeS));
+  }
+
+  showNothing() {
+    this.forget();
   }
 
   forget() {
@@ -56,8 +61,12 @@ export class SuggestionsPanel {
     if (isNew && state.shown) this.#write(state.shown);
   }
 
-  #write({ looks, line, activity, music }) {
-    this.#find(".looks").textContent = `Your expression looks ${looks}.`;
+  #tellLooks({ looks }, isSo) {
+    const told = `Your expression ${isSo ? "looks" : "looked"} ${looks}.`;
+    if (this.#find(".looks").textContent !== told) this.#find(".looks").textContent = told;
+  }
+
+  #write({ line, activity, music }) {
     this.#find(".line").textContent = line;
     this.#find(".activity").textContent = activity;
     const link = this.#find("a");

@@ -61,6 +61,10 @@ export class TeachPanel {
     this.#face = live && face?.crop ? face : null;
   }
 
+  showNothing() {
+    this.#face = null;
+  }
+
   forget() {
     this.#isLive = false;
     this.#face = null;
