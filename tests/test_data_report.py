@@ -366,7 +366,7 @@ def test_it_opens_alone_and_no_words_of_strangers_run(manifest, browser_path, sc
                 page.on("request", lambda request, asked=asked: asked.append(request.url))
                 page.on("console", lambda message, complaints=complaints: complaints.append(message.text))
                 page.goto(file.as_uri())
-                assert page.title() == "Collected faces: 4 kept of 13 found"
+                assert page.title() == "Collected faces: 4 kept of 14 found"
                 assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()] and not complaints
                 assert page.locator("script, [onerror], a:not([href^='#'])").count() == 0
                 assert page.locator("img").evaluate_all("all => all.every(one => one.naturalWidth > 0)")

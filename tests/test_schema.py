@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from data_tools.work.folder import WorkFolder
 from data_tools.work.manifest import opened
-from data_tools.work.schema import COLUMNS, SCHEMA, Reason, Row, Status, explanation
+from data_tools.work.schema import COLUMNS, SCHEMA, Reason, Row, Stage, Status, explanation, last_stage
 
 
 def test_a_row_has_the_columns_and_types_of_the_schema():
@@ -39,6 +39,8 @@ def test_statuses_and_reasons_are_words_with_explanations():
     assert explanation("rejected", Reason.NO_FACE) == Reason.NO_FACE.description
     assert explanation("kept", None) == Status.KEPT.description
     assert explanation("of a later version", None) == ""
+    assert explanation("rejected", "of a later version") == Status.REJECTED.description
+    assert last_stage("of a later version") == last_stage(Reason.HTTP_STATUS) == Stage.FETCHED
     assert f"{Reason('no_face')}" == "no_face"
 
 

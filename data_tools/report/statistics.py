@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from data_tools.collect.queries import group_words
 from data_tools.work.manifest import Manifest
-from data_tools.work.schema import SPLITS, UNKNOWN, Reason, Row, Stage, Status, host_of
+from data_tools.work.schema import SPLITS, UNKNOWN, Reason, Row, Stage, Status, host_of, last_stage
 from face_expression import LABEL_NAMES
 
 STAGES = ("found", "fetched", "a picture", "one face", "good", "unique", "kept")
@@ -88,9 +88,7 @@ def _stage(status: str, reason: str | None, *, was_fetched: bool) -> Stage:
     """Of copies no more is known than of the first, since they are rejected before anything is analysed."""
     if status == Status.KEPT:
         return Stage.KEPT
-    if not was_fetched:
-        return Stage.FOUND
-    return max(Stage.FETCHED, Reason(reason).stage if reason else Stage.FETCHED)
+    return last_stage(reason) if was_fetched else Stage.FOUND
 
 
 def kept_faces(manifest: Manifest) -> list[Face]:

@@ -277,8 +277,16 @@ def host_of(url: str) -> str:
 
 
 def explanation(status: str, reason: str | None) -> str:
-    """Why rows of a status and reason were not kept, in a sentence; empty for a status or reason of another version."""
-    try:
-        return Reason(reason).description if reason else Status(status).description
-    except ValueError:
-        return ""
+    """Why rows of a status and reason were not kept, in a sentence; empty if this version knows neither."""
+    known = _member(Reason, reason) or _member(Status, status)
+    return known.description if known else ""
+
+
+def last_stage(reason: str | None) -> Stage:
+    """The last stage that a fetched row of a reason passed; of no or an unknown reason, no more is known than that."""
+    known = _member(Reason, reason)
+    return max(Stage.FETCHED, known.stage) if known else Stage.FETCHED
+
+
+def _member(words: type[StrEnum], value: str | None) -> Reason | Status | None:
+    return words(value) if value in list(words) else None
