@@ -11,6 +11,7 @@ from face_expression.console_log import log_to_stderr
 from face_expression.face_json import FaceJson, face_as_json
 from face_expression.label_file import LabelledFile, label_file
 from face_expression.labels import LABEL_NAMES
+from face_expression.personal import Personal, PersonalError
 from face_expression.picture_file import PictureError, encode_jpeg, read_picture
 from face_expression.pipeline import Face, Pipeline, load_pipeline
 from face_expression.plain_words import plain_words
@@ -28,6 +29,8 @@ __all__ = [
     "Face",
     "FaceJson",
     "LabelledFile",
+    "Personal",
+    "PersonalError",
     "PictureError",
     "Pipeline",
     "RefusedError",
