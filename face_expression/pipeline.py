@@ -114,6 +114,11 @@ class Pipeline:
         """The labels, in the order of every face's probabilities."""
         return self.config.label_names
 
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names of the person's own expressions, the last "none of these"; empty without any."""
+        return self.personal.own.names if self.personal and self.personal.own else ()
+
     def analyze(self, frame: np.ndarray) -> list[Face]:
         """Find and classify the faces of one picture, the largest first.
 
@@ -233,7 +238,7 @@ class Pipeline:
         rows = self.personal.own_probabilities(features) if self.personal else None
         if rows is None:
             return [None] * len(features)
-        return [dict(zip(self.personal.own.names, row.tolist(), strict=True)) for row in rows]
+        return [dict(zip(self.own_names, row.tolist(), strict=True)) for row in rows]
 
     def _face(self, frame: np.ndarray, found: "_Classified", row: np.ndarray, shown: int, track_id: int | None) -> Face:
         detection, reasons = found.detection, found.reasons

@@ -55,8 +55,8 @@ def label_video(
         yield VideoFrame(index, shown.time_s, shown.duration_s, shown.pixels, tuple(faces), analysed)
 
 
-def face_columns(label_names: Sequence[str]) -> list[str]:
-    """The names above the rows of `face_rows`."""
+def face_columns(label_names: Sequence[str], own_names: Sequence[str] = ()) -> list[str]:
+    """The names above the rows of `face_rows`; own expressions come last, as "own: NAME"."""
     box = ["x0", "y0", "x1", "y1"]
     return [
         "time_s",
@@ -68,6 +68,7 @@ def face_columns(label_names: Sequence[str]) -> list[str]:
         "confidence",
         "reliable",
         "reasons",
+        *(csv_text(f"own: {name}") for name in own_names),
     ]
 
 
@@ -86,6 +87,7 @@ def face_rows(frame: VideoFrame) -> list[list[str | int | float]]:
             round(face.confidence, 4),
             "true" if face.reliable else "false",
             "; ".join(face.reasons),
+            *(round(value, 4) for value in (face.own or {}).values()),
         ]
         for face in frame.faces
     ]
