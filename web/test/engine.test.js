@@ -49,7 +49,11 @@ function engineThatSees(faces, rows, asked = []) {
     follow: async (_, known, views) => (asked.push({ known, views }), faces),
   };
   const classifier = {
-    probabilities: async ({ dims }) => Array.from({ length: dims[0] }, (_, index) => Float32Array.from(rows[index])),
+    run: async ({ dims }) =>
+      Array.from({ length: dims[0] }, (_, index) => ({
+        logits: Float32Array.from(rows[index], Math.log),
+        features: Float32Array.of(3, 4),
+      })),
   };
   return new Engine(CONFIG, detector, classifier, graphs);
 }
