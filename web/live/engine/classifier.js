@@ -24,6 +24,8 @@ export function softmax(logits) {
 export class Classifier {
   #session;
   #config;
+  /** How many features the network gives for each face; known from the first run on. */
+  featureCount = 0;
 
   constructor(session, config) {
     this.#session = session;
@@ -57,6 +59,7 @@ export class Classifier {
       throw new BundleError(`the model gives ${logits.dims[1]} classes, but there are ${classes} labels`);
     }
     const width = features?.dims[1] ?? 0;
+    this.featureCount = width;
     return Array.from({ length: inputs.dims[0] }, (_, index) => {
       const row = logits.data.subarray(index * classes, (index + 1) * classes);
       return {

@@ -80,6 +80,11 @@ export class Engine {
     return this.#config.modelSha256;
   }
 
+  /** How many features the network gives for each face; known from the first classification on. */
+  get featureCount() {
+    return this.#classifier.featureCount;
+  }
+
   /**
    * Find and classify the faces of one picture, the largest first.
    *
