@@ -54,7 +54,7 @@ def neutral_shift(logits: np.ndarray, label_names: Sequence[str]) -> np.ndarray:
         label_names: C names.
 
     Returns:
-        (C,) float64 with the mean 0 over the labels that FER+ knows, and 0 for others.
+        (C,) float64; 0 for labels that FER+ does not know.
 
     Raises:
         ValueError: if there is no frame.

@@ -58,8 +58,8 @@ const MARKUP = `
   <div class="part own">
     <h4>My own expressions</h4>
     <p>A wink, a yawn, your thinking face: name it, then hold it for three seconds after the countdown.</p>
-    <form class="controls"><input type="text" class="name" maxlength="60" aria-label="Name of your expression"
-        placeholder="wink"><button type="submit" class="take">Take it</button>
+    <form class="controls"><label>Name of your expression
+        <input type="text" class="name" maxlength="60"></label> <button type="submit" class="take">Take it</button>
       <button type="button" class="take-none">Take “${NONE_OF_THESE}”</button></form>
     <ul class="names"></ul>
     <p class="result"></p>
@@ -74,7 +74,7 @@ const MARKUP = `
 </div>`;
 
 const BESIDE = `
-<p class="controls"><button type="button" class="wrong">That's wrong</button></p>
+<div class="top"><button type="button" class="wrong">That's wrong</button></div>
 <div class="question" role="group" aria-label="What does your expression look like?" hidden>
   <canvas class="frozen" role="img" aria-label="The face of that moment"></canvas>
   <div><p class="model-answer"></p><p>What does it look like?</p><p class="controls labels"></p>
@@ -92,6 +92,9 @@ export class PersonalPanel {
   #faces;
   #beside;
   #below;
+  #stage;
+  /** The countdown again, where one looks while a face is taken. */
+  #onPicture = Object.assign(document.createElement("p"), { className: "personal-countdown", hidden: true });
   #labelNames;
   #engine = null;
   #learned = NOTHING_LEARNED;
@@ -116,7 +119,11 @@ export class PersonalPanel {
     this.#faces = faces;
     this.#beside = Object.assign(document.createElement("div"), { className: "personal-beside", innerHTML: BESIDE });
     this.#below = Object.assign(document.createElement("div"), { className: "personal-below", innerHTML: BELOW });
-    faces.querySelector(".headline").after(this.#beside);
+    const headline = faces.querySelector(".headline");
+    headline.replaceWith(this.#beside);
+    this.#beside.querySelector(".top").prepend(headline);
+    this.#stage = faces.closest(".live").querySelector(".stage");
+    this.#stage.append(this.#onPicture);
     faces.querySelector(".bars").after(this.#below);
     this.#listenBeside();
     this.#listen();
@@ -133,7 +140,8 @@ export class PersonalPanel {
     this.#engine = engine?.learn ? engine : null;
     this.#stopTaking("");
     this.#find(".needs").hidden = !engine || Boolean(this.#engine);
-    for (const part of [this.#find(".parts"), this.#beside]) part.hidden = !this.#engine;
+    this.#find(".parts").hidden = this.#beside.querySelector(".wrong").hidden = !this.#engine;
+    if (!this.#engine) this.#beside.querySelector(".question").hidden = true;
     if (!this.#engine) this.#showFace(undefined);
     if (isFirst && !isAnything(this.#learned)) this.#recall();
     else if (this.#engine) this.#learn(this.#learned);
@@ -236,6 +244,7 @@ export class PersonalPanel {
     if (!this.#isLive) return this.#tell(START_FIRST);
     this.#taking = { taking: new Taking(settings), sentence, done };
     this.#find(".taking").hidden = false;
+    this.#stage.scrollIntoView({ block: "nearest" });
     this.#tellTaking();
     return undefined;
   }
@@ -253,13 +262,17 @@ export class PersonalPanel {
   #tellTaking() {
     const { taking, sentence } = this.#taking;
     this.#find(".taking progress").value = taking.share;
-    this.#tell(taking.countdown ? `${sentence} In ${taking.countdown} …` : sentence);
+    const now = taking.countdown ? `${sentence} In ${taking.countdown} …` : sentence;
+    this.#onPicture.setAttribute("aria-hidden", "true");
+    this.#onPicture.textContent = now;
+    this.#onPicture.hidden = false;
+    this.#tell(now);
   }
 
   #stopTaking(sentence) {
     if (!this.#taking) return;
     this.#taking = null;
-    this.#find(".taking").hidden = true;
+    this.#find(".taking").hidden = this.#onPicture.hidden = true;
     this.#tell(sentence);
   }
 
