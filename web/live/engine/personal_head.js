@@ -39,9 +39,9 @@ const FOLDS = 20;
  */
 
 /** @type {Prior} */
-export const CORRECTIONS_PRIOR = Object.freeze({ weights: 0.3, bias: 0.3 });
+export const CORRECTIONS_PRIOR = Object.freeze({ weights: 1.0, bias: 0.3 });
 /** @type {Prior} */
-export const OWN_PRIOR = Object.freeze({ weights: 200.0, bias: 1.0 });
+export const OWN_PRIOR = Object.freeze({ weights: 20.0, bias: 1.0 });
 
 /**
  * @param {Head} head
