@@ -66,7 +66,7 @@ const MARKUP = `
   </div>
   <div class="part keep">
     <h4>Keep it</h4>
-    <label><input type="checkbox" class="on-device"> keep it on this device, for the next visit</label>
+    <label><input type="checkbox" class="on-device"> remember it in this browser, for the next visit</label>
     <p class="controls"><button type="button" class="download">Download ${NAME}</button>
       <label class="file">Load ${NAME} <input type="file" class="load" accept="application/json,.json"></label>
       <button type="button" class="delete-all">Delete everything</button></p>
