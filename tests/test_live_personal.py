@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from face_expression import encode_jpeg, load_pipeline
 from face_expression.personal import NONE_OF_THESE
-from tests.browsing import PATIENCE_MS, headline, picture_for_the_readme, start_button, wait_until_loaded
+from tests.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
 from tests.builders import calm_face, happy_face, moving
 
 pytestmark = pytest.mark.usefixtures("installed_web")
@@ -89,7 +89,7 @@ def start(page: Page) -> None:
     expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
 
 
-def test_it_learns_a_face_at_once_and_forgets_it(page, tmp_path):
+def test_it_learns_a_face_at_once_and_forgets_it(page):
     adapted = page.locator("#live-view .adapted")
     page.locator("#live-view .personal-beside").get_by_role("button", name="That's wrong").click()
     expect(page.locator("#live-view .personal-beside")).to_contain_text("Start your camera first")
@@ -119,8 +119,6 @@ def test_it_learns_a_face_at_once_and_forgets_it(page, tmp_path):
     now, sad = next_answer(page), 4
     assert now["personal"] and now["probabilities"][sad] > alone["probabilities"][sad] + 0.02
     np.testing.assert_allclose(now["logits"], alone["logits"], atol=1.5)
-    with picture_for_the_readme(page, "personal.png", tmp_path):
-        panel(page).scroll_into_view_if_needed()
     press(page, "Undo the last")
     expect(panel(page).locator(".corrections .result")).to_contain_text("On your 3 faces")
     press(page, "Delete everything")
