@@ -10,6 +10,7 @@ from face_expression.io.images import PictureError, encode_jpeg, read_picture
 from face_expression.labels import LABEL_NAMES
 from face_expression.output.annotate import COLORS, UNSURE, annotate, face_summary
 from face_expression.output.records import FaceJson, face_as_json, face_columns, face_rows
+from face_expression.personal import Personal, PersonalError
 from face_expression.pipeline import Face, Pipeline, load_pipeline
 from face_expression.tracker import TrackerState
 from face_expression.video.label import VideoFrame, label_video
@@ -24,6 +25,8 @@ __all__ = [
     "Face",
     "FaceJson",
     "LabelledFile",
+    "Personal",
+    "PersonalError",
     "PictureError",
     "Pipeline",
     "TrackerState",

@@ -1,6 +1,7 @@
 """Command line: what do the faces in these pictures, in this video, before this camera look like?"""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -24,6 +25,7 @@ from face_expression.output.picture_records import (
     format_of,
     record_writer,
 )
+from face_expression.personal import PersonalError
 from face_expression.pipeline import Pipeline, load_pipeline
 from face_expression.video.reader import VideoError, read_header
 
@@ -39,6 +41,12 @@ app = typer.Typer(
 
 ModelOption = Annotated[
     str | None, typer.Option(help="A bundle: a folder or USER/NAME[@REVISION] on the Hub; default: embedded.")
+]
+PersonalOption = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False, metavar="PERSONAL.json", help="What the live view learned about one person, for this model."
+    ),
 ]
 DetectorOption = Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")]
 
@@ -70,6 +78,7 @@ def predict(
     ] = None,
     model: ModelOption = None,
     detector: DetectorOption = None,
+    personal: PersonalOption = None,
 ) -> None:
     """Print one line of JSON for each picture, or a table with a row for each face.
 
@@ -93,7 +102,7 @@ def predict(
         log.info("left out: %s", describe_left_out(listed.left_out))
     if not listed.pictures:
         _fail(f"no picture found in {', '.join(map(str, paths))}; endings taken: {' '.join(SUFFIXES)}")
-    _predict_listed(listed.pictures, _load_pipeline(model, detector), records_format, results, workers)
+    _predict_listed(listed.pictures, _load_pipeline(model, detector, personal), records_format, results, workers)
 
 
 def _predict_listed(
@@ -102,7 +111,11 @@ def _predict_listed(
     done, failed = 0, 0
     progress = tqdm(total=len(pictures), unit="picture", disable=None if len(pictures) > 1 else True)
     try:
-        with record_writer(records_format, results, pipeline.label_names) as write, progress, interruption() as stop:
+        with (
+            record_writer(records_format, results, pipeline.label_names, pipeline.own_names) as write,
+            progress,
+            interruption() as stop,
+        ):
 
             def emit(record: PictureRecord) -> None:
                 nonlocal done, failed
@@ -126,10 +139,10 @@ def _predict_listed(
         raise typer.Exit(1)
 
 
-def _load_pipeline(model: str | None, detector: str | None) -> Pipeline:
+def _load_pipeline(model: str | None, detector: str | None, personal: Path | None) -> Pipeline:
     try:
-        return load_pipeline(model, detector=detector)
-    except (BundleError, ValueError) as error:
+        return load_pipeline(model, detector=detector, personal=personal)
+    except (BundleError, PersonalError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -153,6 +166,7 @@ def video(
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at every Nth frame only, which is faster.")] = 1,
     model: ModelOption = None,
     detector: DetectorOption = None,
+    personal: PersonalOption = None,
 ) -> None:
     """Label the faces of a video, or of a camera in a window.
 
@@ -175,16 +189,16 @@ def video(
     if source.isascii() and source.isdigit():
         if output or csv or every != 1:
             raise typer.BadParameter("a camera is only shown; --output, --csv and --every are for files")
-        _watch_camera(int(source), model, detector)
+        _watch_camera(int(source), model, detector, personal)
     else:
         _require_apart(Path(source), output, csv)
-        _label_file(Path(source), output, csv, every, model, detector)
+        _label_file(Path(source), output, csv, every, lambda: _load_pipeline(model, detector, personal))
 
 
-def _watch_camera(camera: int, model: str | None, detector: str | None) -> None:
+def _watch_camera(camera: int, model: str | None, detector: str | None, personal: Path | None) -> None:
     try:
         require_windows()
-        show_camera(_load_pipeline(model, detector), camera)
+        show_camera(_load_pipeline(model, detector, personal), camera)
     except DesktopError as error:
         _fail(str(error))
 
@@ -199,14 +213,12 @@ def _require_apart(source: Path, output: Path | None, csv: Path | None) -> None:
         raise typer.BadParameter(f"{output} cannot hold the video and the table; choose two names")
 
 
-def _label_file(
-    source: Path, output: Path | None, csv: Path | None, every: int, model: str | None, detector: str | None
-) -> None:
+def _label_file(source: Path, output: Path | None, csv: Path | None, every: int, load: Callable[[], Pipeline]) -> None:
     written = " and ".join(str(file) for file in (output, csv) if file) or "the rows above"
     try:
         with as_file(source) as file:
             pictures = read_header(file).pictures
-            labelled = label_with_progress(_load_pipeline(model, detector), file, output, csv, every, pictures)
+            labelled = label_with_progress(load(), file, output, csv, every, pictures)
     except (VideoError, PipeError) as error:
         _fail(f"{source}: {error}")
     except BrokenPipeError:

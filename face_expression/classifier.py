@@ -101,7 +101,16 @@ class Classifier:
         ]
         return [np.concatenate(part) for part in zip(*batches, strict=True)]
 
+    @property
+    def feature_count(self) -> int:
+        """How many features there are for each face."""
+        return {output.name: output.shape[1] for output in self._session.get_outputs()}["features"]
+
+    def calibrated(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `run`, but with logits whose softmax is the calibrated answer."""
+        logits, features = self.run(inputs)
+        return logits / np.float32(self._temperature), features
+
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (N, C) float32, of model inputs as in `run`."""
-        logits, _ = self.run(inputs)
-        return softmax(logits / np.float32(self._temperature))
+        return softmax(self.calibrated(inputs)[0])

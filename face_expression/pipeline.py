@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from face_expression.boxes import Box, clip_box
-from face_expression.classifier import Classifier
+from face_expression.classifier import Classifier, softmax
 from face_expression.config import BundleConfig
 from face_expression.detector import Detector, HaarDetector, Known, YuNetDetector
 from face_expression.errors import BundleError
@@ -23,6 +23,7 @@ from face_expression.hub.download import (
     find_yunet_weights,
     open_bundle,
 )
+from face_expression.personal import Personal, read_personal
 from face_expression.preprocess import (
     cut_crop,
     is_grey,
@@ -47,6 +48,9 @@ class Face:
     the order of the pipeline's `label_names`; `label` and `confidence` the expression shown and its probability;
     `reliable` is False when there are `reasons` to say "not sure"; `track_id` stays with a person in `track`, and is
     None in `analyze`; `crop` is what the model was shown, before its contrast is levelled: uint8 RGB (S, S, 3).
+
+    `logits` (C,) and `features` (F,) float32 are the bundle's own for this frame alone: neither smoothed nor personal,
+    the logits after the temperature. `own` has the probability of each own expression, if a `personal.json` has any.
     """
 
     box: Box
@@ -58,6 +62,9 @@ class Face:
     reasons: tuple[str, ...]
     track_id: int | None
     crop: np.ndarray
+    logits: np.ndarray | None = None
+    features: np.ndarray | None = None
+    own: dict[str, float] | None = None
 
     @property
     def reliable(self) -> bool:
@@ -67,17 +74,22 @@ class Face:
 
 @dataclass(frozen=True)
 class PipelineFiles:
-    """What a pipeline was loaded from: the bundle's folder, that of its graphs, and YuNet's weights or None."""
+    """What a pipeline was loaded from: the bundle's folder, that of its graphs, YuNet's weights and a `personal.json`.
+
+    The last two may be None.
+    """
 
     bundle: Path
     graphs: Path
     yunet: Path | None
+    personal: Path | None = None
 
 
 class Pipeline:
     """Frames in, labelled faces out; safe to share between threads, since all state is passed in and handed back.
 
-    `source` says in plain words which bundle and which detector are in use; `files` are theirs.
+    `source` says in plain words which bundle and which detector are in use; `files` are theirs; `personal` adapts the
+    answers to one person.
     """
 
     def __init__(
@@ -88,6 +100,7 @@ class Pipeline:
         graphs: Graphs,
         source: str,
         files: PipelineFiles,
+        personal: Personal | None = None,
     ):
         self.config = config
         self.detector = detector
@@ -95,11 +108,17 @@ class Pipeline:
         self.graphs = graphs
         self.source = source
         self.files = files
+        self.personal = personal
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """The labels, in the order of every face's probabilities."""
         return self.config.label_names
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names of the person's own expressions, the last "none of these"; empty without any."""
+        return self.personal.own.names if self.personal and self.personal.own else ()
 
     def analyze(self, frame: np.ndarray) -> list[Face]:
         """Find and classify the faces of one picture, the largest first.
@@ -183,12 +202,13 @@ class Pipeline:
             crops: uint8 (H, W) or RGB (H, W, 3), any size.
 
         Returns:
-            (N, C) float32, calibrated.
+            (N, C) float32, calibrated; with a `personal.json`, the person's.
 
         Raises:
             ValueError: if a crop is anything else.
         """
-        return self.classifier.probabilities(self.model_inputs(crops))
+        logits, features = self.classifier.calibrated(self.model_inputs(crops))
+        return softmax(self._adapted(logits, features))
 
     def model_inputs(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """What the network is given for crops as in `classify`: (N, channels, P, P) float32."""
@@ -208,12 +228,23 @@ class Pipeline:
             for detection in detections
         ]
         crops = [cut_crop(frame, region, settings.crop, self.graphs) for region in regions]
-        rows = self.classifier.probabilities(to_model_inputs(crops, settings.input, self.graphs))
+        logits, features = self.classifier.calibrated(to_model_inputs(crops, settings.input, self.graphs))
+        rows = softmax(self._adapted(logits, features))
+        own = self._own(features)
         qualities = measure_quality(detections, crops, settings, self.graphs)
         return [
-            _Classified(detection, crop, row, quality_reasons(quality, settings.quality))
-            for detection, crop, row, quality in zip(detections, crops, rows, qualities, strict=True)
+            _Classified(detections[n], crops[n], rows[n], quality_reasons(quality, settings.quality), *of_face)
+            for n, (quality, *of_face) in enumerate(zip(qualities, logits, features, own, strict=True))
         ]
+
+    def _adapted(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
+        return self.personal.adapt(logits, features) if self.personal else logits
+
+    def _own(self, features: np.ndarray) -> list[dict[str, float] | None]:
+        rows = self.personal.own_probabilities(features) if self.personal else None
+        if rows is None:
+            return [None] * len(features)
+        return [dict(zip(self.own_names, row.tolist(), strict=True)) for row in rows]
 
     def _face(self, frame: np.ndarray, found: "_Classified", row: np.ndarray, shown: int, track_id: int | None) -> Face:
         detection, reasons = found.detection, found.reasons
@@ -230,6 +261,9 @@ class Pipeline:
             reasons=reasons,
             track_id=track_id,
             crop=found.crop,
+            logits=found.logits,
+            features=found.features,
+            own=found.own,
         )
 
 
@@ -241,9 +275,18 @@ class _Classified:
     crop: np.ndarray
     probabilities: np.ndarray
     reasons: tuple[str, ...]
+    logits: np.ndarray
+    features: np.ndarray
+    own: dict[str, float] | None
 
 
-def load_pipeline(model: str | None = None, *, detector: str | None = None, threads: int | None = None) -> Pipeline:
+def load_pipeline(
+    model: str | None = None,
+    *,
+    detector: str | None = None,
+    threads: int | None = None,
+    personal: Path | str | None = None,
+) -> Pipeline:
     """Load a bundle and a face detector, and say in one log line which.
 
     With nothing set, no request goes to any network.
@@ -253,8 +296,10 @@ def load_pipeline(model: str | None = None, *, detector: str | None = None, thre
             variable FACE_EXPRESSION_MODEL says; if that is unset or cannot be used, the embedded bundle.
         detector: "yunet" (the default) or "haar".
         threads: threads of ONNX Runtime for one call; None takes its default.
+        personal: a `personal.json` from the live view, which adapts the answers to one person; made for this bundle.
 
     Raises:
+        PersonalError: if `personal` cannot be read, is damaged, or was made for another bundle.
         BundleError: if `model` was asked for and cannot be used, the embedded bundle is damaged, or YuNet's weights
             cannot be used.
         ValueError: if `detector` is another word.
@@ -263,15 +308,18 @@ def load_pipeline(model: str | None = None, *, detector: str | None = None, thre
         raise ValueError(f"detector must be 'yunet' or 'haar', got {detector!r}")
     bundle, classifier, graphs = _load_bundle(model, threads)
     settings = bundle.config.preprocessing
+    learned = read_personal(Path(personal), bundle.config, classifier.feature_count) if personal is not None else None
     if detector == "haar":
         weights, chosen = None, HaarDetector(settings.haar)
     else:
         weights = find_yunet_weights(settings.yunet, bundle)
         chosen = YuNetDetector(weights, settings.yunet, settings.crop, graphs, threads=threads)
     source = f"model {bundle.source}, face detector {chosen.name}"
+    if learned:
+        source += f", adapted to one person by {personal}"
     log.info("using %s", source)
-    files = PipelineFiles(bundle.folder, bundle.graphs_folder, weights)
-    return Pipeline(bundle.config, chosen, classifier, graphs, source, files)
+    files = PipelineFiles(bundle.folder, bundle.graphs_folder, weights, Path(personal) if learned else None)
+    return Pipeline(bundle.config, chosen, classifier, graphs, source, files, learned)
 
 
 def _try_out(bundle: Bundle, classifier: Classifier, graphs: Graphs) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks import collecting, latency, live, live_browser, live_camera, predict_folder
 from benchmarks.live_figures import Answered, Recording, Shown
+from benchmarks.personal import points_gained
 from benchmarks.slow_link import slow_link
 from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.personal_head import CORRECTIONS_PRIOR, KeptFaces
 
 
 @pytest.fixture
@@ -221,3 +223,16 @@ def test_the_live_benchmark_measures_every_row(
     assert figures["server", "latency behind a slow line, p50"] > 80
     assert figures["server", "four visitors at once: labels that belong to another"] == 0
     assert min(figures["server", f"four visitors at once: the {who}"] for who in ("browser", "slowest program")) > 0
+
+
+def test_points_are_counted_on_the_faces_that_were_not_kept():
+    """Faces called sad that are neutral: twelve teach the rest, none teach nothing, and one cannot be checked."""
+    rng = np.random.default_rng(0)
+    faces = KeptFaces(np.tile([0.0, 1.2, 1.0], (20, 1)), 1 + 0.1 * rng.random((20, 8)), np.full(20, 2), np.arange(20))
+
+    def gained(count: int, *, checked: bool) -> float:
+        kept, asked = faces.select(np.arange(count)), faces.select(np.arange(count, 20))
+        return points_gained(kept, asked, CORRECTIONS_PRIOR, checked=checked).mean()
+
+    assert [gained(count, checked=True) for count in (0, 1, 12)] == [0, 0, 1]
+    assert [gained(count, checked=False) for count in (0, 12)] == [0, 1]

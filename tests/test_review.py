@@ -142,9 +142,8 @@ class Recording:
         told, self.features = np.split(self.features, [len(inputs)])
         return np.zeros((len(inputs), 7), np.float32), told
 
-    def probabilities(self, inputs):
-        self.run(inputs)
-        return np.full((len(inputs), 7), 1 / 7, np.float32)
+    def calibrated(self, inputs):
+        return self.run(inputs)
 
 
 def test_the_worst_mistake_comes_first_among_more_faces_than_are_read_at_once(manifest, haar_pipeline):

@@ -19,7 +19,7 @@ from face_expression.preprocess import CropRegion, cut_crop, whole_image_region
 FACE_PX = 96
 SHEET_COLUMNS = 10
 _AROUND_FACE = 1.5
-_FACE = CropSettings(size_px=FACE_PX, oversampling=2, level_eyes=False, max_levelling_deg=45.0)
+_FACE = CropSettings(size_px=FACE_PX, oversampling=2, level_eyes=False, max_levelling_deg=45.0, max_shrink=16)
 _SAMPLE_PX = 128
 _JPEG_QUALITY = 80
 _BINS = 30

@@ -178,15 +178,17 @@ def _without_pipe(picture: Picture, stack: ExitStack) -> Picture:
         return replace(picture, error=str(error))
 
 
-def _where_from(pipeline: Pipeline) -> tuple[Path, str, Path | None]:
-    return pipeline.files.bundle, pipeline.detector.name, pipeline.files.yunet
+def _where_from(pipeline: Pipeline) -> tuple[Path, str, Path | None, Path | None]:
+    return pipeline.files.bundle, pipeline.detector.name, pipeline.files.yunet, pipeline.files.personal
 
 
-def _load_predictor(bundle: Path, detector: str, weights: Path | None) -> Callable[[Picture], PictureRecord]:
+def _load_predictor(
+    bundle: Path, detector: str, weights: Path | None, personal: Path | None
+) -> Callable[[Picture], PictureRecord]:
     """In a worker process: one thread for each library, since each core has a process."""
     cv2.setNumThreads(1)
     # The parent has said all this.
     logging.disable(logging.WARNING)
     if weights is not None:
         os.environ[DETECTOR_VARIABLE] = str(weights)
-    return partial(predict_one, load_pipeline(str(bundle), detector=detector, threads=1))
+    return partial(predict_one, load_pipeline(str(bundle), detector=detector, threads=1, personal=personal))

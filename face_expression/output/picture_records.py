@@ -57,7 +57,7 @@ def format_of(file: Path | None) -> Format:
 
 @contextmanager
 def record_writer(
-    records_format: Format, file: Path | None, label_names: Sequence[str]
+    records_format: Format, file: Path | None, label_names: Sequence[str], own_names: Sequence[str] = ()
 ) -> Iterator[Callable[[PictureRecord], None]]:
     """Something that writes one record after the other.
 
@@ -65,6 +65,7 @@ def record_writer(
         records_format: how.
         file: where; it appears, in place of what was there, when the block ends well. None is standard output.
         label_names: the labels of all faces, in their order.
+        own_names: the names of own expressions, if a `personal.json` has any.
 
     Raises:
         MissingPackageError: if Parquet is asked for and cannot be written here.
@@ -74,13 +75,13 @@ def record_writer(
     if records_format is Format.PARQUET:
         if file is None:
             raise ValueError("Parquet needs a file")
-        with _parquet_writer(file, label_names) as write:
+        with _parquet_writer(file, label_names, own_names) as write:
             yield write
         return
     with _text_sink(file) as put:
         if records_format is Format.CSV:
-            put(_csv_line(list(map(csv_text, columns(label_names)))))
-            yield lambda record: put("".join(map(_csv_line, _csv_rows(record, label_names))))
+            put(_csv_line(list(map(csv_text, columns(label_names, own_names)))))
+            yield lambda record: put("".join(map(_csv_line, _csv_rows(record, label_names, own_names))))
         else:
             yield lambda record: put(json.dumps(record) + "\n")
 
@@ -104,28 +105,34 @@ def show_any_letter(stream: io.TextIOBase) -> None:
         stream.reconfigure(errors="backslashreplace")
 
 
-def columns(label_names: Sequence[str]) -> list[str]:
-    """The columns of the tables; a label that is named as another column gets a longer name."""
+def columns(label_names: Sequence[str], own_names: Sequence[str] = ()) -> list[str]:
+    """The columns of the tables; a label that is named as another column gets a longer name.
+
+    Own expressions come last, as "own: NAME".
+    """
     labels = [f"{name} probability" if name in (*_BEFORE, *_AFTER) else name for name in label_names]
-    return [*_BEFORE, *labels, *_AFTER]
+    return [*_BEFORE, *labels, *_AFTER, *(f"own: {name}" for name in own_names)]
 
 
-def table_rows(record: PictureRecord, label_names: Sequence[str]) -> Iterator[dict[str, object]]:
+def table_rows(
+    record: PictureRecord, label_names: Sequence[str], own_names: Sequence[str] = ()
+) -> Iterator[dict[str, object]]:
     """The rows of one picture by `columns`; `face` counts from 1, the largest first, and None is unknown."""
-    empty = dict.fromkeys(columns(label_names))
+    empty = dict.fromkeys(columns(label_names, own_names))
     empty["path"] = os.fsencode(record["path"]).decode(errors="backslashreplace")
     empty |= {name: record.get(name) for name in ("error", "width", "height")}
     faces = record.get("faces") or ()
     for number, face in enumerate(faces, 1):
-        values = (*face["probabilities"].values(), *(face[name] for name in _AFTER))
-        row = dict(zip(columns(label_names)[len(_BEFORE) :], values, strict=True))
+        own = (face.get("own", {}).get(name) for name in own_names)
+        values = (*face["probabilities"].values(), *(face[name] for name in _AFTER), *own)
+        row = dict(zip(columns(label_names, own_names)[len(_BEFORE) :], values, strict=True))
         yield empty | {"face": number, **dict(zip(_BOX, face["box"], strict=True)), "score": face["score"]} | row
     if not faces:
         yield empty
 
 
-def _csv_rows(record: PictureRecord, label_names: Sequence[str]) -> Iterator[list[str]]:
-    for row in table_rows(record, label_names):
+def _csv_rows(record: PictureRecord, label_names: Sequence[str], own_names: Sequence[str]) -> Iterator[list[str]]:
+    for row in table_rows(record, label_names, own_names):
         yield [_csv_cell(value) for value in row.values()]
 
 
@@ -146,13 +153,15 @@ def _csv_line(cells: list[str]) -> str:
 
 
 @contextmanager
-def _parquet_writer(file: Path, label_names: Sequence[str]) -> Iterator[Callable[[PictureRecord], None]]:
+def _parquet_writer(
+    file: Path, label_names: Sequence[str], own_names: Sequence[str]
+) -> Iterator[Callable[[PictureRecord], None]]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingPackageError("Parquet needs the package pyarrow: pip install pyarrow") from error
-    types = dict.fromkeys(columns(label_names), pa.float64())
+    types = dict.fromkeys(columns(label_names, own_names), pa.float64())
     types |= dict.fromkeys(("path", "error", "label"), pa.string()) | dict.fromkeys(
         ("width", "height", "face"), pa.int32()
     )
@@ -167,7 +176,7 @@ def _parquet_writer(file: Path, label_names: Sequence[str]) -> Iterator[Callable
             rows.clear()
 
         def write(record: PictureRecord) -> None:
-            rows.extend(table_rows(record, label_names))
+            rows.extend(table_rows(record, label_names, own_names))
             if len(rows) >= _ROWS_AT_ONCE:
                 flush()
 

@@ -1,7 +1,7 @@
 """A face as JSON and as a row of a table, the same on the command line and from the service."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from face_expression.output.csv_cells import csv_text
 from face_expression.pipeline import Face
@@ -11,7 +11,10 @@ Cell = str | int | float | bool | list[str]
 
 
 class FaceJson(TypedDict):
-    """`box` is x0, y0, x1, y1 in pixels of the picture; `reasons` are there where `reliable` is false."""
+    """`box` is x0, y0, x1, y1 in pixels of the picture; `reasons` are there where `reliable` is false.
+
+    `own` has the probabilities of own expressions, where a `personal.json` with such is in use.
+    """
 
     box: list[float]
     score: float
@@ -20,10 +23,12 @@ class FaceJson(TypedDict):
     probabilities: dict[str, float]
     reliable: bool
     reasons: list[str]
+    own: NotRequired[dict[str, float]]
 
 
 def face_as_json(face: Face, label_names: Sequence[str]) -> FaceJson:
     """A face as plain JSON types."""
+    own = {"own": {name: round(value, 4) for name, value in face.own.items()}} if face.own else {}
     return {
         "box": [round(value, 1) for value in face.box],
         "score": round(face.score, 4),
@@ -34,13 +39,15 @@ def face_as_json(face: Face, label_names: Sequence[str]) -> FaceJson:
         },
         "reliable": face.reliable,
         "reasons": list(face.reasons),
+        **own,
     }
 
 
-def column_names(label_names: Sequence[str]) -> list[str]:
-    """The names of the values that `face_values` gives."""
+def column_names(label_names: Sequence[str], own_names: Sequence[str] = ()) -> list[str]:
+    """The names of the values that `face_values` gives; own expressions come last, as "own: NAME"."""
     box = ["x0", "y0", "x1", "y1"]
-    return ["time_s", "frame", "track_id", *box, *label_names, "label", "confidence", "reliable", "reasons"]
+    own = [f"own: {name}" for name in own_names]
+    return ["time_s", "frame", "track_id", *box, *label_names, "label", "confidence", "reliable", "reasons", *own]
 
 
 def face_values(frame: VideoFrame) -> list[list[Cell]]:
@@ -58,14 +65,15 @@ def face_values(frame: VideoFrame) -> list[list[Cell]]:
             round(face.confidence, 4),
             face.reliable,
             list(face.reasons),
+            *(round(value, 4) for value in (face.own or {}).values()),
         ]
         for face in frame.faces
     ]
 
 
-def face_columns(label_names: Sequence[str]) -> list[str]:
+def face_columns(label_names: Sequence[str], own_names: Sequence[str] = ()) -> list[str]:
     """The head of a CSV table of `face_rows`."""
-    return [csv_text(name) for name in column_names(label_names)]
+    return [csv_text(name) for name in column_names(label_names, own_names)]
 
 
 def face_rows(frame: VideoFrame) -> list[list[str | int | float]]:

@@ -60,7 +60,7 @@ def label_file(
     with ExitStack() as stack:
         copy = stack.enter_context(annotated_video(output, pipeline.label_names, sound_of=source)) if output else None
         if rows:
-            rows.writerow(face_columns(pipeline.label_names))
+            rows.writerow(face_columns(pipeline.label_names, pipeline.own_names))
         try:
             for frame in label_video(pipeline, source, every=every, max_s=max_s, max_pixels=max_pixels):
                 if copy:

@@ -5,6 +5,8 @@ export class DeviceEngine {
   #worker;
   #waiting = null;
   #busy = false;
+  /** The bundle that a `personal.json` is made for. @type {{modelSha256: string, labelNames: string[], features: number}} */
+  bundle = null;
 
   /**
    * @param {object} places addresses of the engine's files, as the worker's message `load` has them
@@ -20,7 +22,7 @@ export class DeviceEngine {
       engine.#worker.onerror = (event) => reject(new Error(event.message || "the worker cannot be started"));
       engine.#worker.onmessage = ({ data }) => {
         if (data.progress) tell(data.progress.loaded / (data.progress.total || 1));
-        else if (data.ready) resolve();
+        else if (data.ready) resolve((engine.bundle = data.ready));
         else reject(new Error(data.problem));
       };
       engine.#worker.postMessage({ load: Object.fromEntries(absolute) });
@@ -53,6 +55,15 @@ export class DeviceEngine {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /**
+   * Adapt the answers from the next frame on.
+   *
+   * @param {import("./engine/personal.js").Personal | null} personal what was learned about the person in view
+   */
+  learn(personal) {
+    this.#worker.postMessage({ personal });
   }
 
   #answer({ faces, problem }) {

@@ -4,6 +4,7 @@ import { DeviceEngine } from "./device_engine.js";
 import { FRESH_S } from "./fresh.js";
 import { FacesPanel } from "./panels/faces_panel.js";
 import { GamePanel } from "./panels/game_panel.js";
+import { PersonalPanel } from "./panels/personal_panel.js";
 import { drawFaces } from "./overlay.js";
 import { PictureSource, sizeOf } from "./picture_source.js";
 import { ConnectionError, ServerEngine } from "./server_engine.js";
@@ -34,6 +35,7 @@ const SERVER_DEMO_MS = 60_000;
  *   any more
  * @property {() => void} forget another picture begins: nobody in it is known from the one before, and nothing of it
  *   is shown
+ * @property {(engine: object | null) => void} [engineChanged] another engine is in use; null while there is none
  * @property {(timeS: number) => void} [handOn] called when a frame goes to the engine, while `picture` still shows it
  */
 
@@ -94,6 +96,7 @@ const MARKUP = `
   <section class="suggestions"></section>
   <section class="session"></section>
   <section class="game"></section>
+  <section class="personal"></section>
   <section class="teach"></section>
 </div>`;
 
@@ -141,6 +144,7 @@ class View {
     };
     this.#panels = [
       new FacesPanel(this.#find(".faces"), context),
+      new PersonalPanel(this.#find(".personal"), context, this.#find(".faces")),
       new SuggestionsPanel(this.#find(".suggestions"), context),
       new SessionPanel(this.#find(".session"), context),
       new GamePanel(this.#find(".game"), context),
@@ -165,13 +169,17 @@ class View {
   /** Change the engine; only a click of the visitor, or the first start, does. */
   async #use(name) {
     this.#engine = null;
+    for (const panel of this.#panels) panel.engineChanged?.(null);
     this.#forget();
     this.#tell("");
     this.#find(".privacy").textContent = this.#given.places ? PRIVACY[name] : `${PRIVACY[name]} ${NOT_ON_DEVICE}`;
     this.#find(".loading").hidden = name === "server";
     try {
       const engine = await this.#makeEngine(name);
-      if (this.#find(`[value=${name}]`).checked) this.#engine = engine;
+      if (this.#find(`[value=${name}]`).checked) {
+        this.#engine = engine;
+        for (const panel of this.#panels) panel.engineChanged?.(engine);
+      }
       this.#find(".start").disabled = false;
     } catch (error) {
       const instead = name === "device" ? ' You can choose "on the server" instead.' : "";

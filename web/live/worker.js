@@ -2,8 +2,8 @@
  * The engine in a worker of its own, so that the page never stutters.
  *
  * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}} with addresses, each graph by its name, and
- * {frame: ImageBitmap, timeS, scene}.
- * Messages out: {progress: {loaded, total}} in bytes, {ready: true}, {faces}, {problem}. A scene is a number;
+ * {frame: ImageBitmap, timeS, scene}, and {personal}, what was learned about the person, or null.
+ * Messages out: {progress: {loaded, total}} in bytes, {ready: {modelSha256, labelNames, features}}, {faces}, {problem}. A scene is a number;
  * nobody in it is known from the one before.
  */
 
@@ -33,7 +33,8 @@ async function load(places) {
   const blank = { data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 };
   await engine.analyze(blank);
   await engine.classify([blank]);
-  postMessage({ ready: true });
+  const { modelSha256, labelNames, featureCount: features } = engine;
+  postMessage({ ready: { modelSha256, labelNames, features } });
 }
 
 function pixelsOf(bitmap) {
@@ -55,6 +56,7 @@ async function look({ frame, timeS, scene }) {
 onmessage = async ({ data }) => {
   try {
     if (data.load) await load(data.load);
+    else if ("personal" in data) engine.personal = data.personal;
     else await look(data);
   } catch (error) {
     postMessage({ problem: error.message });

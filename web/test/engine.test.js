@@ -4,6 +4,7 @@ import test from "node:test";
 import { softmax } from "../live/engine/classifier.js";
 import { BundleError, readBundleConfig } from "../live/engine/config.js";
 import { Engine } from "../live/engine/engine.js";
+import { makePersonal } from "../live/engine/personal.js";
 import { bundleGraphs } from "../testing/bundle_graphs.js";
 
 const CONFIG = {
@@ -50,7 +51,11 @@ function engineThatSees(faces, rows, asked = []) {
     follow: async (_, known, views, search) => (asked.push({ known, views, search }), faces),
   };
   const classifier = {
-    probabilities: async ({ dims }) => Array.from({ length: dims[0] }, (_, index) => Float32Array.from(rows[index])),
+    run: async ({ dims }) =>
+      Array.from({ length: dims[0] }, (_, index) => ({
+        logits: Float32Array.from(rows[index], Math.log),
+        features: Float32Array.of(3, 4),
+      })),
   };
   return new Engine(CONFIG, detector, classifier, graphs);
 }
@@ -144,4 +149,25 @@ test("a configuration of another version or without a part is refused", () => {
   ]) {
     assert.throws(() => readBundleConfig({ label_names: [], face_expression: { ...ours, ...change } }), message);
   }
+});
+
+test("answers are adapted to the person, and the bundle's own stay beside them", async () => {
+  const engine = engineThatSees([faceAt(0, 30)], [[0.75, 0.25]]);
+  const [alone] = await engine.analyze(FRAME);
+  assert.deepEqual([alone.personal, alone.own], [false, null]);
+  assert.deepEqual(Array.from(alone.features), [3, 4]);
+  const head = { weights: [[0, 0], [5, 0]], bias: [0, 0] };
+  const bundle = { modelSha256: "d".repeat(64), labelNames: engine.labelNames, features: 2 };
+  const own = { names: ["wink", "none of these"], head, frames: [10, 10], right: 20 };
+  const corrections = { head, faces: { sad: 3 }, right_before: 0, right_after: 3 };
+  engine.personal = makePersonal(bundle, { corrections, own });
+  const [face] = await engine.analyze(FRAME);
+  // The features 3, 4 have the length 5, so that 5 x 3 / 5 is added to sad.
+  const sad = (0.25 * Math.exp(3)) / (0.75 + 0.25 * Math.exp(3));
+  assert.ok(Math.abs(face.probabilities[1] - sad) < 1e-6);
+  assert.deepEqual([face.label, face.personal], ["sad", true]);
+  assert.ok(Math.abs(face.own[1].probability - 1 / (1 + Math.exp(-3))) < 1e-6);
+  assert.deepEqual(Array.from(face.logits), Array.from(alone.logits));
+  engine.personal = makePersonal(bundle, {});
+  assert.deepEqual((await engine.analyze(FRAME))[0].probabilities, alone.probabilities);
 });

@@ -24,6 +24,8 @@ export function softmax(logits) {
 export class Classifier {
   #session;
   #config;
+  /** How many features the network gives for each face; known from the first run on. */
+  featureCount = 0;
 
   constructor(session, config) {
     this.#session = session;
@@ -45,18 +47,25 @@ export class Classifier {
 
   /**
    * @param {object} inputs a tensor from `toModelInputs`
-   * @returns {Promise<Float32Array[]>} calibrated probabilities, one row for each input
+   * @returns {Promise<{logits: Float32Array, features: Float32Array}[]>} for each input the logits, whose softmax is the
+   *   calibrated answer, and the features (the layer before the last); none if the network does not give them
    * @throws {BundleError} if the network gives another number of classes than the bundle has labels
    */
-  async probabilities(inputs) {
-    const { logits } = await this.#session.run({ [this.#session.inputNames[0]]: inputs }, ["logits"]);
+  async run(inputs) {
+    const wanted = ["logits", "features"].filter((name) => this.#session.outputNames.includes(name));
+    const { logits, features } = await this.#session.run({ [this.#session.inputNames[0]]: inputs }, wanted);
     const classes = this.#config.labelNames.length;
     if (logits.dims[1] !== classes) {
       throw new BundleError(`the model gives ${logits.dims[1]} classes, but there are ${classes} labels`);
     }
+    const width = features?.dims[1] ?? 0;
+    this.featureCount = width;
     return Array.from({ length: inputs.dims[0] }, (_, index) => {
       const row = logits.data.subarray(index * classes, (index + 1) * classes);
-      return softmax(row.map((logit) => logit / this.#config.temperature));
+      return {
+        logits: row.map((logit) => logit / this.#config.temperature),
+        features: features?.data.slice(index * width, (index + 1) * width) ?? new Float32Array(),
+      };
     });
   }
 }

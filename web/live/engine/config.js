@@ -22,6 +22,7 @@ export class BundleError extends Error {
  * @property {{yunet: object, crop: object, input: object, quality: object}} preprocessing
  * @property {object} tracker
  * @property {number} temperature what logits are divided by
+ * @property {string} modelSha256 of the network's file
  * @property {number} abstainBelow least confidence of a clear expression, 0..1
  */
 
@@ -51,5 +52,6 @@ export function readBundleConfig(raw) {
     tracker: ours.tracker,
     temperature: ours.temperature,
     abstainBelow: ours.abstain_below,
+    modelSha256: ours.model_sha256,
   };
 }

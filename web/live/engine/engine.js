@@ -1,12 +1,13 @@
 /** (frame, state) -> (faces, state) on the visitor's device: `face_expression/pipeline.py` for the browser. */
 
 import { clipBox } from "./boxes.js";
-import { Classifier } from "./classifier.js";
+import { Classifier, softmax } from "./classifier.js";
 import { readBundleConfig } from "./config.js";
 import { cutCrop, regionOfDetection, toModelInputs, wholePictureRegion } from "./crop.js";
 import { YuNetDetector } from "./detector.js";
 import { requirePicture } from "./frame.js";
 import { Graphs } from "./graphs.js";
+import { adapt, changesAnswer, ownExpressions } from "./personal.js";
 import { NO_CLEAR_EXPRESSION, measureQuality, qualityReasons } from "./quality.js";
 import { videoViews } from "./search.js";
 import { NOTHING_SEEN, indexOfLargest, isTurnFresh, requireTime, updateTracks } from "./tracker.js";
@@ -28,6 +29,10 @@ import { NOTHING_SEEN, indexOfLargest, isTurnFresh, requireTime, updateTracks } 
  * @property {string[]} reasons why to say "not sure"
  * @property {number | null} trackId stays with a person in `track`; null in `analyze`
  * @property {Picture} crop what the model was shown, before its contrast is levelled
+ * @property {Float32Array} logits the bundle's own for this frame alone, after the temperature: neither smoothed nor personal
+ * @property {Float32Array} features the network's, for this frame alone
+ * @property {boolean} personal whether the probabilities are adapted to one person
+ * @property {{name: string, probability: number}[] | null} own own expressions in this frame; null without any
  */
 
 /**
@@ -55,6 +60,8 @@ export class Engine {
   #detector;
   #classifier;
   #graphs;
+  /** What was learned about the person before the camera, or null; the answers are adapted to it. @type {import("./personal.js").Personal | null} */
+  personal = null;
 
   constructor(config, detector, classifier, graphs) {
     this.#config = config;
@@ -66,6 +73,16 @@ export class Engine {
   /** The labels, in the order of every face's probabilities. */
   get labelNames() {
     return this.#config.labelNames;
+  }
+
+  /** The sha256 of the bundle's network, which a `personal.json` is made for. */
+  get modelSha256() {
+    return this.#config.modelSha256;
+  }
+
+  /** How many features the network gives for each face; known from the first classification on. */
+  get featureCount() {
+    return this.#classifier.featureCount;
   }
 
   /**
@@ -133,7 +150,7 @@ export class Engine {
    * Classify pictures that are already crops of one face each.
    *
    * @param {Picture[]} crops grey, RGB or RGBA, any size
-   * @returns {Promise<Float32Array[]>} calibrated probabilities, one row for each crop
+   * @returns {Promise<Float32Array[]>} calibrated probabilities, one row for each crop, adapted if something was learned
    * @throws {TypeError} if a crop is anything else
    */
   async classify(crops) {
@@ -142,7 +159,8 @@ export class Engine {
     for (const crop of crops) {
       requirePicture(crop, [1, 3, 4]);
       const cut = await cutCrop(crop, wholePictureRegion(crop.width, crop.height), settings.crop, this.#graphs);
-      rows.push(...(await this.#classifier.probabilities(await toModelInputs([cut], settings.input, this.#graphs))));
+      const [row] = await this.#classifier.run(await toModelInputs([cut], settings.input, this.#graphs));
+      rows.push(softmax(adapt(this.personal, row.logits, row.features)));
     }
     return rows;
   }
@@ -156,17 +174,18 @@ export class Engine {
       crops.push(await cutCrop(frame, region, settings.crop, this.#graphs));
     }
     const inputs = await toModelInputs(crops, settings.input, this.#graphs);
-    const rows = await this.#classifier.probabilities(inputs);
+    const rows = await this.#classifier.run(inputs);
     const qualities = await measureQuality(detections, crops, settings, this.#graphs);
     return detections.map((detection, index) => ({
       detection,
       crop: crops[index],
-      probabilities: rows[index],
+      ...rows[index],
+      probabilities: softmax(adapt(this.personal, rows[index].logits, rows[index].features)),
       reasons: qualityReasons(qualities[index], settings.quality),
     }));
   }
 
-  #face(frame, { detection, crop, reasons }, probabilities, shown, trackId) {
+  #face(frame, { detection, crop, reasons, logits, features }, probabilities, shown, trackId) {
     const confidence = probabilities[shown];
     const all = confidence >= this.#config.abstainBelow ? reasons : [...reasons, NO_CLEAR_EXPRESSION];
     return {
@@ -180,6 +199,10 @@ export class Engine {
       reasons: all,
       trackId,
       crop,
+      logits,
+      features,
+      personal: changesAnswer(this.personal),
+      own: ownExpressions(this.personal, features),
     };
   }
 }

@@ -1,0 +1,463 @@
+/** "Learn my face": a resting face, corrections and own expressions; they adapt the answers on this device, at once. */
+
+import { NONE_OF_THESE, PersonalError, adapt, readPersonal } from "../engine/personal.js";
+import { softmax } from "../engine/personal_head.js";
+import { shownPercent } from "../words.js";
+import { imageDataOf } from "./faces_panel.js";
+import { offerFile } from "./offer_file.js";
+import {
+  MOST_CORRECTIONS,
+  NOTHING_LEARNED,
+  checkedName,
+  conclude,
+  isAnything,
+  sentenceOfCorrections,
+  sentenceOfOwn,
+  withOwn,
+} from "./personal_learning.js";
+import * as store from "./personal_store.js";
+import { Taking } from "./personal_taking.js";
+
+const RESTING = { countdownS: 0, lengthS: 3, fewest: 5, most: 60 };
+const EXPRESSION = { countdownS: 3, lengthS: 3, fewest: 10, most: 20 };
+const NEEDS_DEVICE = 'This needs the model on this device: choose "on this device" beside the picture.';
+const START_FIRST = "Start your camera first: this is about your face.";
+const NO_FACE = "No face is in view now. Try again when one is.";
+const NAME = "personal.json";
+
+const MARKUP = `
+<h3>Learn my face</h3>
+<p>The model was made from many people's faces, and none of them was yours. What you show it here adapts its answer in
+  this page, at once. Only numbers are kept, no pictures, and they never leave this device by themselves. It adapts every
+  face in view, so use it while you are alone.</p>
+<p class="needs" hidden>${NEEDS_DEVICE}</p>
+<p class="status" role="status"></p>
+<p class="taking" hidden><progress max="1" value="0" aria-label="Taking frames"></progress>
+  <button type="button" class="stop">Stop</button></p>
+<div class="parts">
+  <div class="part neutral">
+    <h4>My neutral</h4>
+    <p>Three seconds of your resting face: the bars then start from it.</p>
+    <p class="controls"><button type="button" class="rest">Take my resting face</button></p>
+    <div class="has" hidden>
+      <label><input type="checkbox" class="neutral-on" checked> use my neutral</label>
+      <table><caption>Your resting face, before and after</caption>
+        <thead><tr><th scope="col">looks</th><th scope="col">before</th><th scope="col">after</th></tr></thead>
+        <tbody></tbody></table>
+      <p class="controls"><button type="button" class="forget-neutral">Forget my neutral</button></p>
+    </div>
+  </div>
+  <div class="part corrections">
+    <h4>Corrections</h4>
+    <p>Press “That's wrong” beside the headline when the model misreads you, and keep some faces that it reads right too:
+      they hold it in place.</p>
+    <p class="result"></p>
+    <p class="controls has" hidden><button type="button" class="undo">Undo the last</button>
+      <button type="button" class="delete-corrections">Delete corrections</button></p>
+  </div>
+  <div class="part own">
+    <h4>My own expressions</h4>
+    <p>A wink, a yawn, your thinking face: name it, then hold it for three seconds after the countdown.</p>
+    <form class="controls"><label>Name of your expression
+        <input type="text" class="name" maxlength="60"></label> <button type="submit" class="take">Take it</button>
+      <button type="button" class="take-none">Take “${NONE_OF_THESE}”</button></form>
+    <ul class="names"></ul>
+    <p class="result"></p>
+  </div>
+  <div class="part keep">
+    <h4>Keep it</h4>
+    <label><input type="checkbox" class="on-device"> remember it in this browser, for the next visit</label>
+    <p class="controls"><button type="button" class="download">Download ${NAME}</button>
+      <label class="file">Load ${NAME} <input type="file" class="load" accept="application/json,.json"></label>
+      <button type="button" class="delete-all">Delete everything</button></p>
+  </div>
+</div>`;
+
+const BESIDE = `
+<div class="top"><button type="button" class="wrong">That's wrong</button></div>
+<div class="question" role="group" aria-label="What does your expression look like?" hidden>
+  <canvas class="frozen" role="img" aria-label="The face of that moment"></canvas>
+  <div><p class="model-answer"></p><p>What does it look like?</p><p class="controls labels"></p>
+    <p><button type="button" class="cancel">Cancel</button></p></div>
+</div>
+<p class="kept-now" role="status"></p>`;
+
+const BELOW = `
+<p class="adapted" hidden>Adapted to you: these bars are personal, no longer what ten people would say.</p>
+<div class="own-now" hidden><p>Your own expressions; no votes stand behind them.</p><dl class="bars"></dl></div>`;
+
+/** @implements {import("../page.js").Panel} */
+export class PersonalPanel {
+  #element;
+  #faces;
+  #beside;
+  #below;
+  #stage;
+  /** The countdown again, where one looks while a face is taken. */
+  #onPicture = Object.assign(document.createElement("p"), { className: "personal-countdown", hidden: true });
+  #labelNames;
+  #engine = null;
+  #learned = NOTHING_LEARNED;
+  #concluded = null;
+  /** The face in view now, if it is a camera's; the one that the question is about. */
+  #face = null;
+  #frozen = null;
+  #isLive = false;
+  /** What is being taken, and what is done with it. */
+  #taking = null;
+  #ownShown = new Map();
+
+  /**
+   * @param {HTMLElement} element that is empty
+   * @param {import("../page.js").Context} context
+   * @param {HTMLElement} faces the element of `FacesPanel`, already built
+   */
+  constructor(element, { labelNames }, faces) {
+    element.innerHTML = MARKUP;
+    this.#element = element;
+    this.#labelNames = labelNames;
+    this.#faces = faces;
+    this.#beside = Object.assign(document.createElement("div"), { className: "personal-beside", innerHTML: BESIDE });
+    this.#below = Object.assign(document.createElement("div"), { className: "personal-below", innerHTML: BELOW });
+    const headline = faces.querySelector(".headline");
+    headline.replaceWith(this.#beside);
+    this.#beside.querySelector(".top").prepend(headline);
+    this.#stage = faces.closest(".live").querySelector(".stage");
+    this.#stage.append(this.#onPicture);
+    faces.querySelector(".bars").after(this.#below);
+    this.#listenBeside();
+    this.#listen();
+    this.engineChanged(null);
+  }
+
+  /**
+   * Another engine is in use; called with null while there is none.
+   *
+   * @param {import("../device_engine.js").DeviceEngine | object | null} engine
+   */
+  engineChanged(engine) {
+    const isFirst = !this.#engine && engine?.learn;
+    this.#engine = engine?.learn ? engine : null;
+    this.#stopTaking("");
+    this.#find(".needs").hidden = !engine || Boolean(this.#engine);
+    this.#find(".parts").hidden = this.#beside.querySelector(".wrong").hidden = !this.#engine;
+    if (!this.#engine) this.#beside.querySelector(".question").hidden = true;
+    if (!this.#engine) this.#showFace(undefined);
+    if (isFirst && !isAnything(this.#learned)) this.#recall();
+    else if (this.#engine) this.#learn(this.#learned);
+  }
+
+  show({ faces: [face], live, timeS }) {
+    this.#isLive = live;
+    this.#face = live && face?.features?.length ? face : null;
+    this.#showFace(face);
+    if (this.#taking) this.#take(timeS);
+  }
+
+  forget() {
+    this.#isLive = false;
+    this.#face = null;
+    this.#stopTaking("");
+  }
+
+  #find(selector) {
+    return this.#element.querySelector(selector);
+  }
+
+  #listenBeside() {
+    const find = (selector) => this.#beside.querySelector(selector);
+    find(".labels").append(...this.#labelNames.map((label, index) => button(label, () => this.#keepFace(index))));
+    find(".wrong").onclick = () => this.#ask();
+    find(".cancel").onclick = () => this.#close("");
+    find(".question").onkeydown = ({ key }) => key === "Escape" && this.#close("");
+  }
+
+  #listen() {
+    const on = (selector, act) => (this.#find(selector).onclick = act);
+    on(".rest", () => this.#begin(RESTING, "Rest your face and look at the camera.", (frames) => this.#rested(frames)));
+    this.#find(".neutral-on").onchange = ({ target }) => this.#useNeutral(target.checked);
+    on(".forget-neutral", () => {
+      const loaded = this.#learned.loaded && { ...this.#learned.loaded, neutral: null };
+      this.#learn({ ...this.#learned, resting: null, loaded }, "Your neutral is forgotten.");
+    });
+    on(".undo", () => {
+      this.#learn({ ...this.#learned, corrections: this.#learned.corrections.slice(0, -1) }, "The last one is undone.");
+    });
+    on(".delete-corrections", () => {
+      const loaded = this.#learned.loaded && { ...this.#learned.loaded, corrections: null };
+      this.#learn({ ...this.#learned, corrections: [], loaded }, "The corrections are deleted.");
+    });
+    this.#find("form").onsubmit = (event) => {
+      event.preventDefault();
+      this.#takeNamed(this.#find(".name").value);
+    };
+    on(".take-none", () => {
+      this.#takeOwn(NONE_OF_THESE, "Talk, smile, look around: anything but your own expressions");
+    });
+    on(".stop", () => this.#stopTaking("Stopped."));
+    on(".download", () => this.#download());
+    this.#find(".load").onchange = ({ target }) => this.#load(target);
+    on(".delete-all", () => this.#deleteAll());
+    this.#find(".on-device").onchange = ({ target }) => this.#keepOnDevice(target.checked);
+  }
+
+  // Corrections
+
+  #ask() {
+    if (!this.#isLive) return this.#tellBeside(START_FIRST);
+    if (!this.#face) return this.#tellBeside(NO_FACE);
+    if (this.#learned.corrections.length >= MOST_CORRECTIONS) {
+      return this.#tellBeside(`At most ${MOST_CORRECTIONS} faces are learned from. Undo or delete some first.`);
+    }
+    const { logits, features, crop, label, confidence, reliable } = this.#face;
+    this.#frozen = { logits: logits.slice(), features: features.slice() };
+    const canvas = this.#beside.querySelector(".frozen");
+    Object.assign(canvas, { width: crop.width, height: crop.height });
+    canvas.getContext("2d").putImageData(imageDataOf(crop), 0, 0);
+    const answer = reliable ? `${label} ${shownPercent(confidence)} %` : `not sure, at best ${label}`;
+    this.#beside.querySelector(".model-answer").textContent = `The answer was: ${answer}.`;
+    this.#beside.querySelector(".question").hidden = false;
+    this.#beside.querySelector(".labels button").focus();
+    return undefined;
+  }
+
+  #keepFace(label) {
+    const corrections = [...this.#learned.corrections, { ...this.#frozen, label }];
+    this.#learn({ ...this.#learned, corrections });
+    this.#close(`Kept as ${this.#labelNames[label]}. ${sentenceOfCorrections(this.#learned, this.#concluded.check)}`);
+  }
+
+  #close(sentence) {
+    this.#frozen = null;
+    this.#beside.querySelector(".question").hidden = true;
+    this.#beside.querySelector(".wrong").focus();
+    this.#tellBeside(sentence);
+  }
+
+  #tellBeside(sentence) {
+    this.#beside.querySelector(".kept-now").textContent = sentence;
+  }
+
+  // Taking frames
+
+  #begin(settings, sentence, done) {
+    if (!this.#isLive) return this.#tell(START_FIRST);
+    this.#taking = { taking: new Taking(settings), sentence, done };
+    this.#find(".taking").hidden = false;
+    this.#stage.scrollIntoView({ block: "nearest" });
+    this.#tellTaking();
+    return undefined;
+  }
+
+  #take(timeS) {
+    const { taking, done } = this.#taking;
+    taking.add(this.#face, timeS);
+    if (taking.isDone) {
+      this.#stopTaking("");
+      done(taking.frames);
+    } else if (taking.isHopeless) this.#stopTaking("No face was in view for long enough. Try again when one is.");
+    else this.#tellTaking();
+  }
+
+  #tellTaking() {
+    const { taking, sentence } = this.#taking;
+    this.#find(".taking progress").value = taking.share;
+    const now = taking.countdown ? `${sentence} In ${taking.countdown} …` : sentence;
+    this.#onPicture.setAttribute("aria-hidden", "true");
+    this.#onPicture.textContent = now;
+    this.#onPicture.hidden = false;
+    this.#tell(now);
+  }
+
+  #stopTaking(sentence) {
+    if (!this.#taking) return;
+    this.#taking = null;
+    this.#find(".taking").hidden = this.#onPicture.hidden = true;
+    this.#tell(sentence);
+  }
+
+  #rested(frames) {
+    this.#find(".neutral-on").checked = true;
+    this.#learn({ ...this.#learned, resting: { frames, on: true } }, `Your neutral comes from ${frames.length} frames.`);
+  }
+
+  #useNeutral(on) {
+    const { resting } = this.#learned;
+    this.#learn({ ...this.#learned, resting: resting && { ...resting, on }, loadedNeutralOn: on });
+  }
+
+  #takeNamed(typed) {
+    const checked = checkedName(this.#learned, typed, this.#labelNames);
+    if (checked.problem) return this.#tell(checked.problem);
+    return this.#takeOwn(checked.name, `Get ready for ${checked.name}, and hold it`);
+  }
+
+  #takeOwn(name, sentence) {
+    this.#begin(EXPRESSION, `${sentence}.`, (frames) => {
+      this.#find(".name").value = "";
+      this.#learn(withOwn(this.#learned, name, frames), `${frames.length} frames of ${name} are taken.`);
+    });
+  }
+
+  // Keeping
+
+  #download() {
+    const { personal } = this.#concluded;
+    offerFile(new Blob([JSON.stringify(personal)], { type: "application/json" }), NAME);
+  }
+
+  async #load(input) {
+    const [file] = input.files;
+    if (!file) return;
+    try {
+      // A huge file is not even read.
+      const text = file.size > 8_000_000 ? " ".repeat(4_000_001) : await file.text();
+      const loaded = readPersonal(text, this.#engine.bundle);
+      this.#find(".neutral-on").checked = true;
+      this.#learn({ ...NOTHING_LEARNED, loaded }, `${file.name} is in use.`);
+    } catch (error) {
+      const why = error instanceof PersonalError ? error.message : `it cannot be read: ${error.message}`;
+      this.#tell(`${file.name} is not used: ${why}.`);
+    } finally {
+      input.value = "";
+    }
+  }
+
+  async #keepOnDevice(on) {
+    try {
+      if (on) await this.#store();
+      else await store.drop();
+      this.#tell(on ? "What is learned is kept on this device until you delete it." : "Nothing is kept on this device now.");
+    } catch (error) {
+      this.#find(".on-device").checked = false;
+      this.#tell(`This browser keeps nothing here: ${error?.message ?? error}.`);
+    }
+  }
+
+  #store() {
+    return store.keep({ modelSha256: this.#engine.bundle.modelSha256, learned: this.#learned });
+  }
+
+  async #recall() {
+    try {
+      const record = await store.kept();
+      if (!this.#engine || isAnything(this.#learned)) return undefined;
+      if (!record) return this.#learn(this.#learned);
+      if (record.modelSha256 !== this.#engine.bundle.modelSha256) {
+        await store.drop();
+        return this.#learn(this.#learned, "What was kept on this device was for another model, and is deleted.");
+      }
+      this.#find(".on-device").checked = true;
+      this.#find(".neutral-on").checked = record.learned.resting?.on ?? record.learned.loadedNeutralOn;
+      return this.#learn(record.learned, "What this page learned on an earlier visit is in use.");
+    } catch {
+      // A browser in private mode may keep nothing; then there is nothing to recall.
+      return this.#learn(this.#learned);
+    }
+  }
+
+  async #deleteAll() {
+    this.#find(".on-device").checked = false;
+    this.#learn(NOTHING_LEARNED, "Everything is deleted.");
+    this.#tellBeside("");
+    await store.drop().catch(() => {});
+  }
+
+  // What follows
+
+  #learn(learned, sentence = "") {
+    if (!this.#engine) return;
+    this.#learned = learned;
+    this.#concluded = conclude(learned, this.#engine.bundle);
+    this.#engine.learn(this.#concluded.personal);
+    this.#showNeutral();
+    this.#showCorrections();
+    this.#showOwn();
+    for (const name of [".download", ".delete-all"]) this.#find(name).disabled = !isAnything(learned);
+    if (sentence) this.#tell(sentence);
+    if (this.#find(".on-device").checked) this.#store().catch((error) => this.#tell(`It could not be kept: ${error}.`));
+  }
+
+  #showNeutral() {
+    const { resting } = this.#learned;
+    const { shift } = this.#concluded;
+    this.#find(".neutral .has").hidden = !shift;
+    this.#find(".neutral table").hidden = !resting;
+    if (!resting) return;
+    const rows = resting.frames.map(({ logits }) => [softmax(logits), softmax(adapt({ neutral: { shift } }, logits, []))]);
+    this.#find(".neutral tbody").replaceChildren(
+      ...this.#labelNames.map((label, index) => {
+        const row = document.createElement("tr");
+        row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: label }));
+        for (const side of [0, 1]) row.append(barCell(rows.reduce((sum, pair) => sum + pair[side][index], 0) / rows.length, index));
+        return row;
+      }),
+    );
+  }
+
+  #showCorrections() {
+    const { check } = this.#concluded;
+    const { corrections, loaded } = this.#learned;
+    this.#find(".corrections .result").textContent = sentenceOfCorrections(this.#learned, check);
+    this.#find(".corrections .has").hidden = !corrections.length && !loaded?.corrections;
+    this.#find(".undo").disabled = !corrections.length;
+  }
+
+  #showOwn() {
+    this.#find(".own .result").textContent = sentenceOfOwn(this.#learned, this.#concluded.ownCheck);
+    this.#find(".names").replaceChildren(
+      ...this.#learned.own.map(({ name, frames }) => {
+        const item = document.createElement("li");
+        const remove = button("Delete", () => {
+          const own = this.#learned.own.filter((one) => one.name !== name);
+          this.#learn({ ...this.#learned, own }, `${name} is deleted.`);
+        });
+        remove.setAttribute("aria-label", `Delete ${name}`);
+        item.append(`${name}: ${frames.length} frames `, remove);
+        return item;
+      }),
+    );
+  }
+
+  #showFace(face) {
+    this.#faces.classList.toggle("personal-bars", Boolean(face?.personal));
+    this.#below.querySelector(".adapted").hidden = !face?.personal;
+    const own = face?.own ?? [];
+    this.#below.querySelector(".own-now").hidden = !own.length;
+    if ([...this.#ownShown.keys()].join("\n") !== own.map(({ name }) => name).join("\n")) this.#makeOwnBars(own);
+    for (const { name, probability } of own) {
+      const { bar, value } = this.#ownShown.get(name);
+      bar.style.width = `${100 * probability}%`;
+      value.textContent = `${shownPercent(probability)} %`;
+    }
+  }
+
+  #makeOwnBars(own) {
+    const list = this.#below.querySelector("dl");
+    list.replaceChildren();
+    this.#ownShown = new Map();
+    for (const { name } of own) {
+      const content = document.createElement("dd");
+      content.innerHTML = `<span class="bar"><i></i></span><b></b>`;
+      list.append(Object.assign(document.createElement("dt"), { textContent: name }), content);
+      this.#ownShown.set(name, { bar: content.querySelector("i"), value: content.querySelector("b") });
+    }
+  }
+
+  #tell(sentence) {
+    const status = this.#find(".status");
+    if (status.textContent !== sentence) status.textContent = sentence;
+  }
+}
+
+function barCell(probability, index) {
+  const cell = document.createElement("td");
+  cell.innerHTML = `<span class="bar class${index}"><i></i></span><b></b>`;
+  cell.querySelector("i").style.width = `${100 * probability}%`;
+  cell.querySelector("b").textContent = `${shownPercent(probability)} %`;
+  return cell;
+}
+
+function button(name, onclick) {
+  return Object.assign(document.createElement("button"), { type: "button", textContent: name, onclick });
+}
