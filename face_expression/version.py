@@ -1,3 +1,3 @@
-"""The version of this project; pyproject.toml reads it from here."""
+"""The version of this project; pyproject.toml reads it from here, and a test compares the others."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

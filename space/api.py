@@ -1,5 +1,6 @@
 """The program as a service: two endpoints for gradio_client, curl and MCP."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,11 +18,11 @@ from face_expression import (
     label_file,
 )
 from face_expression.output.records import Cell, column_names, face_values
-from space.limits import AT_ONCE, Kind
+from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind, Limits
 from space.photos import Photos
 from space.storage.sent_file import SentFileError, sent_file
 from space.tabs.person_timeline import PeopleSeen, Person
-from space.tabs.video import MAX_FRAMES, MAX_PIXELS, MAX_S, TOO_MANY_FRAMES
+from space.tabs.video import TOO_MANY_FRAMES
 from space.traffic.workers import BusyError, Workers
 
 MOST_PEOPLE, MOST_ROWS = 50, 5_000
@@ -48,7 +49,7 @@ class PersonJson(TypedDict):
 
 
 class VideoAnswer(TypedDict):
-    """What `/analyze_video` says; `problem` is a sentence if not all of the video was looked at."""
+    """What `/analyze_video` says; `problem` is a sentence if part of the video was not processed."""
 
     duration_s: float
     frames: int
@@ -108,14 +109,14 @@ def build_api(
     def analyze_video(video: str, request: gr.Request, every: int = 1, rows: bool = False) -> VideoAnswer:
         """Say what the expression of each person in a video looks like over time, which is not what somebody feels.
 
-        At most 60 seconds, 3600 pictures and 1920 x 1200 pixels each, sent as for analyze_image (upload what is over
-        6 MB). Addresses are not fetched, and nothing is kept. At most 4 videos a minute; two are done at once. The
-        answer is JSON: each person, and which part of the time each label fitted best.
+        At most {seconds} seconds, {frames} frames and {width} x {height} pixels, sent as for analyze_image (upload
+        what is over 6 MB). URLs are not fetched, and nothing is kept. At most {a_minute} videos a minute; {at_once}
+        are processed at once. The answer is JSON: each person, and which part of the time each label fitted best.
 
         Args:
             video: The video (MP4, MOV, WebM, MKV, AVI, ...): base64, a data: URL, or the path of an upload.
-            every: Look at every Nth picture only, which is faster.
-            rows: Also give a row for each face in each picture that was looked at, 5000 at most.
+            every: Process every Nth frame only, which is faster.
+            rows: Also give a row for each face in each processed frame, 5000 at most.
 
         Returns:
             duration_s, frames: what was read; problem: a sentence if not all of it could be
@@ -146,6 +147,15 @@ def build_api(
         except (SentFileError, VideoError) as error:
             raise refusal(error) from None
 
+    width, height = MAX_VIDEO_WH
+    analyze_video.__doc__ = analyze_video.__doc__.format(
+        seconds=MAX_VIDEO_S,
+        frames=MAX_VIDEO_FRAMES,
+        width=width,
+        height=height,
+        a_minute=Limits.videos_a_minute,
+        at_once=AT_ONCE[Kind.VIDEO],
+    )
     for function, kind in ((analyze_image, Kind.PICTURE), (analyze_video, Kind.VIDEO)):
         gr.api(function, concurrency_id=kind, concurrency_limit=AT_ONCE[kind])
 
@@ -169,15 +179,15 @@ def video_answer(
         seen.add(frame)
         if with_rows:
             rows.extend(dict(zip(names, values, strict=True)) for values in face_values(frame))
-        return frame.index + 1 < MAX_FRAMES and is_wanted()
+        return frame.index + 1 < MAX_VIDEO_FRAMES and is_wanted()
 
     done = label_file(
         pipeline,
         source,
         every=every,
         go_on=go_on,
-        max_s=MAX_S,
-        max_pixels=MAX_PIXELS,
+        max_s=MAX_VIDEO_S,
+        max_pixels=math.prod(MAX_VIDEO_WH),
     )
     people = seen.by_time()
     return {

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 # A minute of video from a phone; one request holds one file.
 MAX_UPLOAD_BYTES = 100_000_000
+MAX_VIDEO_S = 60
+MAX_VIDEO_WH = (1920, 1200)
+MAX_VIDEO_FRAMES = 60 * MAX_VIDEO_S
 # Of photos that are decoded at the same time. A pixel takes about seven bytes meanwhile.
 MOST_PIXELS = 60_000_000
 

@@ -23,8 +23,6 @@ from tests.local_hub import running_hub
 
 expect.set_options(timeout=PATIENCE_MS)
 WIDE_LIMITS = Limits(
-    pictures_a_minute=1000,
-    videos_a_minute=1000,
     page_videos_a_minute=1000,
     events_a_minute=10_000,
     uploads_a_minute=1000,
@@ -32,7 +30,6 @@ WIDE_LIMITS = Limits(
     frames_a_second=120,
     requests_a_second=1000,
     new_sessions_a_minute=1000,
-    refusals_in_words_a_minute=1000,
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -95,8 +92,8 @@ def installed_web() -> None:
 def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
     """The app on a free port with uploads cleaned every two seconds: (address, folder of Gradio's files, page).
 
-    All tests of a process are one client to it, and on a fast machine more than one client may be; so its limits are
-    wide. What they are and do is tested in test_shares.py.
+    All tests of a process in a browser are one client to it, and on a fast machine more than one client may be; so the
+    limits of the page are wide. What they are and do is tested in test_shares.py; those of the service are as they are.
     """
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:

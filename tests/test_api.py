@@ -1,4 +1,4 @@
-"""The program as a service: gradio_client, curl and MCP speak to the running app; the README's words are run."""
+"""The program as a service: gradio_client, curl and MCP speak to the running app, as docs/service.md shows."""
 
 import asyncio
 import base64
@@ -23,8 +23,8 @@ from space.traffic.rate_limit import RateLimit
 from tests.builders import EXAMPLES, REPOSITORY, calm_face, happy_face, scene
 from tests.test_video import plain, write_video
 
-README = (REPOSITORY / "README.md").read_text()
-IN_THE_README = "http://127.0.0.1:7860"
+DOCUMENT = (REPOSITORY / "docs" / "service.md").read_text()
+IN_THE_DOCUMENT = "http://127.0.0.1:7860"
 PHOTO = EXAMPLES / "astronaut.jpg"
 IN_BASE64 = base64.b64encode(PHOTO.read_bytes()).decode()
 CALLERS = itertools.count()
@@ -52,26 +52,26 @@ def upload(address: str, path) -> str:
     return uploaded
 
 
-def block_of_the_readme(holding: str, address: str) -> str:
-    (block,) = (text for text in re.findall(r"```\w*\n(.*?)```", README, re.DOTALL) if holding in text)
-    assert IN_THE_README in block
-    return block.replace(IN_THE_README, address.rstrip("/"))
+def block_of_the_document(holding: str, address: str) -> str:
+    (block,) = (text for text in re.findall(r"```\w*\n(.*?)```", DOCUMENT, re.DOTALL) if holding in text)
+    assert IN_THE_DOCUMENT in block
+    return block.replace(IN_THE_DOCUMENT, address.rstrip("/"))
 
 
 def run(*command: str) -> str:
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-def test_curl_as_the_readme_says(served_app):
-    said = run("bash", "-ec", block_of_the_readme("curl", served_app[0]))
+def test_curl_as_the_documents_say(served_app):
+    said = run("bash", "-ec", block_of_the_document("curl", served_app[0]))
     event, data = said.strip().splitlines()
     assert event == "event: complete"
     assert json.loads(data.removeprefix("data: "))[0]["faces"][0]["label"] == "happy"
 
 
-def test_gradio_client_as_the_readme_says(served_app, tmp_path):
+def test_gradio_client_as_the_documents_say(served_app, tmp_path):
     write_video(tmp_path / "clip.mp4", [scene([(happy_face(), 30, 60, 220)])] * 30)
-    block = block_of_the_readme("gradio_client", served_app[0]).replace("clip.mp4", str(tmp_path / "clip.mp4"))
+    block = block_of_the_document("gradio_client", served_app[0]).replace("clip.mp4", str(tmp_path / "clip.mp4"))
     label, video = run(sys.executable, "-c", block).strip().splitlines()[-2:]
     assert label.startswith("happy 0.9") and video == "{'happy': 1.0}"
 
@@ -87,8 +87,8 @@ def with_mcp(url: str, question):
     return asyncio.run(ask())
 
 
-def test_mcp_as_the_readme_says(served_app):
-    ((_, server),) = json.loads(block_of_the_readme("mcpServers", served_app[0]))["mcpServers"].items()
+def test_mcp_as_the_documents_say(served_app):
+    ((_, server),) = json.loads(block_of_the_document("mcpServers", served_app[0]))["mcpServers"].items()
 
     async def question(session: ClientSession):
         tools = (await session.list_tools()).tools

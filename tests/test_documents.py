@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.version import VERSION
 from tests.builders import REPOSITORY
 from tests.test_command_line import lines, predict
 
@@ -21,8 +22,9 @@ def test_the_spaces_configuration_fits_the_requirements():
     assert len(settings["short_description"]) <= 60
 
 
-def test_the_example_in_the_readme_is_what_is_printed(yunet_weights):
-    (shown,) = (json.loads(text) for text in re.findall(r"```json\n(.*?)\n```", README, re.DOTALL))
+def test_the_example_in_the_documents_is_what_is_printed(yunet_weights):
+    usage = (REPOSITORY / "docs" / "usage.md").read_text()
+    (shown,) = (json.loads(text) for text in re.findall(r"```json\n(.*?)\n```", usage, re.DOTALL))
     (printed,) = lines(predict(shown["path"], **{DETECTOR_VARIABLE: str(yunet_weights)}))
     assert printed["faces"][0]["label"] == shown["faces"][0]["label"]
     for key in ("box", "score", "confidence"):
@@ -35,11 +37,19 @@ def test_the_accuracy_in_the_readme_was_measured():
     assert f"{protocols['ferplus-majority-7']['accuracy']:.1%} on the" in " ".join(README.split())
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "model_card.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "document", [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")], ids=lambda path: path.name
+)
 def test_links_lead_somewhere(document):
-    text = (REPOSITORY / document).read_text()
+    text = document.read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert target.startswith("http") or (REPOSITORY / target).exists(), target
+        assert target.startswith("http") or (document.parent / target).exists(), target
+
+
+def test_the_version_is_the_same_everywhere():
+    assert json.loads((REPOSITORY / "web" / "package.json").read_text())["version"] == VERSION
+    assert f"\nversion: {VERSION}\n" in (REPOSITORY / "CITATION.cff").read_text()
+    assert f"\n## {VERSION}" in (REPOSITORY / "CHANGELOG.md").read_text()
 
 
 def test_make_says_what_it_can_make():

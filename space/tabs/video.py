@@ -1,5 +1,6 @@
 """A video, its annotated copy, and what the expression of each person looked like over time."""
 
+import math
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -10,19 +11,16 @@ import pandas as pd
 from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, label_file, read_header, read_video
 from face_expression.output.markdown import plain_words
 from space.gradio_internals import replace_methods
-from space.limits import AT_ONCE, Kind
+from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
 from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, told_people
 from space.traffic.workers import Workers
 
-MAX_S = 60
-MAX_PIXELS = 1920 * 1200
-MAX_FRAMES = 60 * MAX_S
 MOST_PEOPLE = 5
 LEAST_IN_VIEW_S = 1.0
 MOST_POINTS = 300
-TOO_MANY_FRAMES = f"only the first {MAX_FRAMES} pictures were looked at, which is the limit"
+TOO_MANY_FRAMES = f"only the first {MAX_VIDEO_FRAMES} frames were processed, which is the limit"
 # Grey that is seen on white and on black.
 UNSURE_COLOR = "#8b9099"
 HIDDEN = gr.update(value="", visible=False)
@@ -70,7 +68,9 @@ def build_video_tab(
             return "", gr.update(visible=False), HIDDEN
         try:
             folder = folders.begin(request.session_hash, Path(path))
-            first_looks.run(lambda: next(read_video(folder.source, max_s=MAX_S, max_pixels=MAX_PIXELS)))
+            first_looks.run(
+                lambda: next(read_video(folder.source, max_s=MAX_VIDEO_S, max_pixels=math.prod(MAX_VIDEO_WH)))
+            )
         except (VideoError, OSError) as error:
             folders.forget(request.session_hash)
             return cannot_be_used(error), gr.update(visible=False), HIDDEN
@@ -96,10 +96,10 @@ def build_video_tab(
         return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
 
     gr.Markdown(
-        f"One video of at most **{MAX_S} seconds**, **{max_upload.removesuffix('mb')} MB** and 1920 x 1200 pixels: "
-        f"MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {AT_ONCE[Kind.VIDEO]} videos at once; "
-        "others wait for their turn. What you send is deleted a minute or two after it is labelled, and what was made "
-        f"of it after {keep_s // 60} minutes or as soon as you leave."
+        f"One video of at most **{MAX_VIDEO_S} seconds**, **{max_upload.removesuffix('mb')} MB** and "
+        f"{' x '.join(map(str, MAX_VIDEO_WH))} pixels: MP4, MOV, WebM, MKV, AVI and others. It is labelled on the "
+        f"server, {AT_ONCE[Kind.VIDEO]} videos at once; others wait for their turn. What you send is deleted a minute "
+        f"or two after it is labelled, and what was made of it after {keep_s // 60} minutes or as soon as you leave."
     )
     video = gr.File(label="Your video", file_types=["video", ".mkv", ".ts", ".flv", ".wmv"], elem_id="video-upload")
     replace_methods(video, preprocess=uploaded_path)
@@ -157,12 +157,12 @@ def label_for_visitor(
         OSError: if what is written has been deleted, since the visitor stopped it.
     """
     seen = PeopleSeen()
-    length_s = read_header(folder.source).length_s or MAX_S
+    length_s = read_header(folder.source).length_s or MAX_VIDEO_S
 
     def go_on(frame: VideoFrame) -> bool:
         seen.add(frame)
         progress(min(frame.time_s / length_s, 1), desc=f"{frame.time_s:.0f} of {length_s:.0f} s")
-        return not folder.stop.is_set() and is_wanted() and frame.index + 1 < MAX_FRAMES
+        return not folder.stop.is_set() and is_wanted() and frame.index + 1 < MAX_VIDEO_FRAMES
 
     with folder.file(TABLE).open("w", newline="", encoding="utf-8") as table:
         done = label_file(
@@ -171,8 +171,8 @@ def label_for_visitor(
             output=folder.file(COPY),
             table=table,
             go_on=go_on,
-            max_s=MAX_S,
-            max_pixels=MAX_PIXELS,
+            max_s=MAX_VIDEO_S,
+            max_pixels=math.prod(MAX_VIDEO_WH),
         )
     people = seen.by_time()
     count = {0: "nobody was seen", 1: "one person"}.get(len(people), f"{len(people)} people")
