@@ -18,6 +18,7 @@ from face_expression import Pipeline, load_pipeline
 from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.same_origin import SameOrigin, is_loopback
+from face_expression.errors import DataError
 from space.api import build_api
 from space.gradio_internals import (
     DEFAULT_HOST,
@@ -241,7 +242,7 @@ def main() -> None:
         try:
             launch(page, server_name=host, server_port=port)
         except OSError as error:
-            raise SystemExit(
+            raise DataError(
                 f"The app cannot serve: {str(error).split('. ')[0]}. Choose a free port with PORT."
             ) from None
         finally:

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 
+from face_expression.errors import DataError
 from space.gradio_internals import DEFAULT_HOST
 
 _NUMBER = re.compile(r"\s*[0-9]{1,5}\s*")
@@ -14,11 +15,11 @@ def listen_address() -> tuple[str | None, int | None]:
     """HOST and PORT as the environment has them, each None if it is not set.
 
     Raises:
-        SystemExit: if nothing can be served there, with a sentence that says why and what to change.
+        DataError: if nothing can be served there, with a sentence that says why and what to change.
     """
     host, port = os.environ.get("HOST") or None, os.environ.get("PORT")
     if port and not (_NUMBER.fullmatch(port) and 1 <= int(port) <= 65535):
-        raise SystemExit(f"PORT must be a number from 1 to 65535, not {port!r}.")
+        raise DataError(f"PORT must be a number from 1 to 65535, not {port!r}.")
     number = int(port) if port else None
     # Gradio looks whether the port is free on this computer's own address, whatever HOST is.
     for name in dict.fromkeys([host or DEFAULT_HOST, DEFAULT_HOST]):
@@ -28,7 +29,7 @@ def listen_address() -> tuple[str | None, int | None]:
             where = f"port {number} of {name}" if number else name
             is_name = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
             other = f"Choose another one with {'HOST' if is_name else 'PORT'}."
-            raise SystemExit(f"The app cannot serve on {where}: {error.strerror}. {other}") from None
+            raise DataError(f"The app cannot serve on {where}: {error.strerror}. {other}") from None
     return host, number
 
 
