@@ -67,7 +67,7 @@ def test_a_bundle_comes_from_the_hub_and_stays_in_the_cache(hub):
     hub.fault = "unavailable"
     second = ask(hub)
     assert confidence(second) < 0.3
-    assert "is not to be had from the Hub, and is taken from the cache: " in second.stderr
+    assert "is unavailable on the Hub; falling back to the cache: " in second.stderr
     assert f"using model {REPO}@v1 from the cache, face detector yunet" in second.stderr
 
 
