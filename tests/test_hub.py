@@ -121,9 +121,9 @@ def test_a_bad_hub_gives_the_embedded_bundle_in_time_and_says_so_in_one_line(hub
     endpoint = "http://127.0.0.1:9" if fault == "refused" else hub.endpoint
     result = run("-c", LOAD, HF_ENDPOINT=endpoint, **at_home(hub), **{MODEL_VARIABLE: f"{REPO}@v1"})
     assert result.returncode == 0, result.stderr
-    said = json.loads(result.stdout)
-    assert said["seconds"] < DEADLINE_S + 3
-    assert "model embedded in this program" in said["source"]
+    answer = json.loads(result.stdout)
+    assert answer["seconds"] < DEADLINE_S + 3
+    assert "model embedded in this program" in answer["source"]
     warning, used = result.stderr.splitlines()
     assert warning.startswith(f"the model {REPO}@v1 cannot be used, falling back to the embedded model: ")
     assert words in warning
