@@ -19,8 +19,8 @@ from face_expression.hub.upload import (
     Repository,
     RepositoryInfo,
     check_repo_id,
-    exit_on_hub_error,
     over_plain_http,
+    raises_hub_error,
 )
 from face_expression.io.files import bring_back, fresh_draft, replacing_folder
 
@@ -69,7 +69,7 @@ def publish(
         return Publication(str(settings.to), _write_into_folder(manifest, settings))
     check_repo_id(settings.repo)
     repository = Repository(settings.repo, api, "dataset", pauses_s)
-    with exit_on_hub_error(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
+    with raises_hub_error(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
         repository.check_login()
         contents = _write(manifest, draft, settings)
         before = repository.ready(private=not settings.public, gated=not settings.public)

@@ -298,7 +298,7 @@ def over_plain_http() -> Iterator[None]:
 
 
 @contextmanager
-def exit_on_hub_error(repository: Repository) -> Iterator[None]:
+def raises_hub_error(repository: Repository) -> Iterator[None]:
     """Turn what the Hub's client raises into HubError with what to do."""
     try:
         yield
@@ -316,7 +316,7 @@ def exit_on_hub_error(repository: Repository) -> Iterator[None]:
         raise HubError(_explanation(error, repository)) from error
 
 
-told_in_a_sentence = exit_on_hub_error  # temporary: until space/ and train/ import the new name
+told_in_a_sentence = raises_hub_error  # temporary: until space/ and train/ import the new name
 
 
 def _explanation(error: Exception, repository: Repository) -> str:
