@@ -86,7 +86,7 @@ def time_filtering(manifest: Manifest, detector: str | None, workers: int) -> fl
 
 def main(
     addresses: Annotated[int, typer.Option(min=PARTS, help="How many pictures are fetched.")] = 10_000,
-    filtered: Annotated[int, typer.Option(min=1, help="How many of them are looked at.")] = 2000,
+    filtered: Annotated[int, typer.Option(min=1, help="How many of them are filtered.")] = 2000,
     detector: Annotated[str | None, typer.Option(help="yunet or haar.")] = None,
     output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/collecting.json"),
 ) -> None:
@@ -104,10 +104,14 @@ def main(
     finally:
         server.terminate()
     result = {**fetching, "filtered_per_s": filtering, "filtered_per_s_and_core": filtering / cores()}
-    told = {"machine": f"{platform.machine()}, {cores()} cores, {platform.system()}", "addresses": addresses, **result}
+    report = {
+        "machine": f"{platform.machine()}, {cores()} cores, {platform.system()}",
+        "addresses": addresses,
+        **result,
+    }
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(told, indent=2) + "\n")
-    typer.echo(f"{told['machine']}; photos of {PHOTO_PX} x {PHOTO_PX} px over loopback, {addresses:,} addresses\n")
+    output.write_text(json.dumps(report, indent=2) + "\n")
+    typer.echo(f"{report['machine']}; photos of {PHOTO_PX} x {PHOTO_PX} px over loopback, {addresses:,} addresses\n")
     typer.echo("| fetched and hashed / s | filtered / s | filtered / s and core | memory after 1/10 | after all |")
     typer.echo("|---|---|---|---|---|")
     typer.echo(

@@ -81,9 +81,9 @@ async def rows_of_visitors(view: LiveView, seconds: float) -> list[Row]:
 
 
 @contextlib.contextmanager
-def step(progress: tqdm, told: str) -> Iterator[None]:
+def step(progress: tqdm, description: str) -> Iterator[None]:
     """Say what is being measured, and count it once it is."""
-    progress.set_description(told)
+    progress.set_description(description)
     yield
     progress.update()
 
@@ -162,12 +162,12 @@ def main(
                 )
 
         rows, memories = asyncio.run(run())
-        source = server.told().splitlines()[0]
+        source = server.output().splitlines()[0]
     typer.echo(f"{machine}; {source}; Chromium drawing in software, camera 640x480 at 30 frames/s\n")
     typer.echo("| engine | measure | target | measured | met |\n|---|---|---|---|---|")
     for row in rows:
         typer.echo(row.line())
-    told = {
+    report = {
         "machine": machine,
         "source": source,
         "seconds": {"figure": seconds, "still": still_seconds, "long": 60 * minutes},
@@ -175,7 +175,7 @@ def main(
         "memory_mib": {name: [asdict(memory) for memory in course] for name, course in memories.items()},
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class LiveView:
     browser: Browser
 
     async def use(self, engine: str) -> None:
-        """Choose where the pictures are looked at, `server` or `device`, and wait until that goes well.
+        """Choose where images are processed, `server` or `device`, and wait until that goes well.
 
         Raises:
             SystemExit: if that engine is not offered, or does not answer.

@@ -40,21 +40,21 @@ class Recording:
     answers: tuple[Answered, ...]
 
     @classmethod
-    def of_page(cls, told: dict) -> "Recording":
+    def of_page(cls, record: dict) -> "Recording":
         """Of what `recorder.end()` of `live_page.js` gave; a frame without a readable number is left out."""
         frames = [
             Shown(row["number"], row["captured"], row["presented"], row["seen"])
-            for row in told["frames"]
+            for row in record["frames"]
             if row["number"] is not None
         ]
         # A frame that is shown twice was new the first time.
         new = [frame for before, frame in pairwise([None, *frames]) if not before or before.number != frame.number]
         answers = [
             Answered(row["taken"], row["took"], row["drawn"], row["label"])
-            for row in told["answers"]
+            for row in record["answers"]
             if row["drawn"] is not None
         ]
-        return cls((told["ended"] - told["began"]) / 1000, tuple(new), tuple(answers))
+        return cls((record["ended"] - record["began"]) / 1000, tuple(new), tuple(answers))
 
     def rate(self) -> float:
         """Answers a second."""

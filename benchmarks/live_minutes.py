@@ -67,4 +67,4 @@ async def rows_of_minutes(
         ]
         if written is not None:
             rows.append(Row(engine, "bytes it had written to any disk", server.written_bytes() - written, target=0))
-    return [*rows, per_s(engine, f"frames looked at {after}", rate, LIMITS[engine].frames_per_s)], memories
+    return [*rows, per_s(engine, f"frames processed {after}", rate, LIMITS[engine].frames_per_s)], memories

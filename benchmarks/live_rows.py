@@ -9,7 +9,7 @@ from benchmarks.live_figures import Recording, percentile
 
 
 class Engine(StrEnum):
-    """Where the pictures are looked at."""
+    """Where images are processed."""
 
     SERVER = "server"
     DEVICE = "device"
@@ -77,13 +77,13 @@ def rows_of_recording(engine: Engine, recording: Recording) -> list[Row]:
     lags = recording.lags_ms(label_of_frame)
     missed = max(0.0, 1 - recording.rate() / recording.camera_rate()) if recording.frames else math.nan
     return [
-        per_s(engine, "frames looked at", recording.rate(), limits.frames_per_s),
+        per_s(engine, "frames processed", recording.rate(), limits.frames_per_s),
         Row(engine, "latency, p50", percentile(latencies, 50), "ms", limits.p50_ms),
         Row(engine, "latency, p95", percentile(latencies, 95), "ms", limits.p95_ms),
         Row(engine, "of it in the engine, p50", percentile([a.took_ms for a in recording.answers], 50), "ms"),
         Row(engine, "before it in the camera, p50", percentile(recording.camera_delays_ms(), 50), "ms"),
         per_s(engine, "frames of the camera shown", recording.camera_rate(), None),
-        Row(engine, "of them not looked at", 100 * missed, "%"),
+        Row(engine, "of them not processed", 100 * missed, "%"),
         Row(engine, "changes of face", len(lags)),
         Row(engine, "lag of the label after them, median", percentile(lags, 50), "ms"),
         Row(engine, "lag of the label after them, worst", percentile(lags, 100), "ms", 600),
@@ -95,7 +95,7 @@ def rows_of_slow_link(engine: Engine, recording: Recording) -> list[Row]:
     limits, latencies, where = LIMITS[engine], recording.latencies_ms(), "behind a slow line"
     p95_target = limits.p95_ms if engine is Engine.DEVICE else None
     return [
-        per_s(engine, f"frames looked at {where}", recording.rate(), limits.slow_frames_per_s),
+        per_s(engine, f"frames processed {where}", recording.rate(), limits.slow_frames_per_s),
         Row(engine, f"latency {where}, p50", percentile(latencies, 50), "ms", limits.slow_p50_ms),
         Row(engine, f"latency {where}, p95", percentile(latencies, 95), "ms", p95_target),
     ]

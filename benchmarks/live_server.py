@@ -32,7 +32,7 @@ class Server:
         """Where its page is."""
         return f"http://127.0.0.1:{self.port}/"
 
-    def told(self) -> str:
+    def output(self) -> str:
         """What it wrote to its terminal."""
         return self.log.read_text(encoding="utf-8", errors="replace").strip()
 
@@ -75,7 +75,7 @@ def running_server(folder: Path, *, descriptors: int | None = None) -> Iterator[
         descriptors: how many it may have open; None leaves what is usual here.
 
     Raises:
-        SystemExit: if it does not start; the message says what it said.
+        SystemExit: if it does not start; the message has its output.
     """
     uploads, temporary, log = folder / "gradio", folder / "temporary", folder / "app.log"
     uploads.mkdir(parents=True)
@@ -97,7 +97,7 @@ def running_server(folder: Path, *, descriptors: int | None = None) -> Iterator[
         give_up_at = time.monotonic() + PATIENCE_S
         while not answers(server):
             if process.poll() is not None or time.monotonic() > give_up_at:
-                raise SystemExit(f"the app does not start:\n{server.told()}")
+                raise SystemExit(f"the app does not start:\n{server.output()}")
             time.sleep(0.2)
         yield server
     finally:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 CHUNK_BYTES = 2048
-# What is on its way in one direction of one connection; whoever sends more has to wait, as with a real line.
+# What is on its way in one direction of one connection; a sender of more has to wait, as with a real line.
 MOST_CHUNKS = 256
 
 
@@ -67,7 +67,7 @@ async def slow_link(
                 both.create_task(carry(reader, far_writer, up))
                 both.create_task(carry(far_reader, writer, down))
         except* OSError:
-            # Somebody hung up; the other end is told so by being closed.
+            # One end hung up; close the other one too.
             pass
         finally:
             connections.discard(asyncio.current_task())

@@ -161,7 +161,7 @@ def checks_of(tally: Tally, moments: list[Moment], server: Server) -> list[Check
     unanswered = sum(not tally.latencies_ms[kind] for kind in Kind if kind is not Kind.DROPPED)
     return [
         Check("crashes", not answers(server), 0),
-        Check("tracebacks that it wrote", server.told().count("Traceback (most recent call last)"), 0),
+        Check("tracebacks that it wrote", server.output().count("Traceback (most recent call last)"), 0),
         Check("wrong answers", count(Outcome.WRONG), 0),
         Check("errors", count(Outcome.ERROR), 0),
         Check("kinds of which none went well", unanswered, 0),
@@ -233,14 +233,14 @@ def main(
         checks = checks_of(tally, moments, server)
         if files:
             checks.append(Check("files left after they should be deleted", files_left(server, known), 0))
-        told = server.told()
+        log = server.output()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {load_before:.1f} before and {load:.1f} after"
-    typer.echo(f"{machine}; {told.splitlines()[0]}; {sum(CLIENTS.values())} clients, {minutes:g} minutes\n")
+    typer.echo(f"{machine}; {log.splitlines()[0]}; {sum(CLIENTS.values())} clients, {minutes:g} minutes\n")
     typer.echo("\n".join(table_of(tally)))
     typer.echo("\n| measure | at most | measured | met |\n|---|---|---|---|")
     typer.echo("\n".join(check.line() for check in checks))
     if not all(check.met() for check in checks):
-        typer.echo("\n".join(["", *tally.surprises[:20], *told.splitlines()[-40:]]), err=True)
+        typer.echo("\n".join(["", *tally.surprises[:20], *log.splitlines()[-40:]]), err=True)
     written = {
         "machine": machine,
         "minutes": minutes,

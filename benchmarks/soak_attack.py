@@ -169,8 +169,8 @@ async def attack(address: str, seconds: float, begun: Callable[[], None]) -> Cou
 
     async def from_address(source: str) -> None:
         connections = aiohttp.TCPConnector(local_addr=(source, 0), limit=64)
-        patience = aiohttp.ClientTimeout(total=PATIENCE_S)
-        async with aiohttp.ClientSession(connector=connections, timeout=patience) as http:
+        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+        async with aiohttp.ClientSession(connector=connections, timeout=timeout) as http:
             attacker = Attacker(await find_visitor(http, address, Random(source), Tally()), source)
             attacker.ends = ends
             begun()

@@ -102,13 +102,13 @@ def besiege(seconds: float) -> Siege:
             server.process.wait(timeout=30)
         ends: Counter[tuple[str, str]] = Counter()
         while here.poll(BEGIN_S):
-            if (told := here.recv()) != "begun":
-                ends = told
+            if (message := here.recv()) != "begun":
+                ends = message
                 break
         attackers.join(10)
         if attackers.is_alive():
             attackers.kill()
-        return Siege(calm, attacked, ends, alive, server.told(), len(server.files() - known - {server.log}))
+        return Siege(calm, attacked, ends, alive, server.output(), len(server.files() - known - {server.log}))
 
 
 def there_begun(here: Connection) -> bool:
@@ -131,8 +131,8 @@ def table_of_ends(ends: Counter[tuple[str, str]]) -> list[str]:
     """How the attackers' tries ended, in Markdown."""
     lines = ["| try | how it ended |", "|---|---|"]
     for kind in sorted({kind for kind, _ in ends}):
-        told = ", ".join(f"{end}: {count}" for (its, end), count in ends.most_common() if its == kind)
-        lines.append(f"| {kind} | {told} |")
+        counts = ", ".join(f"{end}: {count}" for (its, end), count in ends.most_common() if its == kind)
+        lines.append(f"| {kind} | {counts} |")
     return lines
 
 

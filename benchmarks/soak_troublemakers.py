@@ -84,7 +84,7 @@ async def half_a_body(visitor: Visitor, path: str, content_type: str, content: b
 
 
 async def leave_before_the_answer(visitor: Visitor, jpeg: bytes) -> Outcome:
-    """Send a frame, and hang up while it is looked at."""
+    """Send a frame, and hang up while it is processed."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(visitor.random.uniform(0.001, 0.1)):
             await visitor.ask_about(jpeg, "in a hurry")

@@ -151,11 +151,11 @@ class Visitor:
         async with self.http.get(where) as events:
             events.raise_for_status()
             async for line in events.content:
-                told = json.loads(line[5:]) if line.startswith(b"data:") else {}
-                if told.get("msg") == "process_completed" and told["event_id"] == event:
-                    if not told["success"]:
-                        raise ValueError(f"the photo's event failed: {told['output']}")
-                    picture, summary, *_, suggestion = told["output"]["data"]
+                message = json.loads(line[5:]) if line.startswith(b"data:") else {}
+                if message.get("msg") == "process_completed" and message["event_id"] == event:
+                    if not message["success"]:
+                        raise ValueError(f"the photo's event failed: {message['output']}")
+                    picture, summary, *_, suggestion = message["output"]["data"]
                     return picture, summary, suggestion
         raise ValueError("the events ended without an answer")
 
@@ -180,12 +180,12 @@ class Visitor:
             event = (await response.json())["event_id"]
         async with self.http.get(self.url(f"{path}/{event}")) as response:
             response.raise_for_status()
-            kind, _, told = (await response.text()).partition("\ndata: ")
+            kind, _, data = (await response.text()).partition("\ndata: ")
         if "complete" not in kind:
-            if "(429)" in told:
+            if "(429)" in data:
                 return Outcome.REFUSED
-            raise ValueError(f"/analyze_image: {kind}: {told}")
-        labels = [face["label"] for face in json.loads(told)[0]["faces"]]
+            raise ValueError(f"/analyze_image: {kind}: {data}")
+        labels = [face["label"] for face in json.loads(data)[0]["faces"]]
         return self.judged(labels == [person.label], f"/analyze_image: {labels} for a {person.label} face")
 
     def judged(self, right: bool, surprise: str) -> Outcome:

@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="From a search to a clean, documented data set of faces: collect, filter, review, split, publish; or run, "
-    "which does all of it. Every step goes on where it was stopped.",
+    "which does all of it. An interrupted step resumes.",
 )
 
 Work = Annotated[Path, typer.Option(help="Folder of the manifest and of all pictures.")]
@@ -170,7 +170,7 @@ def publish(
     repo: Annotated[str | None, typer.Option(help="Hub data set USER/NAME; made if it does not exist.")] = None,
     to: Annotated[Path | None, typer.Option(help="Folder instead of the Hub; replaced as a whole.")] = None,
     name: Annotated[str, typer.Option(help="The data set's name, as people read it.")] = _PUBLISH.name,
-    contact: Annotated[str | None, typer.Option(help="Where people ask for takedowns; told in the card.")] = None,
+    contact: Annotated[str | None, typer.Option(help="Where people ask for takedowns; shown in the card.")] = None,
     public: Annotated[
         bool, typer.Option("--public", help="Make a new repository public; default: private, asking who wants it.")
     ] = False,

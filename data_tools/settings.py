@@ -1,4 +1,4 @@
-"""What every step can be told: one frozen model each, whose defaults are those of the commands."""
+"""The settings of every step: one frozen model each, whose defaults are those of the commands."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,9 +28,9 @@ class Settings(BaseModel):
 class FetchSettings(Settings):
     """How pictures are fetched.
 
-    `contact` is an address or a page where site owners reach whoever runs this; it goes into every request.
-    `allow_addresses` opens IP:PORT pairs that are private, for tests. `retry_after_cap_s`: a host that asks for more
-    patience than this is left alone until then.
+    `contact` is an address or a page where site owners reach the operator; it goes into every request.
+    `allow_addresses` opens IP:PORT pairs that are private, for tests. `retry_after_cap_s`: a host whose
+    Retry-After is longer is not asked again before it ends.
     """
 
     contact: str | None = None
@@ -101,7 +101,7 @@ class SplitSettings(Settings):
 class PublishSettings(Settings):
     """Where a data set goes, and how open it is there.
 
-    `contact` is an address or a page, told in the data set's card, where people ask for pictures to be taken down.
+    `contact` is an address or a page, shown in the data set's card, where people ask for pictures to be taken down.
     """
 
     repo: str | None = None

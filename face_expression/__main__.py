@@ -172,10 +172,10 @@ def video(
 
     The copy is H.264 in MP4, which browsers play, with the sound and the times of the original, upright, and at most
     1920 pixels on its long side. With --every, the frames between are drawn with the last faces; a face that is not
-    looked at for a second gets a new track_id.
+    detected for a second gets a new track_id.
 
     The CSV goes to standard output if neither --output nor --csv is given. Each row is one face in one frame that was
-    looked at: time_s from the start of the file, the frame's number from 0, track_id (one person while in view), the
+    processed: time_s from the start of the file, the frame's number from 0, track_id (one person while in view), the
     box in pixels of the upright video, the probability of each label, the label, its confidence, whether it is
     reliable, and the reasons if it is not.
 

@@ -46,10 +46,10 @@ class StoredFile:
 
     def as_json(self, path: str) -> dict:
         """What the API tells about the file."""
-        told = {"type": "file", "path": path, "size": len(self.content), "oid": self.blob_id}
+        entry = {"type": "file", "path": path, "size": len(self.content), "oid": self.blob_id}
         if self.lfs_sha256:
-            told["lfs"] = {"oid": self.lfs_sha256, "size": len(self.content), "pointerSize": 134}
-        return told
+            entry["lfs"] = {"oid": self.lfs_sha256, "size": len(self.content), "pointerSize": 134}
+        return entry
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class LocalWeb:
 
     `files` maps paths to bytes; `robots` maps a site's number to its robots.txt, a status, a list of statuses for one
     request after the other, or None for 404; `robots_places` to where it redirects. `asked` counts the requests of each
-    path, and `times` has them one by one. What the other paths do is told by their names.
+    path, and `times` has them one by one. The names of the other paths say what they do.
     """
 
     def __init__(self):
@@ -134,7 +134,7 @@ class LocalWeb:
             return response
 
     async def _slow_down(self, request):
-        """429 with a second of patience the first time, then the file `/face.jpg`."""
+        """429 with Retry-After: 1 the first time, then the file `/face.jpg`."""
         if self.asked[request.path] == 1:
             return web.Response(status=429, headers={"Retry-After": "1"})
         return web.Response(body=self.files["/face.jpg"])

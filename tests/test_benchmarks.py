@@ -41,17 +41,17 @@ def test_a_frame_in_which_a_face_is_missed_is_not_timed(tmp_path, monkeypatch, f
         latency.main(repeats=10, output=tmp_path / "latency.json", detector="haar")
 
 
-def test_a_detector_that_does_not_exist_is_told(tmp_path, few_faces):
+def test_a_detector_that_does_not_exist_is_an_error(tmp_path, few_faces):
     with pytest.raises(SystemExit, match="mtcnn"):
         latency.main(repeats=10, output=tmp_path / "latency.json", detector="mtcnn")
 
 
 def test_collecting_measures_fetching_and_filtering(tmp_path, capsys):
     collecting.main(addresses=30, filtered=8, detector="haar", output=tmp_path / "collecting.json")
-    told = json.loads((tmp_path / "collecting.json").read_text())
-    assert told["addresses"] == 30 and told["images_per_s"] > 0 and told["filtered_per_s"] > 0
-    assert 0 < told["first_mib"] <= told["last_mib"]
-    assert f"| {told['images_per_s']:.0f} | {told['filtered_per_s']:.0f} |" in capsys.readouterr().out
+    report = json.loads((tmp_path / "collecting.json").read_text())
+    assert report["addresses"] == 30 and report["images_per_s"] > 0 and report["filtered_per_s"] > 0
+    assert 0 < report["first_mib"] <= report["last_mib"]
+    assert f"| {report['images_per_s']:.0f} | {report['filtered_per_s']:.0f} |" in capsys.readouterr().out
 
 
 def test_a_folder_is_measured_with_its_start_up_apart(monkeypatch, capsys):
@@ -89,19 +89,19 @@ def test_an_answer_is_about_the_newest_frame_that_the_page_could_take(frames, an
 def test_the_lag_is_counted_from_the_other_face_to_its_label():
     frames = shown_every(100, range(20))
     label = {0: "a", 1: "b", 2: "a", 3: "b"}
-    told = answered((10, "a"), (510, "a"), (610, "c"), (710, "b"), (1010, "b"), (1110, "b"), (1510, "b"))
+    answers = answered((10, "a"), (510, "a"), (610, "c"), (710, "b"), (1010, "b"), (1110, "b"), (1510, "b"))
     # Shown after 238 ms, then never, and of the last change nothing can be said.
-    assert Recording(2.0, frames, told).lags_ms(lambda number: label[number // 5]) == [238, 500]
-    assert Recording(0.5, frames[:5], told[:1]).lags_ms(lambda number: label[number // 5]) == []
+    assert Recording(2.0, frames, answers).lags_ms(lambda number: label[number // 5]) == [238, 500]
+    assert Recording(0.5, frames[:5], answers[:1]).lags_ms(lambda number: label[number // 5]) == []
 
 
 def test_what_the_page_wrote_down_is_cleared_of_repeated_and_unreadable_frames():
     frames = [{"number": number, "captured": None, "presented": at, "seen": at} for at, number in enumerate("aab?b")]
     frames[3]["number"] = None
     answers = [{"taken": 1, "took": 2, "drawn": drawn, "label": "happy"} for drawn in (4, None)]
-    told = Recording.of_page({"began": 0, "ended": 500, "frames": frames, "answers": answers})
-    assert [(frame.number, frame.seen_ms) for frame in told.frames] == [("a", 0), ("b", 2)]
-    assert (told.seconds, len(told.answers), told.camera_delays_ms()) == (0.5, 1, [])
+    recording = Recording.of_page({"began": 0, "ended": 500, "frames": frames, "answers": answers})
+    assert [(frame.number, frame.seen_ms) for frame in recording.frames] == [("a", 0), ("b", 2)]
+    assert (recording.seconds, len(recording.answers), recording.camera_delays_ms()) == (0.5, 1, [])
 
 
 @pytest.mark.parametrize(
@@ -209,15 +209,15 @@ def test_the_live_benchmark_measures_every_row(
     # The files of the engine on the device take seconds otherwise.
     monkeypatch.setattr(live, "slow_link", partial(slow_link, down_bits_per_s=1e9))
     live.main(seconds=2.2, still_seconds=1, minutes=0, output=tmp_path / "live.json")
-    told = json.loads((tmp_path / "live.json").read_text())
-    figures = {(row["engine"], row["measure"]): row["value"] for row in told["rows"]}
+    report = json.loads((tmp_path / "live.json").read_text())
+    figures = {(row["engine"], row["measure"]): row["value"] for row in report["rows"]}
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert len(table) == 2 + len(figures) == 2 + len(told["rows"])
+    assert len(table) == 2 + len(figures) == 2 + len(report["rows"])
     for engine in ("server", "device"):
         mine = {measure: value for (owner, measure), value in figures.items() if owner == engine}
         assert len(mine) == {"server": 20, "device": 15}[engine]
         assert all(value is not None and math.isfinite(value) and value >= 0 for value in mine.values())
-        assert 0 < mine["frames looked at"] <= 31 and 0 < mine["frames looked at behind a slow line"] <= 31
+        assert 0 < mine["frames processed"] <= 31 and 0 < mine["frames processed behind a slow line"] <= 31
         assert mine["of it in the engine, p50"] < mine["latency, p50"] <= mine["latency, p95"]
         assert mine["flips on a still happy face"] == mine["flips on a still neutral face"] == 0
     assert figures["server", "latency behind a slow line, p50"] > 80

@@ -134,9 +134,9 @@ def test_each_bad_address_is_one_row_with_its_reason(tmp_path, site):
     urls = [url.format(site=site.site(), port=site.port) for url, _, _ in BAD]
     good = [site.site() + "/good.jpg", site.site() + "/packed", site.site() + "/face.jpg?größe=1#oben"]
     rows = fetched(tmp_path, [*urls, *good], settings(site))
-    told = {url: (*outcome(rows[url]), rows[url]["http_status"]) for url in urls}
-    assert told == {
-        url: ("failed", reason, told[url][2] if status is None else status)
+    outcomes = {url: (*outcome(rows[url]), rows[url]["http_status"]) for url in urls}
+    assert outcomes == {
+        url: ("failed", reason, outcomes[url][2] if status is None else status)
         for url, (_, reason, status) in zip(urls, BAD, strict=True)
     }
     assert all(outcome(rows[url]) == ("fetched", None) for url in good)
@@ -299,11 +299,11 @@ def test_what_may_pass_is_tried_again(tmp_path, site):
     assert outcome(row) == ("fetched", None) and site.asked["/busy-twice"] == 3
 
 
-def test_a_host_that_asks_for_patience_is_left_alone_until_then(tmp_path, site):
-    patient = site.site(1) + "/status/429?after=86400"
+def test_a_rate_limiting_host_is_left_alone_until_its_limit_ends(tmp_path, site):
+    limited = site.site(1) + "/status/429?after=86400"
     others = [site.site(1) + f"/face.jpg?{number}" for number in range(9)]
     site.files["/face.jpg"] = jpeg()
-    rows = fetched(tmp_path, [patient, *others], settings(site, connections_per_host=1))
+    rows = fetched(tmp_path, [limited, *others], settings(site, connections_per_host=1))
     assert {outcome(row) for row in rows.values()} == {("deferred", "retry_later")}
     assert site.asked["1/status/429"] == 1 and "1/face.jpg" not in site.asked
     tomorrow = datetime.now(UTC) + timedelta(days=1)
@@ -364,7 +364,7 @@ def test_a_robots_txt_that_leads_astray_says_nothing_of_the_picture(tmp_path, si
     assert outcome(row) == ("deferred", "robots_unreachable") and "1/face.jpg" not in site.asked
 
 
-def test_patience_between_requests_is_no_part_of_the_deadline(tmp_path, site):
+def test_back_off_between_requests_is_no_part_of_the_deadline(tmp_path, site):
     site.robots[1] = "User-agent: *\nCrawl-delay: 0.4"
     urls = [site.site(1) + f"/face.jpg?{number}" for number in range(6)]
     rows = fetched(tmp_path, urls, settings(site, deadline_s=0.9))
@@ -373,13 +373,13 @@ def test_patience_between_requests_is_no_part_of_the_deadline(tmp_path, site):
     assert all(later - earlier > 0.3 for earlier, later in pairwise(at))
 
 
-def test_a_host_that_asks_for_a_little_patience_gets_it_for_all_its_pictures(tmp_path, site):
+def test_a_short_rate_limit_holds_for_all_pictures_of_the_host(tmp_path, site):
     urls = [site.site() + "/slow-down", *(site.site() + f"/face.jpg?{number}" for number in range(12))]
     rows = fetched(tmp_path, urls, settings(site, connections_per_host=2))
     assert {outcome(row) for row in rows.values()} == {("fetched", None)}
-    told = next(when for when, path in site.times if path == "/slow-down")
+    asked_at = next(when for when, path in site.times if path == "/slow-down")
     # What was on its way already is not held back.
-    assert sum(when - told > 0.8 for when, path in site.times if path == "/face.jpg") >= 8
+    assert sum(when - asked_at > 0.8 for when, path in site.times if path == "/face.jpg") >= 8
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_what_was_taken_down_is_not_fetched(tmp_path, site):
     assert "1/face.jpg" not in site.asked and not list(tmp_path.glob("raw/??/*"))
 
 
-def test_an_address_is_one_row_whoever_found_it(tmp_path):
+def test_an_address_is_one_row_in_every_source(tmp_path):
     with opened(tmp_path, create=True) as manifest:
         rows = [{"url": "http://a/1", "query_label": label} for label in ("sad", "happy", "sad", "happy", None)]
         assert manifest.add(rows) == 1 and manifest.add(rows) == 0
@@ -479,7 +479,7 @@ def test_a_list_of_addresses_is_read(tmp_path, suffix):
         ("a.parquet", "no Parquet", "cannot be read"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_told(tmp_path, name, content, words):
+def test_a_list_that_cannot_be_read_is_an_error(tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with opened(tmp_path / "work", create=True) as manifest, pytest.raises(DataError, match=words):
@@ -607,7 +607,7 @@ def test_a_proxy_is_no_way_into_a_private_network(tmp_path, site):
         ("--work", "README.md", "cannot be a work folder"),
     ],
 )
-def test_a_setting_that_cannot_be_is_told(tmp_path, monkeypatch, setting, value, words):
+def test_a_setting_out_of_range_is_an_error(tmp_path, monkeypatch, setting, value, words):
     monkeypatch.chdir(REPOSITORY)
     path = write_list(tmp_path / "a.csv", [{"url": "http://127.0.0.1:1/a"}])
     command = ["collect", "--work", str(tmp_path / "work"), "--list", str(path), setting, value]
@@ -623,7 +623,7 @@ def test_two_commands_do_not_work_in_one_folder(tmp_path):
             other.__enter__()
 
 
-def test_a_full_disk_is_told_and_nothing_is_torn(tmp_path, site):
+def test_a_full_disk_is_reported_and_nothing_is_torn(tmp_path, site):
     site.files["/small.jpg"], site.files["/large.jpg"] = jpeg(), b"x" * 700_000
     path = write_list(tmp_path / "a.csv", [{"url": site.site() + name} for name in ("/small.jpg", "/large.jpg")])
     allowed = [part for address in site.addresses for part in ("--allow-address", address)]

@@ -99,7 +99,7 @@ def test_names_that_are_no_unicode_are_printed(tmp_path):
         ([], {DETECTOR_VARIABLE: str(EXAMPLES / "astronaut.jpg")}, "cannot load"),
     ],
 )
-def test_wrong_settings_are_told(arguments, environment, words):
+def test_wrong_settings_are_errors(arguments, environment, words):
     result = predict(EXAMPLES / "astronaut.jpg", *arguments, **environment)
     assert result.returncode == 2 and words in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.stderr

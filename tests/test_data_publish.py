@@ -75,7 +75,7 @@ def rows_in(folder):
 
 
 @pytest.mark.parametrize("unusable", [None, {"label": None, "query_label": None}, {"split": None}, {"status": "found"}])
-def test_nothing_to_publish_is_said_and_no_folder_is_made(tmp_path, unusable):
+def test_nothing_to_publish_is_an_error_and_no_folder_is_made(tmp_path, unusable):
     work = make_work(tmp_path / "work", rows=0)
     if unusable:
         add_rows(work, kept_row(work, 1, **unusable))
@@ -130,8 +130,8 @@ def test_a_reviewers_label_counts_and_labels_may_be_others(own_work, tmp_path):
     label = loaded["train"].features["label"]
     # Nobody shows disgust any more.
     assert label.names == ["angry", "bored", "fear", "happy", "neutral", "sad", "surprise"]
-    told = [(label.int2str(row["label"]), row["reviewed"]) for row in loaded["train"]]
-    assert told == [
+    published = [(label.int2str(row["label"]), row["reviewed"]) for row in loaded["train"]]
+    assert published == [
         ("bored", True),
         ("bored", True),
         *((name, False) for name in ("sad", "surprise", "neutral", "angry")),
@@ -265,7 +265,7 @@ def test_a_strangers_folder_is_not_overwritten(own_work, tmp_path, occupy):
         ({"to": "set", "public": True}, "--acknowledge-pixels"),
     ],
 )
-def test_what_is_not_said_or_not_meant_is_refused(own_work, hub, settings, words):
+def test_missing_or_contradictory_settings_are_refused(own_work, hub, settings, words):
     with opened(own_work) as manifest, pytest.raises(ExpectedError, match=words):
         publish(manifest, PublishSettings(**settings), api=HfApi(endpoint=hub.endpoint, token=WRITER))
     assert hub.repositories == {} and hub.requests == []
@@ -316,7 +316,7 @@ def test_shards_of_before_go_in_the_same_commit(own_work, hub):
 
 
 @pytest.mark.parametrize("pixels", [True, False])
-def test_public_is_public_and_only_when_said(own_work, hub, pixels):
+def test_public_is_public_and_only_when_asked_for(own_work, hub, pixels):
     openly = {"public": True, **({"acknowledge_pixels": True} if pixels else {"urls_only": True})}
     to_hub(own_work, hub, **openly)
     repository = hub.repositories[KEY]
@@ -378,7 +378,7 @@ def test_trouble_that_stays_leaves_what_was_there(own_work, hub, fault, words):
 
 
 @pytest.mark.parametrize("token", [READER, "hf_unknown"])
-def test_who_may_not_write_is_told_and_nothing_is_made(own_work, hub, token):
+def test_missing_write_access_is_an_error_and_nothing_is_made(own_work, hub, token):
     with pytest.raises(ExpectedError, match=r"no right to write|does not know this token"):
         to_hub(own_work, hub, token=token)
     assert hub.repositories == {}
@@ -417,10 +417,10 @@ def test_the_card_tells_what_is_in_it(work, tmp_path):
         before = manifest.counts("status", "rejection_reason")
     to_folder(work, tmp_path / "set", name="Faces: of many # people", contact="takedown@example.org")
     card = card_of(tmp_path / "set")
-    told = card.data.to_dict()
-    assert (told["license"], told["pretty_name"]) == ("other", "Faces: of many # people")
-    assert told["task_categories"] == ["image-classification"] and told["size_categories"] == ["n<1K"]
-    assert told["configs"] == [
+    metadata = card.data.to_dict()
+    assert (metadata["license"], metadata["pretty_name"]) == ("other", "Faces: of many # people")
+    assert metadata["task_categories"] == ["image-classification"] and metadata["size_categories"] == ["n<1K"]
+    assert metadata["configs"] == [
         {
             "config_name": "default",
             "data_files": [
@@ -428,7 +428,7 @@ def test_the_card_tells_what_is_in_it(work, tmp_path):
             ],
         }
     ]
-    assert "people at work or in education" in str(told["extra_gated_fields"])
+    assert "people at work or in education" in str(metadata["extra_gated_fields"])
     for part in (
         "| happy | 5 | 1 | 1 | 7 |",
         "| all | 35 | 7 | 7 | 49 |",

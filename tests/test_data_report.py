@@ -166,10 +166,10 @@ def test_funnels_are_by_expression_and_by_source(manifest):
 
 
 def test_every_reason_is_explained():
-    told = [explanation(Status.REJECTED, reason) for reason in Reason] + [
+    explanations = [explanation(Status.REJECTED, reason) for reason in Reason] + [
         explanation(status, None) for status in Status
     ]
-    assert all(sentence.endswith(".") for sentence in told) and len(set(told)) == len(told)
+    assert all(sentence.endswith(".") for sentence in explanations) and len(set(explanations)) == len(explanations)
 
 
 def test_rejections_are_counted_and_shown(manifest):

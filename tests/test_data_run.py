@@ -116,8 +116,8 @@ def test_a_search_becomes_a_data_set_that_training_takes(web_of_faces, yunet_wei
     for name, rows in published.items():
         assert len(rows) >= 7, name
         for row in rows:
-            said = LABEL_NAMES[row["label"]]
-            assert row["query"] == f"{said} face" and f"/{said}/" in row["url"] and said in row["page_url"]
+            label = LABEL_NAMES[row["label"]]
+            assert row["query"] == f"{label} face" and f"/{label}/" in row["url"] and label in row["page_url"]
     # Training reads it, and sees the faces that were put on the photos.
     train_rows, validation_rows = (load_split(str(tmp_path / "faces"), split) for split in ("train", "validation"))
     assert check_data("faces", train_rows, validation_rows, read_images=True) == LABEL_NAMES
@@ -156,7 +156,7 @@ def original(url, web) -> np.ndarray:
         ("sources: {}\nfetch: {contact: 5}", "fetch.contact"),
     ],
 )
-def test_a_file_of_settings_with_a_mistake_is_told(tmp_path, text, words):
+def test_a_mistake_in_a_settings_file_is_an_error(tmp_path, text, words):
     if text is not None:
         (tmp_path / "run.yaml").write_text(text)
     with pytest.raises(DataError, match=words.replace(".", r"\.")):

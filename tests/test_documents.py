@@ -53,6 +53,6 @@ def test_the_version_is_the_same_everywhere():
 
 
 def test_make_says_what_it_can_make():
-    said = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     for target in ("app", "setup", "test", "style", "quality", "benchmark"):
-        assert re.search(rf"^{target}\s+\S", said, re.MULTILINE)
+        assert re.search(rf"^{target}\s+\S", output, re.MULTILINE)

@@ -273,7 +273,7 @@ def test_a_picture_that_stands_for_missing_ones_is_not_kept(tmp_path):
     assert "500 addresses" in rows[-1]["detail"]
 
 
-def test_a_detector_that_cannot_be_had_is_told_and_no_row_is_lost(tmp_path, monkeypatch):
+def test_an_unavailable_detector_is_an_error_and_no_row_is_lost(tmp_path, monkeypatch):
     folder = put(tmp_path, [encoded(HAPPY)])
     monkeypatch.setenv(DETECTOR_VARIABLE, str(tmp_path / "nowhere.onnx"))
     with opened(folder) as manifest, pytest.raises(BundleError, match="no such file"):

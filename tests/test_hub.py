@@ -67,7 +67,7 @@ def test_a_bundle_comes_from_the_hub_and_stays_in_the_cache(hub):
     hub.fault = "unavailable"
     second = ask(hub)
     assert confidence(second) < 0.3
-    assert "is not to be had from the Hub, and is taken from the cache: " in second.stderr
+    assert "is unavailable on the Hub; falling back to the cache: " in second.stderr
     assert f"using model {REPO}@v1 from the cache, face detector yunet" in second.stderr
 
 
@@ -121,9 +121,9 @@ def test_a_bad_hub_gives_the_embedded_bundle_in_time_and_says_so_in_one_line(hub
     endpoint = "http://127.0.0.1:9" if fault == "refused" else hub.endpoint
     result = run("-c", LOAD, HF_ENDPOINT=endpoint, **at_home(hub), **{MODEL_VARIABLE: f"{REPO}@v1"})
     assert result.returncode == 0, result.stderr
-    said = json.loads(result.stdout)
-    assert said["seconds"] < DEADLINE_S + 3
-    assert "model embedded in this program" in said["source"]
+    answer = json.loads(result.stdout)
+    assert answer["seconds"] < DEADLINE_S + 3
+    assert "model embedded in this program" in answer["source"]
     warning, used = result.stderr.splitlines()
     assert warning.startswith(f"the model {REPO}@v1 cannot be used, falling back to the embedded model: ")
     assert words in warning

@@ -81,8 +81,8 @@ def test_what_is_still_the_same_comes_back_with_label_and_split(tmp_path, monkey
             second = rows_of(manifest)
             images = [path.stem for path in (tmp_path / "second" / "images").rglob("*.jpg")]
         publish_to(tmp_path / "second", tmp_path / "pictures")
-    told = {path: (second[url]["status"], second[url]["rejection_reason"]) for path, url in urls.items()}
-    assert told == {
+    outcomes = {path: (second[url]["status"], second[url]["rejection_reason"]) for path, url in urls.items()}
+    assert outcomes == {
         "/same.jpg": ("kept", None),
         "/alike.jpg": ("kept", None),
         "/changed.jpg": ("rejected", "changed"),

@@ -30,7 +30,7 @@ def test_exif_rotation_is_applied(tmp_path):
     assert abs(picture.astype(int) - happy_photo()[:400]).mean() < 4
 
 
-# A resolution that is no number, after an orientation that is: whoever writes this EXIF anew fails.
+# A resolution that is no number, after an orientation that is: rewriting this EXIF fails.
 ODD_EXIF = (
     b"II*\0"
     + struct.pack("<IH", 8, 2)

@@ -160,7 +160,7 @@ def test_contrast_is_brought_to_what_is_wanted():
 
 
 @pytest.mark.parametrize(
-    ("frame", "told"),
+    ("frame", "message"),
     [
         (np.zeros((4, 4), np.uint8), "uint8 (4, 4)"),
         (np.zeros((4, 4, 4), np.uint8), "uint8 (4, 4, 4)"),
@@ -170,7 +170,7 @@ def test_contrast_is_brought_to_what_is_wanted():
         (None, "NoneType"),
     ],
 )
-def test_a_frame_of_another_kind_is_told_what_it_is(frame, told):
+def test_a_frame_of_another_kind_is_described_in_the_error(frame, message):
     with pytest.raises(ValueError, match="RGB uint8") as error:
         require_rgb(frame)
-    assert told in str(error.value)
+    assert message in str(error.value)

@@ -64,8 +64,8 @@ def test_a_damaged_download_does_not_damage_the_repair(hub, push, monkeypatch, d
     push("a")
     earlier = hub.repositories[REPO].commits[-1].oid
     monkeypatch.setattr(hub, "goes_wrong", TwoFaults(hub, downloads))
-    with pytest.raises(HubError, match=words) as told:
+    with pytest.raises(HubError, match=words) as raised:
         push("b")
     assert contents(hub) == there
     if downloads == 99:
-        assert earlier in str(told.value)
+        assert earlier in str(raised.value)

@@ -101,7 +101,7 @@ def test_people_and_regions_may_be_left_out(tmp_path, groups, expected):
         ("phrasings: !!python/name:os.system", "not YAML"),
     ],
 )
-def test_a_mistake_in_a_file_is_told(tmp_path, text, complaint):
+def test_a_mistake_in_a_file_is_an_error(tmp_path, text, complaint):
     path = write(tmp_path, text)
     with pytest.raises(DataError, match=complaint) as caught:
         read_queries(path, ("happy",))

@@ -122,7 +122,7 @@ def test_a_host_is_taken_down_with_those_under_it(work, host, numbers):
     assert read_denylist(work).forbids_url(f"https://a.{requests[0][1]}/later.jpg")
 
 
-def test_what_no_row_answers_to_is_denied_and_said(work):
+def test_an_unknown_address_is_denied_and_reported(work):
     requests = [("sha256", "a" * 64), ("phash", "0" * 16), ("url", "https://example.net/x"), ("url", FIRST)]
     removal = take_down(work, *requests)
     assert removal.urls == (FIRST,) and removal.without_match == tuple(requests[:3])
@@ -201,7 +201,7 @@ def test_no_commit_of_the_hub_has_it_any_more(work, hub, settings):
         ("deletion unavailable", "busy or out of reach"),
     ],
 )
-def test_a_hub_out_of_reach_is_told_and_cleaned_the_next_time(work, hub, fault, words):
+def test_a_hub_out_of_reach_is_reported_and_cleaned_the_next_time(work, hub, fault, words):
     to_hub(work, hub)
     assert take_down(work, ("url", FIRST)).urls == (FIRST,)
     hub.fault = fault

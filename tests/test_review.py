@@ -122,8 +122,8 @@ def test_few_faces_are_answered_in_words(manifest, haar_pipeline, groups, shown,
         shas += add_faces(manifest, label or "happy", count, query_label=label, first=len(shas))
     doubt = find_doubtful(manifest, haar_pipeline)
     assert len(doubt.notes) == len(notes)
-    for said, expected in zip(doubt.notes, notes, strict=True):
-        assert re.search(expected, said)
+    for note, expected in zip(doubt.notes, notes, strict=True):
+        assert re.search(expected, note)
     if shown is not None:
         in_order = [sha256 for sha256 in shas if sha256 in {face.image_sha256 for face in doubt.faces}]
         assert [face.image_sha256 for face in doubt.faces] == in_order
@@ -139,15 +139,15 @@ class Recording:
 
     def run(self, inputs):
         self.inputs.append(inputs)
-        told, self.features = np.split(self.features, [len(inputs)])
-        return np.zeros((len(inputs), 7), np.float32), told
+        features, self.features = np.split(self.features, [len(inputs)])
+        return np.zeros((len(inputs), 7), np.float32), features
 
     def calibrated(self, inputs):
         return self.run(inputs)
 
 
 def test_the_worst_mistake_comes_first_among_more_faces_than_are_read_at_once(manifest, haar_pipeline):
-    """600 faces of two well-told kinds, of which five bear the wrong label, some more wrongly than others."""
+    """600 faces of two well separated kinds, of which five bear the wrong label, some more wrongly than others."""
     rng = np.random.default_rng(0)
     kinds = np.arange(600) % 2
     features = rng.normal(np.where(kinds, 3, -3), 0.5).astype(np.float32)
@@ -347,7 +347,7 @@ def test_a_table_does_what_the_page_does(doubtful_folder, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("number", "filled", "said"),
+    ("number", "filled", "message"),
     [
         (1, {"image_sha256": "abc", "decision": "keep"}, "line 3: no kept image has the sha256 'abc'"),
         (1, {"decision": "burn"}, "line 3: a decision is keep, relabel or reject, not 'burn'"),
@@ -359,7 +359,7 @@ def test_a_table_does_what_the_page_does(doubtful_folder, tmp_path, caplog):
     ],
 )
 def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
-    doubtful_folder, tmp_path, number, filled, said
+    doubtful_folder, tmp_path, number, filled, message
 ):
     folder, shas = doubtful_folder
     empty = {"query_label": "", "decision": "", "label": ""}
@@ -369,12 +369,12 @@ def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
     write_rows(tmp_path / "filled.csv", rows)
     with pytest.raises(DataError) as stopped:
         review(folder, filled=tmp_path / "filled.csv")
-    assert said in str(stopped.value)
+    assert message in str(stopped.value)
     assert read_decisions(folder) == {}
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "cannot be read"),
         (b"", "lacks the column"),
@@ -382,10 +382,10 @@ def test_a_mistake_in_a_table_is_named_by_its_line_and_nothing_is_noted(
         (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_a_file_that_is_no_table_is_refused(doubtful_folder, tmp_path, content, said):
+def test_a_file_that_is_no_table_is_refused(doubtful_folder, tmp_path, content, message):
     if content is not None:
         (tmp_path / "filled.csv").write_bytes(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         review(doubtful_folder[0], filled=tmp_path / "filled.csv")
 
 
@@ -459,11 +459,11 @@ def test_the_page_notes_each_choice_at_once_and_goes_on_where_it_stopped(manifes
     expect(face_number(page, 1).locator(".told")).to_have_text("now neutral")
 
     face_number(page, 3).focus()
-    for key, told in (("k", "kept"), ("s", "now neutral"), ("4", "now happy"), ("x", "rejected")):
+    for key, outcome in (("k", "kept"), ("s", "now neutral"), ("4", "now happy"), ("x", "rejected")):
         focused = page.locator("article:focus")
         number = focused.get_attribute("aria-label")
         page.keyboard.press(key)
-        expect(page.locator(f"article[aria-label='{number}'] .told")).to_have_text(told)
+        expect(page.locator(f"article[aria-label='{number}'] .told")).to_have_text(outcome)
     expect(page.locator(".progress")).to_have_text(re.compile("6 of 14 decided"))
     assert [decision.decision for decision in read_decisions(manifest.folder).values()] == [
         "reject", "relabel", "keep", "relabel", "relabel", "reject"
@@ -510,7 +510,7 @@ def test_the_page_shows_names_as_they_are_and_says_what_it_cannot_save(manifest,
     assert read_decisions(manifest.folder) == {}
 
 
-def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_said(manifest, open_page):
+def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_an_error(manifest, open_page):
     expect.set_options(timeout=PATIENCE_MS)
     page = open_page(manifest, [])
     expect(page.locator(".end")).to_contain_text("No label is doubtful")

@@ -1,4 +1,4 @@
-"""The web is searched page by page through the real `ddgs`, and a block is told from an end."""
+"""The web is searched page by page through the real `ddgs`, and a block is distinguished from an end."""
 
 import pytest
 
@@ -117,7 +117,7 @@ def test_a_search_that_always_fails_ends_while_others_are_answered(engine, tmp_p
     assert len(rows) == 1 and waits == [1.0, 2.0]
 
 
-def test_a_lasting_block_is_told_and_what_was_found_stays(engine, tmp_path):
+def test_a_lasting_block_is_reported_and_what_was_found_stays(engine, tmp_path):
     engine.pages[SAD.text] = [[picture("a")]]
     searched(tmp_path / "w", engine, [SAD])
     engine.refusals = -1

@@ -22,7 +22,7 @@ def digest(text: str) -> str:
 
 
 def face(name: str, **columns) -> dict:
-    """A kept row that belongs to no other unless told so: its hashes are noise."""
+    """A kept row that belongs to no other unless given its hashes: its hashes are noise."""
     return {
         "url": f"https://pictures.example/{name}",
         "status": "kept",
@@ -53,7 +53,7 @@ def manifest(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "settings", "said"),
+    ("rows", "settings", "message"),
     [
         ([], DEFAULTS, "nothing to split"),
         ([face("a", query_label=None)], DEFAULTS, "nothing to split"),
@@ -61,9 +61,9 @@ def manifest(tmp_path):
         ([face("a")], SplitSettings(validation=0.5, test=0.5), "less than 1"),
     ],
 )
-def test_what_cannot_be_split_is_said(manifest, rows, settings, said):
+def test_what_cannot_be_split_is_an_error(manifest, rows, settings, message):
     manifest.add(rows)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         split(manifest, settings)
     assert set(places(manifest).values()) <= {None}
 
@@ -189,7 +189,7 @@ def test_an_overlap_that_is_there_already_stops_everything(manifest, tie, status
         ([face(str(number), page_url="https://page.example/") for number in range(30)], {"train"}),
     ],
 )
-def test_few_faces_fill_validation_first_or_it_is_said_why_not(manifest, rows, filled):
+def test_few_faces_fill_validation_first_or_a_message_explains_why_not(manifest, rows, filled):
     """Of two groups, neither of which a hash of 0.1 is likely to hit, validation still gets one."""
     manifest.add(rows)
     summary = split(manifest, DEFAULTS)

@@ -231,7 +231,7 @@ def test_other_sound_becomes_aac_and_sounds_the_same(tmp_path, haar_pipeline, na
     assert spectrum.argmax() == pytest.approx(440, abs=2)
 
 
-# Seen by whoever looks at it upright, the red corner is at the place named.
+# Seen upright, the red corner is at the place named.
 TURNED = [
     (None, "top left"),
     ((0, 1, 0, -1, 0, 0), "top right"),
@@ -323,7 +323,7 @@ def test_files_put_together_go_on_in_time_and_in_one_size(tmp_path, haar_pipelin
 
 
 def make_unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Files that are no videos, and words of what is said of each."""
+    """Files that are no videos, and words of the error for each."""
     good = write_video(folder / "good.mp4", [plain()] * 10)
     with av.open(str(folder / "song.mp3"), "w") as container:
         tone = container.add_stream("libmp3lame", rate=48_000, layout="mono")
@@ -353,10 +353,10 @@ def make_unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
         "song.mp3": no_video,
         "sound.mp4": "holds no video that can be read",
     }
-    return {name: (folder / name, said) for name, said in words.items()}
+    return {name: (folder / name, message) for name, message in words.items()}
 
 
-def test_what_is_no_video_is_told(tmp_path, haar_pipeline):
+def test_what_is_no_video_is_an_error(tmp_path, haar_pipeline):
     for name, (path, words) in make_unreadable(tmp_path).items():
         with pytest.raises(VideoError, match=words):
             list(read_video(path))
@@ -411,7 +411,7 @@ def test_of_a_truncated_video_the_good_part_is_kept(tmp_path):
     assert (tmp_path / "out.csv").read_text().startswith("time_s,frame,track_id,x0,")
 
 
-def test_damage_in_the_middle_is_told_and_the_rest_is_read(tmp_path):
+def test_damage_in_the_middle_is_reported_and_the_rest_is_read(tmp_path):
     source = write_video(tmp_path / "in.mov", noise(20), codec="png")
     with av.open(str(source)) as container:
         place = [packet.pos for packet in container.demux(video=0) if packet.size][10]
@@ -455,8 +455,8 @@ def test_ctrl_c_leaves_a_video_that_plays(tmp_path):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "stopped at" in said and "Traceback" not in said
+    output = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "stopped at" in output and "Traceback" not in output
     assert files_in(tmp_path / "out") == {"copy.mp4", "a.csv"}
     assert 0 < len(decoded(tmp_path / "out" / "copy.mp4")) < 1000
 
@@ -495,7 +495,7 @@ def test_rows_go_to_standard_output_where_nothing_else_is_asked_for(lossless):
         (["missing.mp4"], "there is no such file", 1),
     ],
 )
-def test_wrong_settings_are_told(tmp_path, arguments, words, code):
+def test_wrong_settings_are_errors(tmp_path, arguments, words, code):
     write_video(tmp_path / "in.mp4", [plain()])
     placed = [str(tmp_path / word) if "." in word and not word.startswith("-") else word for word in arguments]
     result = run(*placed, "--detector", "haar")
@@ -559,7 +559,7 @@ def test_a_camera_is_shown_as_a_mirror_until_somebody_quits(monkeypatch, haar_pi
 
 
 @pytest.mark.parametrize(("opens", "words"), [(True, "gives no more pictures"), (False, "cannot be opened")])
-def test_a_camera_that_is_gone_is_told(monkeypatch, haar_pipeline, opens, words):
+def test_a_camera_that_is_gone_is_an_error(monkeypatch, haar_pipeline, opens, words):
     screen = FakeScreen(monkeypatch, [plain(640, 480)] * 2, opens=opens)
     with pytest.raises(DesktopError, match=words):
         show_camera(haar_pipeline, 0)
@@ -577,5 +577,5 @@ def test_without_a_screen_the_camera_is_not_opened(monkeypatch, haar_pipeline):
 
 def test_help_teaches():
     result = run("--help")
-    said = " ".join(result.stdout.split())
-    assert result.returncode == 0 and "time_s" in said and "Ctrl-C" in said and "H.264" in said
+    output = " ".join(result.stdout.split())
+    assert result.returncode == 0 and "time_s" in output and "Ctrl-C" in output and "H.264" in output

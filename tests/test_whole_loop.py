@@ -52,14 +52,14 @@ READ_BACK = """
 import sys, timm
 from transformers import pipeline
 network = timm.create_model("hf-hub:" + sys.argv[1], pretrained=True)
-said = pipeline("image-classification", model=sys.argv[1])(sys.argv[2], top_k=7)
-assert sorted(network.pretrained_cfg["label_names"]) == sorted(row["label"] for row in said)
+rows = pipeline("image-classification", model=sys.argv[1])(sys.argv[2], top_k=7)
+assert sorted(network.pretrained_cfg["label_names"]) == sorted(row["label"] for row in rows)
 """
 
 
 @contextmanager
 def shell(environment):
-    """A function that runs a command and gives its exit code and all that it said."""
+    """A function that runs a command and gives its exit code and its output."""
     process = subprocess.Popen(
         [sys.executable, "-c", COMMANDS],
         cwd=REPOSITORY,
@@ -75,12 +75,12 @@ def shell(environment):
     def command(*arguments) -> tuple[int, str]:
         process.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
         process.stdin.flush()
-        said = []
+        lines = []
         for line in process.stdout:
             if line.startswith("exit: "):
-                return int(line.removeprefix("exit: ")), "".join(said)
-            said.append(line)
-        raise AssertionError("the commands ended: " + "".join(said)[-3000:])
+                return int(line.removeprefix("exit: ")), "".join(lines)
+            lines.append(line)
+        raise AssertionError("the commands ended: " + "".join(lines)[-3000:])
 
     try:
         yield command
@@ -120,34 +120,35 @@ def test_from_a_data_set_to_a_labelled_face(tmp_path, yunet_weights, monkeypatch
         home |= {"PATH": os.environ["PATH"], "HF_ENDPOINT": hub.endpoint}
         with shell(home | {"HF_TOKEN": WRITER, "PYTHONUNBUFFERED": "1"}) as command:
             hub.fault, hub.faults_left = "unavailable", 2
-            code, said = command("data_tools", "publish", "--work", work, "--repo", DATA)
-            assert code == 0 and "trying again" in said, said
+            code, output = command("data_tools", "publish", "--work", work, "--repo", DATA)
+            assert code == 0 and "trying again" in output, output
             assert hub.faults_left == 0 and len(hub.repositories[f"datasets/{DATA}"].commits) == 2
 
             finetune = ["train", "finetune", "--data", DATA, "--output", run, *TINY, *STEPS]
             hub.fault, hub.faults_left = "cut download", math.inf
-            code, said = command(*finetune)
-            assert code == 1 and f"cannot load the split 'train' of '{DATA}'" in said and "Traceback" not in said, said
+            code, output = command(*finetune)
+            expected = f"cannot load the split 'train' of '{DATA}'"
+            assert code == 1 and expected in output and "Traceback" not in output, output
             hub.fault = None
-            code, said = command(*finetune)
-            assert code == 0, said
-            code, said = command("train", "export", run / "final", "--data", DATA, "--bundle", bundle)
-            assert code == 0, said
+            code, output = command(*finetune)
+            assert code == 0, output
+            code, output = command("train", "export", run / "final", "--data", DATA, "--bundle", bundle)
+            assert code == 0, output
             hub.fault, hub.faults_left = "unavailable", 1
-            code, said = command(
+            code, output = command(
                 *("train", "evaluate", "--data", DATA, "--bundle", bundle, "--no-report", "--no-robustness")
             )
-            assert code == 0 and hub.faults_left == 0, said
+            assert code == 0 and hub.faults_left == 0, output
             figures = json.loads((bundle / "metrics.json").read_text())["protocols"]["labels"]
             # By chance, one of seven.
             assert figures["n"] == 21 and figures["accuracy"] > 0.5
 
             publish = ["train", "publish", "--repo", MODEL, "--checkpoint", run / "final", "--bundle", bundle]
             hub.fault, hub.faults_left = "commit unavailable", 1
-            code, said = command(*publish)
-            assert code == 0 and "trying again" in said, said
+            code, output = command(*publish)
+            assert code == 0 and "trying again" in output, output
             commit = hub.repositories[MODEL].commits[-1].oid
-            assert len(hub.repositories[MODEL].commits) == 2 and commit in said
+            assert len(hub.repositories[MODEL].commits) == 2 and commit in output
 
         picture = tmp_path / "face.png"
         Image.fromarray(happy_face()).save(picture)

@@ -81,7 +81,7 @@ class Fetcher:
             if (row["source"] or "").startswith(FOLDER_SOURCE):
                 changes |= self._take_local(row["url"])
             else:
-                changes |= await self._patiently(lambda: self._fetch_once(row["url"]))
+                changes |= await self._with_retries(lambda: self._fetch_once(row["url"]))
             changes["status"] = Status.FETCHED
         except Stopped as stopped:
             changes |= {"status": stopped.status, "rejection_reason": stopped.reason, "detail": stopped.detail}
@@ -116,8 +116,8 @@ class Fetcher:
             raise Stopped(Status.REJECTED, Reason.DENYLISTED, "this picture was taken down")
         return draft.keep()
 
-    async def _patiently(self, once: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        """Try again, after longer and longer pauses, what may pass."""
+    async def _with_retries(self, once: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Retry transient failures with exponential back-off."""
         for attempt in range(1, self.settings.attempts):
             try:
                 return await once()
@@ -128,7 +128,7 @@ class Fetcher:
         return await once()
 
     async def _fetch_once(self, url: str) -> Row:
-        """Follow one address to its picture; the deadline is for requests, not for the patience between them."""
+        """Follow one address to its picture; the deadline counts requests, not the back-off between them."""
         place, left_s = _read_address(url), self.settings.deadline_s
         clock = asyncio.get_running_loop().time
         for _ in range(self.settings.max_redirects + 1):
@@ -169,12 +169,12 @@ class Fetcher:
         """RFC 9309: a site whose robots.txt is missing allows all, one whose server fails allows nothing for now."""
         try:
             async with asyncio.timeout(_ROBOTS_DEADLINE_S):
-                return await self._patiently(lambda: self._robots_once(place))
+                return await self._with_retries(lambda: self._robots_once(place))
         except (TimeoutError, Stopped) as error:
             if isinstance(error, Stopped) and error.reason in _NOT_ROBOTS:
                 raise
-            told, at = f"robots.txt: {error or 'no answer in time'}", datetime.now(UTC) + _ROBOTS_LATER
-            raise Stopped(Status.DEFERRED, Reason.ROBOTS_UNREACHABLE, told, retry_at=at) from error
+            detail, at = f"robots.txt: {error or 'no answer in time'}", datetime.now(UTC) + _ROBOTS_LATER
+            raise Stopped(Status.DEFERRED, Reason.ROBOTS_UNREACHABLE, detail, retry_at=at) from error
 
     async def _robots_once(self, first: URL) -> Robots:
         place = first
@@ -199,15 +199,15 @@ class Fetcher:
         """Keep the distance between two requests that a site asks for."""
         delay_s = host.robots.result().delay_s
         if delay_s > _MAX_CRAWL_DELAY_S:
-            told = f"robots.txt of {place.host} asks for {delay_s:g} s between two requests"
-            raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, told, retry_at=datetime.now(UTC) + _ROBOTS_LATER)
+            detail = f"robots.txt of {place.host} asks for {delay_s:g} s between two requests"
+            raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, retry_at=datetime.now(UTC) + _ROBOTS_LATER)
         now = asyncio.get_running_loop().time()
         turn = max(now, host.next_at)
         host.next_at = turn + delay_s
         await asyncio.sleep(turn - now)
         if host.parked_until and datetime.now(UTC) < host.parked_until:
-            told = "the host asked for patience"
-            raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, told, retry_at=host.parked_until)
+            detail = "rate limited by the host"
+            raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, retry_at=host.parked_until)
 
     async def _answer(self, place: URL, host: _Host) -> Row | URL:
         """What an address gives: a picture's row, or the address it redirects to."""
@@ -224,19 +224,19 @@ class Fetcher:
             with drafted(self.folder, self.settings.max_bytes) as draft:
                 async for chunk in body_of(response, self.settings.max_bytes):
                     draft.write(chunk)
-                told = response.headers.get("content-type", "")[:100]
-                return {"http_status": status, "content_type": told, **self._keep(draft)}
+                content_type = response.headers.get("content-type", "")[:100]
+                return {"http_status": status, "content_type": content_type, **self._keep(draft)}
 
     def _not_now(self, response: aiohttp.ClientResponse, host: _Host) -> Stopped:
         """What to do about a status that may pass: leave the whole host alone as long as it asks for."""
-        told = f"status {response.status}"
+        detail = f"status {response.status}"
         wait_s = seconds_to_wait(response.headers.get("retry-after")) or 0.0
         if wait_s > self.settings.retry_after_cap_s:
             host.parked_until = datetime.now(UTC) + min(timedelta(seconds=min(wait_s, 1e9)), _LONGEST_PARKING)
-            told += f"; the host asked for {wait_s:g} s of patience"
-            return Stopped(Status.DEFERRED, Reason.RETRY_LATER, told, response.status, retry_at=host.parked_until)
+            detail += f"; rate limited by the host for {wait_s:g} s"
+            return Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, response.status, retry_at=host.parked_until)
         host.next_at = max(host.next_at, asyncio.get_running_loop().time() + wait_s)
-        return Stopped(Status.FAILED, Reason.HTTP_STATUS, told, response.status, passing=True)
+        return Stopped(Status.FAILED, Reason.HTTP_STATUS, detail, response.status, passing=True)
 
 
 def _read_address(url: str) -> URL:

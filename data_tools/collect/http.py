@@ -36,7 +36,7 @@ class Web:
             DataError: if the proxy's name is unknown, or the file of certificates holds none.
         """
         settings = self._settings
-        # Whoever named a proxy wants it, also at a private address; a picture there is another matter.
+        # The proxy itself may be private; targets may not.
         way_out = Guard((*settings.allow_addresses, *await _addresses_of_proxy(settings.proxy)))
         sockets = {"socket_factory": way_out.make_socket, "ssl": _trust(settings)}
         contact = f"; +{settings.contact}" if settings.contact else ""
@@ -89,8 +89,8 @@ class Web:
         except TimeoutError:
             raise
         except (aiohttp.ClientError, ConnectionError) as error:
-            told = f"{type(error).__name__}: {error}"
-            raise Stopped(failed, Reason.CONNECTION_FAILED, told, passing=True) from error
+            detail = f"{type(error).__name__}: {error}"
+            raise Stopped(failed, Reason.CONNECTION_FAILED, detail, passing=True) from error
 
     async def _check_behind_proxy(self, place: URL) -> None:
         """A proxy makes the connections, so that all we can check is what the name means to us, if it means anything.

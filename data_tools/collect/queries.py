@@ -80,7 +80,7 @@ def read_queries(path: Path | None, labels: Sequence[str]) -> list[Query]:
 def group_words(group: str | None) -> dict[str, str]:
     """The words of a group by what they are about: {"age": "elderly", "gender": "female"}.
 
-    A part that nothing is said of is found under "words".
+    A part without a kind is found under "words".
     """
     parts = [part.partition(_IS) for part in (group or "").split(_BETWEEN_WORDS) if part]
     return {(kind if found else "words"): (word if found else kind) for kind, found, word in parts}
@@ -118,7 +118,7 @@ class _QueryFile(BaseModel):
     regions: dict[Name, Text] = {}
 
     @model_validator(mode="after")
-    def check_that_nothing_is_said_twice(self) -> "_QueryFile":
+    def check_no_duplicates(self) -> "_QueryFile":
         phrasings = [phrasing.casefold() for some in self.phrasings.values() for phrasing in some]
         people = [words.casefold() for genders in self.people.values() for words in genders.values()]
         regions = [words.casefold() for words in self.regions.values()]
@@ -152,7 +152,7 @@ def _read(path: Path) -> _QueryFile:
     except ValidationError as error:
         first = error.errors()[0]
         place = ": ".join(str(part) for part in first["loc"] if part != "[key]")
-        told = first["msg"].removeprefix("Value error, ")
-        raise DataError(f"{path}: {place + ': ' if place else ''}{told}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise DataError(f"{path}: {place + ': ' if place else ''}{message}") from error
     except ValueError as error:
         raise DataError(str(error)) from error

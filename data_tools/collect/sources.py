@@ -132,7 +132,7 @@ class UrlList:
         self._page = 0
 
     def search(self, query: Query, page: int) -> list[Hit]:
-        """See `Source`; the query is not looked at, and pages are read in their order."""
+        """See `Source`; the query is ignored, and pages are read in their order."""
         if page != self._page:
             raise ValueError(f"page {self._page} of {self.name} is next, not {page}")
         self._page += 1
@@ -177,7 +177,7 @@ class Folder:
         self._label_of = {same_name(name): name for name in label_names}
 
     def search(self, query: Query, page: int) -> list[Hit]:
-        """See `Source`; the query is not looked at, and pages are read in their order."""
+        """See `Source`; the query is ignored, and pages are read in their order."""
         base = LOCAL_SCHEME + self.name.removeprefix(FOLDER_SOURCE)
         hits = []
         for file in islice(self._files, _PAGE_HITS):

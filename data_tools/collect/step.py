@@ -198,14 +198,14 @@ def collect(
         require_same_folder(manifest, folder)
     for source in [*(UrlList(path) for path in sources.lists), *folders]:
         read_source(manifest, source)
-    told = ""
+    note = ""
     if sources.web:
         try:
             search_web(manifest, _search(sources, settings))
         except SearchBlocked as error:
-            told = f"\n{error}; what was found is fetched. Run the same command again in some hours."
+            note = f"\n{error}; what was found is fetched. Run the same command again in some hours."
     fetch_found(manifest, settings, folders=names, engine=engine, again=again)
-    return summary(manifest) + told
+    return summary(manifest) + note
 
 
 def _search(sources: SourceSettings, settings: FetchSettings) -> Search:

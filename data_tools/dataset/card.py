@@ -66,9 +66,9 @@ def dataset_card(manifest: Manifest, contents: Contents, settings: PublishSettin
         descriptions=DESCRIPTIONS,
         rows=contents.rows.total(),
         per_label={name: sum(contents.rows[split, name] for split in contents.splits) for name in contents.label_names},
-        sources=_told(contents.sources),
-        detectors=_told(contents.detectors),
-        licenses=_told(contents.licenses),
+        sources=_with_counts(contents.sources),
+        detectors=_with_counts(contents.detectors),
+        licenses=_with_counts(contents.licenses),
         outcomes=_outcomes(manifest),
         hosts=_most(contents.hosts, _HOSTS),
         group_words=_most(contents.group_words, _GROUP_WORDS),
@@ -109,7 +109,7 @@ def _sizes(contents: Contents) -> dict[str, object]:
     return {"splits": splits, "download_size": total, "dataset_size": total}
 
 
-def _told(counts: Counter[str]) -> list[str]:
+def _with_counts(counts: Counter[str]) -> list[str]:
     return [f"{plain_words(name)} ({count:,})" for name, count in _most(counts, _HOSTS)]
 
 

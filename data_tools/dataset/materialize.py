@@ -144,7 +144,7 @@ def materialize(
     manifest.add(rows_to_fetch(data, revision=revision))
     fetch_found(manifest, settings)
     filter_images(manifest, FilterSettings())
-    told = [summary(manifest), str(reject_changed(manifest))]
+    summaries = [summary(manifest), str(reject_changed(manifest))]
     if to is not None:
-        told.append(describe_publication(publish(manifest, PublishSettings(to=to), api=HfApi())))
-    return "\n\n".join(told)
+        summaries.append(describe_publication(publish(manifest, PublishSettings(to=to), api=HfApi())))
+    return "\n\n".join(summaries)

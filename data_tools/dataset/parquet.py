@@ -30,7 +30,7 @@ SHARD = re.compile(rf"data/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 DESCRIPTIONS = {column.name: column.metadata[b"description"].decode() for column in SCHEMA} | {
     "image": "the face with its surroundings, JPEG or PNG, without metadata",
     "label": "the expression: what a reviewer called it, otherwise what was searched for",
-    "reviewed": "whether somebody looked at it and chose or confirmed the label",
+    "reviewed": "whether a person chose or confirmed the label",
 }
 # What is needed to fetch a picture again and to know it again.
 _URL_COLUMNS = (

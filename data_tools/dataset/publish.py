@@ -20,7 +20,7 @@ from face_expression.hub.upload import (
     RepositoryInfo,
     check_repo_id,
     over_plain_http,
-    told_in_a_sentence,
+    raises_hub_error,
 )
 from face_expression.io.files import bring_back, fresh_draft, replacing_folder
 
@@ -69,7 +69,7 @@ def publish(
         return Publication(str(settings.to), _write_into_folder(manifest, settings))
     check_repo_id(settings.repo)
     repository = Repository(settings.repo, api, "dataset", pauses_s)
-    with told_in_a_sentence(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
+    with raises_hub_error(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
         repository.check_login()
         contents = _write(manifest, draft, settings)
         before = repository.ready(private=not settings.public, gated=not settings.public)
@@ -140,11 +140,11 @@ def describe_publication(publication: Publication) -> str:
     """Where a data set is now, and what it holds."""
     contents = publication.contents
     rows = ", ".join(f"{contents.rows_in(split):,} {split}" for split in contents.splits)
-    told = [f"published: {publication.place}", f"rows: {rows}"]
-    told += [f"left out: {count:,} ({why})" for why, count in contents.left_out.items()]
+    lines = [f"published: {publication.place}", f"rows: {rows}"]
+    lines += [f"left out: {count:,} ({why})" for why, count in contents.left_out.items()]
     if publication.commit is not None:
-        told.append(f"commit: {publication.commit}")
-        told.append(
+        lines.append(f"commit: {publication.commit}")
+        lines.append(
             f"The repository is {'private' if publication.private else 'public'}; its settings say who sees it."
         )
-    return "\n".join(told)
+    return "\n".join(lines)

@@ -22,7 +22,7 @@ from face_expression.errors import DataError
 _NOT_YET = -1
 _TRAIN, _VALIDATION, _TEST = range(3)
 # A row that was placed and is now out by a reviewer may come back; one that was taken down may not.
-_TOLD = 3
+_MAX_LISTED_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def require_no_overlap(rows: list[Row], places: np.ndarray, bits: int) -> None:
     rows, places = [rows[number] for number in placed], places[placed]
     overlaps = []
     for why, first, second in pairs_together(_traits(rows), bits):
-        for number in np.flatnonzero(places[first] != places[second])[: _TOLD - len(overlaps)]:
+        for number in np.flatnonzero(places[first] != places[second])[: _MAX_LISTED_PROBLEMS - len(overlaps)]:
             one, other = first[number], second[number]
             overlaps.append(
                 f"{rows[one]['url']} ({SPLITS[places[one]]}) and {rows[other]['url']} ({SPLITS[places[other]]}): {why}"

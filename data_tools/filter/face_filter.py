@@ -94,8 +94,8 @@ class Judge:
         except Exception as error:  # a row never ends the run of all others
             if isinstance(error, OSError) and is_of_disk(error):
                 raise
-            told = {"status": Status.REJECTED, "rejection_reason": Reason.INTERNAL_ERROR}
-            return changes | told | {"detail": repr(error)}
+            rejection = {"status": Status.REJECTED, "rejection_reason": Reason.INTERNAL_ERROR}
+            return changes | rejection | {"detail": repr(error)}
 
     def _look(self, content_sha256: str) -> Row:
         if self.denylist.forbids_content(content_sha256):
@@ -188,8 +188,8 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
     except Image.DecompressionBombError as error:
         raise _Rejected(Reason.TOO_MANY_PIXELS, str(error)) from error
     except UnidentifiedImageError:
-        told = f"none of {', '.join(_FORMATS)}; begins with {content[:16]!r}"
-        raise _Rejected(Reason.DAMAGED if _BEGINNING.match(content) else Reason.NOT_AN_IMAGE, told) from None
+        detail = f"none of {', '.join(_FORMATS)}; begins with {content[:16]!r}"
+        raise _Rejected(Reason.DAMAGED if _BEGINNING.match(content) else Reason.NOT_AN_IMAGE, detail) from None
     except Exception as error:  # decoders raise many kinds
         raise _Rejected(Reason.DAMAGED, str(error)) from error
     if known["width"] * known["height"] > max_pixels or max(known["width"], known["height"]) > MAX_SIDE_PX:

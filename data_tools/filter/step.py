@@ -1,6 +1,6 @@
 """Raw files -> images that hold one face fit to be learned from, each picture once.
 
-Every file is looked at by itself first, by many processes; then the rows are gone through in the order in which they
+Every file is first processed by itself, by many processes; then the rows are gone through in the order in which they
 were found, so that who came first stays, whatever order the work was done in.
 """
 
@@ -24,7 +24,7 @@ _UNDECIDED = (Status.FETCHED, Status.CANDIDATE)
 def filter_images(
     manifest: Manifest, settings: FilterSettings, *, engine: Engine = Engine.LOCAL, workers: int | None = None
 ) -> None:
-    """Look at everything that was fetched and not looked at yet; interrupted, the same call goes on.
+    """Filter everything that was fetched and not filtered yet; after an interruption, the same call resumes.
 
     Args:
         manifest: of the work folder.
@@ -32,10 +32,10 @@ def filter_images(
         engine: who does the work.
         workers: processes of this machine.
     """
-    put_aside_same_content(manifest, settings)
+    reject_same_content(manifest, settings)
     total, denylist = manifest.count(TO_FILTER), read_denylist(manifest.folder)
     if total:
-        # What no process could begin with is told here, and not of every row.
+        # Raise what would stop every process once, here, instead of for every row.
         Judge.make(manifest.folder, settings, denylist)
     results = judged(
         manifest.rows(TO_FILTER),
@@ -47,13 +47,13 @@ def filter_images(
     )
     for changes in tqdm(results, total=total, unit="image", desc="looking at images"):
         manifest.update([changes])
-    put_aside_near_duplicates(manifest, settings)
+    reject_near_duplicates(manifest, settings)
     _remove_unused_images(manifest)
     for row in manifest.rows("rejection_reason = ? AND content_sha256 IS NOT NULL", (Reason.DENYLISTED,)):
         manifest.files.raw_path(row["content_sha256"]).unlink(missing_ok=True)
 
 
-def put_aside_same_content(manifest: Manifest, settings: FilterSettings) -> None:
+def reject_same_content(manifest: Manifest, settings: FilterSettings) -> None:
     """Keep the first row of those whose files are the same, or none of a file that very many addresses show."""
     several = manifest.counts("content_sha256", where=SHARED_FILE)
     for (content_sha256,), count in several.items():
@@ -75,7 +75,7 @@ def _copies(rows: list[Row]) -> Iterator[Row]:
             yield _rejected(row, Reason.SAME_CONTENT, "the same file", duplicate_of=first["url"])
 
 
-def put_aside_near_duplicates(manifest: Manifest, settings: FilterSettings) -> None:
+def reject_near_duplicates(manifest: Manifest, settings: FilterSettings) -> None:
     """Keep what looks like nothing kept before it, mirrored or not."""
     kept = _Seen(settings.duplicate_bits)
     for row in manifest.rows(KEPT):
@@ -86,8 +86,8 @@ def put_aside_near_duplicates(manifest: Manifest, settings: FilterSettings) -> N
             manifest.update([{"url": row["url"], "status": Status.KEPT}])
             kept.add(row)
         else:
-            told = f"looks like {like}"
-            manifest.update([_rejected(row, Reason.NEAR_DUPLICATE, told, duplicate_of=like)])
+            detail = f"looks like {like}"
+            manifest.update([_rejected(row, Reason.NEAR_DUPLICATE, detail, duplicate_of=like)])
 
 
 class _Seen:

@@ -125,7 +125,7 @@ def _one_by_one(rows: list[Row], new_pool) -> Iterator[Row]:
                     "url": row["url"],
                     "status": Status.REJECTED,
                     "rejection_reason": Reason.INTERNAL_ERROR,
-                    "detail": f"the process that looked at it died or hung: {error!r}",
+                    "detail": f"the worker process died or hung: {error!r}",
                 }
     finally:
         _end(pool)

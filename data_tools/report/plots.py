@@ -73,8 +73,10 @@ def histogram(values: Sequence[float], *, title: str, unit: str, logarithmic: bo
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         if logarithmic:
             _mark_sizes(axes)
-        told = f"{title}, {unit}: from {_short(numbers.min())} to {_short(numbers.max())}, median {_short(median)}."
-        return _svg(figure, f"Histogram of {len(numbers)} faces. {told}")
+        description = (
+            f"{title}, {unit}: from {_short(numbers.min())} to {_short(numbers.max())}, median {_short(median)}."
+        )
+        return _svg(figure, f"Histogram of {len(numbers)} faces. {description}")
 
 
 def _edges(numbers: np.ndarray, *, logarithmic: bool) -> np.ndarray:
@@ -145,7 +147,7 @@ def _data_url(picture: np.ndarray) -> Markup:
     return Markup("data:image/jpeg;base64," + base64.b64encode(encode_jpeg(picture, quality=_JPEG_QUALITY)).decode())
 
 
-def _svg(figure: Figure, told: str) -> Markup:
+def _svg(figure: Figure, description: str) -> Markup:
     """A drawing as an `svg` element that says what it shows to those who cannot see it."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
@@ -153,4 +155,4 @@ def _svg(figure: Figure, told: str) -> Markup:
     text = text[text.index("<svg") :]
     for drawn, page_colour in _PAGE_COLOURS.items():
         text = text.replace(drawn, page_colour)
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(told)}"', 1))
+    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))

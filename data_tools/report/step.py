@@ -1,6 +1,6 @@
 """Manifest and pictures -> one HTML page that needs nothing else: what was found, what was kept, and what it is like.
 
-It shows faces, some of them of pictures that were not kept: it is for whoever collects, not to be published.
+It shows faces, some of them of pictures that were not kept: it is for those who collect, not to be published.
 """
 
 from collections import Counter

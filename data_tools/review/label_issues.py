@@ -46,7 +46,7 @@ class DoubtfulFace:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What is to be looked at, the most doubtful first, then what has no label; and sentences about what that means."""
+    """What is to be reviewed, the most doubtful first, then what has no label; and sentences about what that means."""
 
     faces: tuple[DoubtfulFace, ...]
     notes: tuple[str, ...]
@@ -58,7 +58,7 @@ def find_doubtful(manifest: Manifest, pipeline: Pipeline) -> Doubt:
     What was decided already is not taken into account, so that the answer stays the same while somebody reviews.
 
     Args:
-        manifest: whose kept rows, and rows rejected by reviewers, are looked at.
+        manifest: whose kept rows, and rows rejected by reviewers, are analysed.
         pipeline: whose network's features stand for the faces.
 
     Raises:
@@ -90,8 +90,8 @@ def find_doubtful(manifest: Manifest, pipeline: Pipeline) -> Doubt:
         DoubtfulFace(judged[index], names[labels[index]], names[probabilities[index].argmax()]) for index in ranked
     ]
     if unnamed:
-        told = _classifier().fit(known, labels).predict(np.stack([features[sha256] for sha256 in unnamed]))
-        faces += [DoubtfulFace(sha256, None, names[label]) for sha256, label in zip(unnamed, told, strict=True)]
+        predicted = _classifier().fit(known, labels).predict(np.stack([features[sha256] for sha256 in unnamed]))
+        faces += [DoubtfulFace(sha256, None, names[label]) for sha256, label in zip(unnamed, predicted, strict=True)]
     return Doubt(tuple(faces), tuple(notes))
 
 

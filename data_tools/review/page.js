@@ -1,14 +1,14 @@
 // Runs once, inside Gradio's HTML component, whose content is changed from page to page.
 async function choose(face, decision, label) {
   const answer = await server.decide_one({ image_sha256: face.dataset.sha256, decision, label });
-  const told = face.querySelector(".told");
+  const message = face.querySelector(".told");
   if (!answer || answer.problem) {
     face.dataset.decision = "problem";
-    told.textContent = "not saved: " + (answer ? answer.problem : "does the program still run?");
+    message.textContent = "not saved: " + (answer ? answer.problem : "does the program still run?");
     return;
   }
   face.dataset.decision = decision;
-  told.textContent = answer.told;
+  message.textContent = answer.told;
   element.querySelector(".done").textContent = answer.done;
   element.querySelector("progress").value = answer.done;
 }

@@ -64,7 +64,7 @@ class _Desk:
         with self._writing:
             decide(self._folder, [decision])
             self._decided[decision.image_sha256] = decision
-        return {"told": _told(decision), "done": self._done()}
+        return {"told": _description(decision), "done": self._done()}
 
     def html(self, place: _Place) -> str:
         """One page of faces, or what there is to say after the last."""
@@ -88,7 +88,7 @@ class _Desk:
             "face": face,
             "picture": f"data:{mimetypes.guess_type(path.name)[0]};base64,{content}",
             "decision": decision,
-            "told": _told(decision) if decision else "",
+            "told": _description(decision) if decision else "",
         }
 
 
@@ -159,7 +159,7 @@ def launch(page: gr.Blocks, port: int | None) -> None:
         raise DataError(f"the page cannot be served: {error}; name another --port") from error
 
 
-def _told(decision: Decision) -> str:
+def _description(decision: Decision) -> str:
     if decision.decision == "relabel":
         return f"now {decision.label}"
     return {"keep": "kept", "reject": "rejected"}[decision.decision]

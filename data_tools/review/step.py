@@ -17,7 +17,7 @@ from face_expression.output.csv_cells import csv_text
 log = logging.getLogger(__name__)
 
 COLUMNS = ("image_sha256", "file", "query_label", "suggested", "decision", "label")
-_TOLD = 5
+_MAX_LISTED_PROBLEMS = 5
 
 
 def review(
@@ -112,8 +112,8 @@ def read_table(path: Path, manifest: Manifest) -> list[Decision]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if problems:
-        more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
-        raise DataError("\n".join(["nothing was noted:", *islice(problems, _TOLD), *more]))
+        more = [f"and {len(problems) - _MAX_LISTED_PROBLEMS} more"] if len(problems) > _MAX_LISTED_PROBLEMS else []
+        raise DataError("\n".join(["nothing was noted:", *islice(problems, _MAX_LISTED_PROBLEMS), *more]))
     return decisions
 
 

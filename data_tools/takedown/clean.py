@@ -1,7 +1,7 @@
 """After a takedown: published data sets are written again without the rows, and the Hub forgets that it had them.
 
 On the Hub that takes three steps: one commit with the rows that are left; all of history squashed into it; and the
-large files that are in no commit any more deleted, since the Hub would keep giving them to whoever knows their sha256.
+large files that are in no commit any more deleted, since the Hub would keep serving them to anyone with their sha256.
 """
 
 from huggingface_hub import HfApi
@@ -13,7 +13,7 @@ from data_tools.settings import PublishSettings
 from data_tools.takedown.step import note_clean, places_to_clean
 from data_tools.work.manifest import Manifest
 from face_expression.errors import DataError, ExpectedError
-from face_expression.hub.upload import PAUSES_S, Repository, over_plain_http, told_in_a_sentence
+from face_expression.hub.upload import PAUSES_S, Repository, over_plain_http, raises_hub_error
 from face_expression.io.files import bring_back, fresh_draft, replacing_folder
 
 
@@ -75,7 +75,7 @@ def _clean_folder(manifest: Manifest, settings: PublishSettings) -> None:
 
 
 def _clean_repository(manifest: Manifest, settings: PublishSettings, repository: Repository) -> None:
-    with told_in_a_sentence(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
+    with raises_hub_error(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
         repository.check_login()
         try:
             before = repository.patiently(repository.info)

@@ -107,11 +107,11 @@ def _delete(manifest: Manifest, rows: list[Row]) -> None:
 
 def describe_removal(removal: Removal, *, dry_run: bool) -> str:
     """Which rows went, or would."""
-    told = [f"{'would go' if dry_run else 'gone'}: {len(removal.urls):,} row(s)", *removal.urls]
+    lines = [f"{'would go' if dry_run else 'gone'}: {len(removal.urls):,} row(s)", *removal.urls]
     denied = "would be denied" if dry_run else "is denied"
-    told += [
+    lines += [
         f"no row answers to this, which {denied} all the same: {kind} {value}" for kind, value in removal.without_match
     ]
     if dry_run:
-        told += [f"would be written again, its history squashed: {place}" for place in removal.places]
-    return "\n".join(told)
+        lines += [f"would be written again, its history squashed: {place}" for place in removal.places]
+    return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The manifest: one row for every URL ever seen, with what became of it.
 
 While commands work, rows live in `manifest.sqlite`, where every change is safe the moment it is made: a kill, a full
-disk or Ctrl-C loses nothing that was told to it. At the end of a command they are written out as `manifest.parquet`,
+disk or Ctrl-C loses nothing that was passed to it. At the end of a command they are written out as `manifest.parquet`,
 which is what people and other programs read; `SCHEMA` says what its columns mean, `WorkFolder` where the files are.
 """
 

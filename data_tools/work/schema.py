@@ -163,7 +163,7 @@ SCHEMA = pa.schema(
         _column("fetched_at", _TIME, "when the last attempt to fetch it ended"),
         _column("retry_at", _TIME, "of a deferred row: not to be tried before"),
         _column("http_status", pa.int16(), "status of the last answer"),
-        _column("opt_out", pa.string(), "what was looked at and found: `none`, or the words that asked not to"),
+        _column("opt_out", pa.string(), "what was checked and found: `none`, or the words that asked not to"),
         _column("content_type", pa.string(), "as the server called it"),
         _column("content_bytes", pa.int64(), "length of what was fetched"),
         _column("content_sha256", pa.string(), "sha256 of what was fetched"),

@@ -22,7 +22,7 @@ _HEADLESS = "opencv-python-headless"
 
 
 class DesktopError(RuntimeError):
-    """What keeps the window from being shown; the message is fit to be shown to whoever wants it."""
+    """The window cannot be shown; the message is fit to be shown to the user."""
 
 
 def show_camera(pipeline: Pipeline, camera: int) -> None:

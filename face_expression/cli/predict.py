@@ -187,7 +187,7 @@ def _load_predictor(
 ) -> Callable[[Picture], PictureRecord]:
     """In a worker process: one thread for each library, since each core has a process."""
     cv2.setNumThreads(1)
-    # The parent has said all this.
+    # The parent has printed all this.
     logging.disable(logging.WARNING)
     if weights is not None:
         os.environ[DETECTOR_VARIABLE] = str(weights)

@@ -107,7 +107,7 @@ def open_bundle(folder: Path, source: str) -> Bundle:
 
 
 def find_bundle(model: str, *, until: float | None = None) -> Bundle:
-    """Find a bundle in a folder, or on the Hub; where that cannot be asked, the copy in the cache is taken, and said.
+    """Find a bundle in a folder, or on the Hub; where that is out of reach, fall back to the cache with a warning.
 
     A commit never changes, so one that is in the cache is taken without asking.
 
@@ -116,7 +116,7 @@ def find_bundle(model: str, *, until: float | None = None) -> Bundle:
         until: how long to wait for the Hub, on `time.monotonic`'s clock; by default DEADLINE_S from now.
 
     Raises:
-        BundleError: if the bundle is not to be had or cannot be used; the message says why.
+        BundleError: if the bundle is not found or cannot be used; the message says why.
     """
     if Path(model).is_dir():
         return open_bundle(Path(model), f"from the folder {model}")
@@ -143,7 +143,7 @@ def find_bundle(model: str, *, until: float | None = None) -> Bundle:
             found = cached()
         except BundleError:
             raise out_of_reach from None
-        log.warning("the model %s is not to be had from the Hub, and is taken from the cache: %s", model, out_of_reach)
+        log.warning("the model %s is unavailable on the Hub; falling back to the cache: %s", model, out_of_reach)
         return found
 
 

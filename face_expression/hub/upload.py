@@ -298,7 +298,7 @@ def over_plain_http() -> Iterator[None]:
 
 
 @contextmanager
-def told_in_a_sentence(repository: Repository) -> Iterator[None]:
+def raises_hub_error(repository: Repository) -> Iterator[None]:
     """Turn what the Hub's client raises into HubError with what to do."""
     try:
         yield
@@ -314,6 +314,9 @@ def told_in_a_sentence(repository: Repository) -> Iterator[None]:
         if http_status(error) is None and not may_pass(error):
             raise
         raise HubError(_explanation(error, repository)) from error
+
+
+told_in_a_sentence = raises_hub_error  # temporary: until space/ and train/ import the new name
 
 
 def _explanation(error: Exception, repository: Repository) -> str:

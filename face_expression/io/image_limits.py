@@ -16,7 +16,7 @@ _START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
 
 
 class PictureError(ValueError):
-    """A file that cannot be read as a picture; the message is fit to be shown to whoever sent it."""
+    """A file that cannot be read as a picture; the message is fit to be shown to the sender."""
 
 
 class TimedFile:

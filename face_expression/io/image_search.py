@@ -76,7 +76,7 @@ def _add_file(found: FoundFiles, path: Path, is_wanted: Callable[[str], bool]) -
     elif path.exists() and not path.is_file():
         found.unreadable[path] = "this is no regular file"
     else:
-        # A link that leads nowhere, too: whoever reads it says so.
+        # A link that leads nowhere, too: the reader reports it.
         found.files.append(path)
 
 

@@ -19,7 +19,7 @@ from face_expression.video.writer import annotated_video
 class LabelledFile:
     """What was made of a video: how many frames, and up to which second.
 
-    `problem` is a sentence where something is missing; `was_stopped` if that is because `go_on` said so.
+    `problem` is a sentence where something is missing; `was_stopped` if that is because `go_on` returned False.
     """
 
     frames: int
@@ -52,7 +52,7 @@ def label_file(
         max_pixels: as in `label_video`.
 
     Raises:
-        VideoError: if there is not one frame to be had.
+        VideoError: if no frame can be decoded.
         OSError: if `output` or `table` cannot be written.
     """
     rows = csv.writer(table) if table else None

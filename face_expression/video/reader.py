@@ -30,11 +30,11 @@ _TOLERANCE_S = 0.5
 _LEAST_STEP_S = 0.001
 _USUAL_FRAMES_PER_S = 25.0
 _HD_LINES = 720
-_COLORS_NOT_SAID = 2  # AVCOL_SPC_UNSPECIFIED
+_COLORS_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
 
 class VideoError(ValueError):
-    """A file that cannot be read as a video, or not to its end; the message is fit to be shown to whoever sent it."""
+    """A file that cannot be read as a video, or not to its end; the message is fit to be shown to the sender."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ class _Converter:
         if self._matrix is None:
             self._matrix = _display_matrix(frame)
         # Files that do not say so are meant this way, as players have it.
-        is_hd = frame.colorspace == _COLORS_NOT_SAID and min(frame.width, frame.height) >= _HD_LINES
+        is_hd = frame.colorspace == _COLORS_UNSPECIFIED and min(frame.width, frame.height) >= _HD_LINES
         hdr = is_hdr(frame.color_trc)
         rgb = self._reformatter.reformat(
             frame,
@@ -252,7 +252,7 @@ class _Converter:
 def _display_matrix(frame: av.VideoFrame) -> np.ndarray:
     """The nine numbers that say how a video is to be turned; a file has one matrix for all frames.
 
-    It is asked of one frame only: once its side data were looked at, a frame refers to itself and is not freed at once.
+    It is asked of one frame only: once its side data were read, a frame refers to itself and is not freed at once.
     """
     for data in frame.side_data:
         if data.type == Type.DISPLAYMATRIX:
