@@ -303,7 +303,7 @@ def test_the_report_never_lies_in_the_bundle(tmp_path, monkeypatch, arguments, p
         (["--report", "{folder}/other"], "is a folder"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_measured(tmp_path, arguments, words):
+def test_mistakes_are_reported_before_anything_is_measured(tmp_path, arguments, words):
     data, bundle = write(tmp_path / "data"), copy_bundle(tmp_path / "bundle")
     copy_bundle(tmp_path / "other", OTHER_NAMES)
     filled = [argument.replace("{folder}", str(tmp_path)) for argument in arguments]

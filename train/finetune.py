@@ -177,8 +177,8 @@ def finetune(
         save_final(ema.module, final, recipe, preprocessing, label_names)
         history = [entry for entry in trainer.state.log_history if "eval_agreement" in entry]
         before = {} if start is None else {"begun_with": start.training}
-        told = {**settings, **before, "train_rows": len(train_set), "history": history}
-        write_json(final / "training.json", told)
+        record = {**settings, **before, "train_rows": len(train_set), "history": history}
+        write_json(final / "training.json", record)
         write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     process.wait_for_everyone()
     return final
@@ -288,6 +288,6 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
         raise DataError(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
     before = json.loads(begun.read_text())
     if changed := [name for name in {**before, **settings} if before.get(name) != settings.get(name)]:
-        told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
-        raise DataError(f"a run goes on with the settings with which it began: {told}")
+        changes = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
+        raise DataError(f"a run goes on with the settings with which it began: {changes}")
     return checkpoints[-1]

@@ -103,13 +103,13 @@ def person_summary(person: Person) -> str:
     """One or two sentences of Markdown about a person, in words that do not claim to know a feeling."""
     seen = f"**Person {person.track_id}**, in view for {seconds(person.seen_s)}"
     if not person.labels:
-        return f"{seen}: not sure what the expression looks like ({_told(person.reasons)})."
+        return f"{seen}: not sure what the expression looks like ({_reasons_text(person.reasons)})."
     label, share = next(iter(person.shares().items()))
     sentence = f"{seen}: looks mostly **{plain_words(label)}** ({share:.0%} of the time that could be judged)."
     unsure_s = person.seen_s - person.judged_s
     if unsure_s < 0.05:
         return sentence
-    return f"{sentence} Not sure for {seconds(unsure_s)} ({_told(person.reasons)})."
+    return f"{sentence} Not sure for {seconds(unsure_s)} ({_reasons_text(person.reasons)})."
 
 
 def seconds(duration_s: float) -> str:
@@ -117,11 +117,11 @@ def seconds(duration_s: float) -> str:
     return f"{duration_s:.1f} s" if duration_s < 10 else f"{duration_s:.0f} s"
 
 
-def _told(reasons: Counter[str]) -> str:
+def _reasons_text(reasons: Counter[str]) -> str:
     return ", ".join(reason for reason, _ in reasons.most_common())
 
 
-def told_people(people: Sequence[Person], *, most: int, least_s: float) -> tuple[list[Person], int]:
+def visible_people(people: Sequence[Person], *, most: int, least_s: float) -> tuple[list[Person], int]:
     """Those to tell about, `most` at most and each in view for `least_s`, and how many others there are."""
-    told = [person for person in people if person.seen_s >= least_s][:most]
-    return told, len(people) - len(told)
+    visible = [person for person in people if person.seen_s >= least_s][:most]
+    return visible, len(people) - len(visible)

@@ -14,7 +14,7 @@ from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
-from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, told_people
+from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, visible_people
 from space.traffic.workers import Workers
 
 MOST_PEOPLE = 5
@@ -82,14 +82,14 @@ def build_video_tab(
             return [gr.skip()] * 4
         try:
             session = request.session_hash
-            people, told = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
+            people, summary = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
         except (VideoError, OSError) as error:
             if folder.stop.is_set():
                 return [gr.skip()] * 4
             return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
         folder.source.unlink(missing_ok=True)
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
-        return told, gr.update(visible=False), shown, people
+        return summary, gr.update(visible=False), shown, people
 
     def on_cancel(request: gr.Request):
         folders.forget(request.session_hash)
@@ -126,14 +126,14 @@ def build_video_tab(
 
     @gr.render(inputs=people)
     def show_people(seen: list[Person]) -> None:
-        told, others = told_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
+        visible, others = visible_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
         # Where nothing at all is rendered, Gradio keeps what was rendered before.
         with gr.Column():
-            if told:
+            if visible:
                 gr.HTML(legend(labels), elem_id="video-legend")
-            for person in told:
+            for person in visible:
                 gr.Markdown(person_summary(person), elem_classes="video-person")
-                expression_plot(person, labels, end_s=max(other.end_s for other in told))
+                expression_plot(person, labels, end_s=max(other.end_s for other in visible))
             if others:
                 gr.Markdown(f"And {others} more, in view for less long; the table has them all.")
 
@@ -176,9 +176,9 @@ def label_for_visitor(
         )
     people = seen.by_time()
     count = {0: "nobody was seen", 1: "one person"}.get(len(people), f"{len(people)} people")
-    told = f"**{seconds(done.end_s)}, {done.frames} pictures, {count}.**"
+    summary = f"**{seconds(done.end_s)}, {done.frames} pictures, {count}.**"
     problem = TOO_MANY_FRAMES if done.was_stopped else done.problem
-    return people, f"{told} ⚠️ Not all of it: {plain_words(problem)}." if problem else told
+    return people, f"{summary} ⚠️ Not all of it: {plain_words(problem)}." if problem else summary
 
 
 def links(folder: VideoFolder, name: str) -> str:
