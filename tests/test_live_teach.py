@@ -90,7 +90,7 @@ def check_what_lies_beside(saved: Path) -> None:
 def test_the_face_stands_still_while_somebody_chooses_and_all_can_be_taken_back(page):
     wrong, question = button(page, "That's wrong"), teach(page).get_by_role("group")
     wrong.click()
-    expect(question).to_contain_text("The model said: neutral")
+    expect(question).to_contain_text("The model answered: neutral")
     assert question.locator(".labels button").all_inner_texts() == list(LABEL_NAMES)
     expect(button(page, "angry")).to_be_focused()
     frozen, seen = question.locator("canvas"), page.locator("#live-view .seen canvas")
