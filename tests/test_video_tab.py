@@ -238,7 +238,7 @@ def test_people_are_listed_by_the_time_they_were_in_view():
     assert first.shares() == pytest.approx({"happy": 6 / 9, "sad": 3 / 9})
     assert (
         person_summary(first)
-        == "**Person 2**, in view for 0.9 s: looks mostly **happy** (67% of the time that could be judged)."
+        == "**Person 2**, in view for 0.9 s: looks mostly **happy** (67% of the time that could be classified)."
     )
     assert (
         person_summary(third) == "**Person 3**, in view for 0.2 s: not sure what the expression looks like (blurred)."

@@ -52,7 +52,7 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos, *, remember_s: int) -> N
         replace_methods(photo, preprocess=uploaded_path)
         result = shown_picture("Faces found", "photo-result")
     summary = gr.Markdown(elem_id="photo-summary")
-    suggests = gr.Checkbox(label="Suggest something for the largest face that can be judged", container=False)
+    suggests = gr.Checkbox(label="Suggest something for the largest face that can be classified", container=False)
     suggestion = gr.HTML(visible=False, elem_id="photo-suggestion")
     suggests.change(lambda on: gr.update(visible=on), suggests, suggestion, api_visibility="private")
 

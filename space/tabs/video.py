@@ -51,7 +51,7 @@ def build_video_tab(
     """A video to upload, its annotated copy and table to download, and a plot for each person.
 
     Args:
-        pipeline: what judges the faces.
+        pipeline: what classifies the faces.
         folders: where the videos are.
         videos: where they are labelled.
         max_upload: the largest file, as `gr.Blocks.launch` takes it.
@@ -62,7 +62,7 @@ def build_video_tab(
     first_looks = Workers(AT_ONCE[Kind.VIDEO], "first-look")
 
     def on_upload(path: str | None, request: gr.Request):
-        """Look at the first picture at once, so that nobody waits in the queue to hear that a file cannot be used."""
+        """Read the first frame at once: an unusable file is refused before it waits in the queue."""
         folders.forget(request.session_hash)
         if path is None:
             return "", gr.update(visible=False), HIDDEN
@@ -214,9 +214,9 @@ def expression_plot(person: Person, labels: tuple[str, ...], *, end_s: float) ->
     """
     rows = []
     for point in person.curve(MOST_POINTS):
-        judged = point.probabilities is not None
-        values = [round(float(value), 3) for value in point.probabilities] if judged else [None] * len(labels)
-        unsure = None if judged or point.absent else 0.0
+        classified = point.probabilities is not None
+        values = [round(float(value), 3) for value in point.probabilities] if classified else [None] * len(labels)
+        unsure = None if classified or point.absent else 0.0
         rows += [
             (round(point.time_s, 2), value, name)
             for name, value in zip((*labels, UNSURE), (*values, unsure), strict=True)
