@@ -115,7 +115,7 @@ def snapshot(deployed, tmp_path_factory):
 
 @contextmanager
 def started(folder, home, **environment):
-    """The app of a folder, as a Space starts it: (address, page, what it has said)."""
+    """The app of a folder, as a Space starts it: (address, page, its output)."""
     address = f"http://127.0.0.1:{free_port()}"
     log = home / "log"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}

@@ -20,7 +20,7 @@ PEOPLE = 24
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """People of whom every second shows no smile where one is said to be, and whose neutral face is calm."""
+    """People of whom every second shows no smile where the label is a smile, and whose neutral face is calm."""
     place = tmp_path_factory.mktemp("faces")
     calm, happy = calm_photo(), happy_photo()
     shown, ids, expressions, genders, ethnicities = [], [], [], [], []

@@ -209,7 +209,7 @@ def test_other_networks_of_timm_are_trained_and_exported(shades, tmp_path, model
     result = train("finetune", "--data", shades, "--output", run, "--model", model, *SMALL, "--epochs", "1")
     assert result.exit_code == 0, output_of(result)
     arguments = ["export", run / "final", "--data", shades, "--bundle", bundle]
-    # In a process of its own, to which nothing has told our network before.
+    # In a process of its own, in which our network is not registered yet.
     command = [sys.executable, "-m", "train", *map(str, arguments)]
     exported = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240)
     assert exported.returncode == 0, exported.stderr

@@ -10,7 +10,7 @@ from tests.test_app_in_browser import open_photo_tab, upload
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
-# Notes every answer with what the panel then says; the panel was told of the answer before this.
+# Notes the text of the panel at each answer; the panel has got the answer before this.
 WATCH = """() => {
     window.noted = [];
     const live = document.querySelector("#live-view .live");

@@ -101,7 +101,7 @@ def runs(data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
-    """Pictures in which no face is found, so that all of each is judged: (folder, pictures by file)."""
+    """Pictures in which no face is found, so that all of each is classified: (folder, pictures by file)."""
     folder, rng = tmp_path_factory.mktemp("faces"), np.random.default_rng(7)
     pictures = {name: [band(int(rng.integers(0, 7)), rng) for _ in range(8)] for name in ("genki", "yale", "london")}
     smile, split = [0, 1, 0, 1, 1, 1, 0, 0], ["development"] * 6 + ["train"] * 2

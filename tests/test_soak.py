@@ -15,7 +15,7 @@ from face_expression.hub.download import DETECTOR_VARIABLE
 
 def test_a_few_seconds_of_all_visitors(tmp_path, monkeypatch, capsys, yunet_weights):
     monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
-    # What grows in so short a time says nothing; everything else is looked at below.
+    # What grows in so short a time says nothing; everything else is checked below.
     with contextlib.suppress(typer.Exit):
         soak.main(minutes=0.07, seed=1, files=False, output=tmp_path / "soak.json")
     report = json.loads((tmp_path / "soak.json").read_text())

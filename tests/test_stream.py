@@ -16,7 +16,7 @@ from tests.builders import calm_face, happy_face, moving, scene, write_y4m
 from train.__main__ import app
 from train.live.ground_truth import Stretch
 from train.live.replay import read_footage
-from train.live.scores import NOTHING, Viewing, judge, simulate_live
+from train.live.scores import NOTHING, Viewing, measure_quality, simulate_live
 
 LABELS = ("happy", "sad", "neutral")
 NOBODY = scene([])
@@ -108,7 +108,7 @@ def test_frames_without_a_face_are_misses_and_no_predictions(leaving):
         assert figures[name]["n"] == 60 and figures[name]["share"] == pytest.approx(2 / 3, abs=0.05)
 
 
-def test_frames_outside_the_truth_are_not_judged(leaving):
+def test_frames_outside_the_truth_are_not_evaluated(leaving):
     figures, _ = evaluate(leaving, "0,1,happy", "2,3,happy")
     assert figures["truth"]["judged_frames"] == 40 and figures["truth"]["judged_s"] == 2.0
     assert figures["any_face"] == {"n": 40, "share": 1.0}
@@ -152,7 +152,7 @@ def test_figures_worked_out_by_hand():
     # Ten frames a second: happy for 1 s, sad for 1 s, and a third second in which the truth is not known.
     shown = [0, 0, 0, 2, 0, 0, NOTHING, 0, 0, 0] + [0, 0, 0, 1, 1, NOTHING, 1, 1, 0, 1] + [2] * 10
     stretches = [Stretch(0, 1, "happy", 2), Stretch(1, 2, "sad", 3)]
-    figures = judge(make_viewing(shown), stretches, LABELS)
+    figures = measure_quality(make_viewing(shown), stretches, LABELS)
     assert figures["labels"] == {
         "happy": {"n": 10, "shown": 12, "precision": 8 / 12, "recall": 0.8},
         "sad": {"n": 10, "shown": 5, "precision": 1.0, "recall": 0.5},
@@ -170,7 +170,7 @@ def test_figures_worked_out_by_hand():
 
 def test_a_change_that_is_never_shown_is_not_followed():
     stretches = [Stretch(0, 1, "happy", 2), Stretch(1, 2, "sad", 3), Stretch(2, 3, "happy", 4)]
-    figures = judge(make_viewing([0] * 30), stretches, LABELS)
+    figures = measure_quality(make_viewing([0] * 30), stretches, LABELS)
     assert figures["lag"] == {"n": 2, "followed": 1, "median_s": 0.0, "worst_s": 0.0}
     assert figures["labels"]["sad"] == {"n": 10, "shown": 0, "precision": None, "recall": 0.0}
     assert figures["macro"]["precision"] == pytest.approx((20 / 30 + 0) / 2)
@@ -323,7 +323,7 @@ def faces(tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_a_made_video_is_judged(faces, tmp_path, suffix):
+def test_a_made_video_is_evaluated(faces, tmp_path, suffix):
     video = tmp_path / f"made{suffix}"
     options = ["--seconds-per-label", 1, "--rounds", 2]
     result = run("make-stream", "--data", faces, "--output", video, *options)

@@ -188,7 +188,7 @@ def read_targets(rows: datasets.Dataset) -> Targets:
 
 
 def require_readable(rows: datasets.Dataset, split: str) -> None:
-    """Read every image once, so that a broken one is told now and not in the middle of training.
+    """Read every image once, so that a broken one is reported now and not in the middle of training.
 
     Raises:
         DataError: naming the first broken ones.

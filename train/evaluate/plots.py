@@ -1,6 +1,6 @@
 """The report's drawings, as inline SVG whose text and lines take the page's colours.
 
-Colours are those of Okabe and Ito, "Color Universal Design", 2008, told apart by people with any colour vision; lines
+Colours are those of Okabe and Ito, "Color Universal Design", 2008, distinct to people with any colour vision; lines
 differ in dash as well.
 """
 

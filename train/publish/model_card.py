@@ -209,7 +209,7 @@ def _share(row: dict, key: str) -> str:
 
 
 def _accuracy_table(protocols: dict) -> list[str]:
-    judged = {
+    classified = {
         name: row for name, row in protocols.items() if {"accuracy", "balanced_accuracy", "macro_f1"} <= row.keys()
     }
     rows = [
@@ -220,7 +220,7 @@ def _accuracy_table(protocols: dict) -> list[str]:
             f"{row['balanced_accuracy']:.1%}",
             f"{row['macro_f1']:.3f}",
         ]
-        for name, row in judged.items()
+        for name, row in classified.items()
     ]
     return _table(["protocol", "n", "accuracy (95 % interval)", "balanced accuracy", "macro-F1"], rows)
 
