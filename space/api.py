@@ -37,7 +37,7 @@ class ImageAnswer(TypedDict):
 
 
 class PersonJson(TypedDict):
-    """A person while in view: `expressions` are parts of the time that could be judged, `not_sure` seconds."""
+    """A person while in view: `expressions` are shares of the classified time, `not_sure` seconds."""
 
     track_id: int
     first_s: float
@@ -96,7 +96,7 @@ def build_api(
             width, height: of the picture, in pixels
             faces: the largest first, each with box (x0, y0, x1, y1), score of the detector, label, confidence
             probabilities: in each face, of all labels
-            reliable, reasons: in each face, whether the picture is good enough to judge it, and why not
+            reliable, reasons: in each face, whether the image is good enough to classify it, and why not
         """
         forget(request)
         try:
@@ -120,9 +120,9 @@ def build_api(
 
         Returns:
             duration_s, frames: what was read; problem: a sentence if not all of it could be
-            people: whoever was in view for longest first, each with track_id, first_s, last_s, seen_s, judged_s
-            expressions: in each person, for which part of the judged time each label fitted best
-            not_sure: in each person, the seconds for each reason why it could not be judged
+            people: the longest in view first, each with track_id, first_s, last_s, seen_s, judged_s
+            expressions: in each person, for which part of the classified time (judged_s) each label fitted best
+            not_sure: in each person, the seconds for each reason why it could not be classified
             rows: the columns of the command line's CSV as numbers; reliable is a boolean, reasons is a list
         """
         forget(request)
@@ -208,7 +208,7 @@ def person_as_json(person: Person) -> PersonJson:
         "first_s": round(person.moments[0].time_s, 3),
         "last_s": round(person.end_s, 3),
         "seen_s": round(person.seen_s, 3),
-        "judged_s": round(person.judged_s, 3),
+        "judged_s": round(person.classified_s, 3),
         "expressions": {label: round(share, 4) for label, share in person.shares().items()},
         "not_sure": {reason: round(duration_s, 3) for reason, duration_s in person.reasons.most_common()},
     }

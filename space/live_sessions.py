@@ -1,6 +1,6 @@
 """Many viewers, one pipeline: each sends pictures as fast as the line allows, and hears of the newest.
 
-Every viewer has one picture being looked at and one that waits; a newer one takes the waiting one's place, so that
+Every viewer has one picture being processed and one that waits; a newer one takes the waiting one's place, so that
 nothing queues and nobody can crowd the others out. No picture is kept.
 """
 
@@ -20,7 +20,7 @@ from space.traffic.turns import Turns
 
 
 class RefusedError(ValueError):
-    """A picture that is not looked at; the message is fit to be shown to whoever sent it."""
+    """A picture that is not processed; the message can be shown to the client."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Viewer:
 
 
 class Viewers:
-    """Looks at the pictures of many viewers, each followed on their own. To be called from one event loop."""
+    """Processes the pictures of many viewers, each tracked separately. To be called from one event loop."""
 
     def __init__(
         self, pipeline: Pipeline, limits: ViewerLimits | None = None, *, clock: Callable[[], float] = time.monotonic
@@ -94,13 +94,13 @@ class Viewers:
     async def look(
         self, viewer: str, picture: bytes, time_s: float, scene: int, *, client: str = ""
     ) -> list[Face] | None:
-        """Find, judge and follow the faces of one picture.
+        """Detect, classify and track the faces of one picture.
 
         Args:
             viewer: a name that only this viewer knows.
             picture: an encoded picture, such as JPEG.
             time_s: when it was taken, on the viewer's clock.
-            scene: nobody in a scene is known from another one; an older scene than the last is not looked at.
+            scene: nobody in a scene is known from another one; a scene older than the last is not processed.
             client: whose viewer it is, such as an address; clients have equal shares of places and time.
 
         Returns:
@@ -122,7 +122,7 @@ class Viewers:
         return await answer
 
     async def _work(self, known: _Viewer) -> None:
-        """Look at what waits until nothing does."""
+        """Process waiting pictures until there are none."""
         loop = asyncio.get_running_loop()
         while (picture := known.waiting) is not None:
             known.waiting = None
@@ -133,7 +133,7 @@ class Viewers:
                     faces, known.state = await loop.run_in_executor(
                         self._threads, self._track, picture.content, known.state, picture.time_s
                     )
-            except Exception as error:  # It is the answer's, whatever it is; the next picture is still looked at.
+            except Exception as error:  # Report any error to the caller and keep serving.
                 if not picture.answer.done():
                     picture.answer.set_exception(error)
                 continue

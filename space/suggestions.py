@@ -80,7 +80,7 @@ class Suggestions(_Settings):
     expressions: dict[Text, Entries]
 
     @model_validator(mode="after")
-    def _nothing_is_said_twice(self) -> "Suggestions":
+    def _no_text_occurs_twice(self) -> "Suggestions":
         label_of = {}
         for label, entries in self.expressions.items():
             for text in map(str.casefold, (*entries.lines, *entries.activities, *entries.music)):
@@ -108,10 +108,10 @@ class Suggestions(_Settings):
 
     def as_json(self) -> dict[str, Any]:
         """What the live view reads: the same, with a `link` for each `search` instead of `music_link`."""
-        told = self.model_dump(mode="json", exclude={"music_link"})
-        for entries in told["expressions"].values():
+        fields = self.model_dump(mode="json", exclude={"music_link"})
+        for entries in fields["expressions"].values():
             entries["music"] = [{"search": search, "link": self._link(search)} for search in entries["music"]]
-        return told
+        return fields
 
     def _link(self, search: str) -> str:
         return str(HttpUrl(self.music_link.replace("{search}", search)))
@@ -129,5 +129,5 @@ def load_suggestions(path: Path = HOUSE_SUGGESTIONS) -> Suggestions:
     except ValidationError as error:
         first = error.errors()[0]
         place = ": ".join(str(part) for part in first["loc"] if part != "[key]")
-        told = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{path}: {place + ': ' if place else ''}{told}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{path}: {place + ': ' if place else ''}{message}") from error

@@ -63,8 +63,8 @@ def run(*command: str) -> str:
 
 
 def test_curl_as_the_documents_say(served_app):
-    said = run("bash", "-ec", block_of_the_document("curl", served_app[0]))
-    event, data = said.strip().splitlines()
+    answer = run("bash", "-ec", block_of_the_document("curl", served_app[0]))
+    event, data = answer.strip().splitlines()
     assert event == "event: complete"
     assert json.loads(data.removeprefix("data: "))[0]["faces"][0]["label"] == "happy"
 
@@ -125,10 +125,10 @@ def test_the_service_says_what_it_takes_and_gives(served_app):
             {"duration_s", "frames", "problem", "people", "people_left_out", "rows", "rows_left_out"},
         ),
     ]:
-        told = endpoints["named_endpoints"][endpoint]
-        assert {field["parameter_name"]: field["python_type"]["type"] for field in told["parameters"]} == inputs
-        assert told["returns"][0]["type"]["properties"].keys() == outputs
-        assert "not what somebody feels" in told["description"] and "not fetched" in told["description"]
+        described = endpoints["named_endpoints"][endpoint]
+        assert {field["parameter_name"]: field["python_type"]["type"] for field in described["parameters"]} == inputs
+        assert described["returns"][0]["type"]["properties"].keys() == outputs
+        assert "not what somebody feels" in described["description"] and "not fetched" in described["description"]
 
 
 def test_every_way_to_send_a_picture_gives_what_the_core_says(served_app, call, yunet_pipeline):
@@ -151,7 +151,7 @@ def test_every_way_to_send_a_picture_gives_what_the_core_says(served_app, call, 
         assert call("analyze_image", sent) == ("complete", [{"width": 512, "height": 512, "faces": faces}])
 
 
-def test_a_video_is_told_by_person(served_app, tmp_path):
+def test_a_video_is_summarised_by_person(served_app, tmp_path):
     frames = [
         scene([(happy_face(), 30, 60, 220), *([(calm_face(), 360, 90, 240)] if index >= 20 else [])])
         for index in range(40)
@@ -258,7 +258,7 @@ def test_bad_pictures_are_answered_in_words(call, sent, words):
     assert event == "error" and words in error["error"]
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(call):
+def test_too_many_requests_are_refused_with_the_time_to_wait(call):
     for number in range(4):
         made_up = f"203.0.113.{100 + number}, 198.51.100.251"
         assert "neither" in call("analyze_video", "hello!", 1, False, forwarded_for=made_up)[1]["error"]

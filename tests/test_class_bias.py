@@ -8,7 +8,7 @@ import pytest
 from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
 from face_expression.preprocess import to_model_inputs
-from tests.test_finetune import TINY, parquet, said, train
+from tests.test_finetune import TINY, output_of, parquet, train
 from tests.test_train import band
 from train.data.dataset import load_split, read_crops, read_targets
 from train.export.class_bias import fit_class_bias
@@ -44,7 +44,7 @@ def exported(data, tmp_path_factory):
         "shifted": ["--prior-shift", "0.5"],
     }.items():
         result = train("export", folder / "run" / "final", "--data", data, "--bundle", folder / name, *options)
-        assert result.exit_code == 0, said(result)
+        assert result.exit_code == 0, output_of(result)
         bundles[name] = open_bundle(folder / name, "tested")
     return bundles
 
@@ -56,7 +56,7 @@ def validation(data, exported):
     return to_model_inputs(read_crops(rows, settings), settings.input), read_targets(rows).shares()[0].mean(0)
 
 
-def test_with_biases_the_bars_say_on_average_what_people_said(exported, validation):
+def test_with_biases_the_mean_probabilities_match_the_votes(exported, validation):
     inputs, shares = validation
     plain, biased = (
         Classifier(exported[name].model, exported[name].config).probabilities(inputs).mean(0)

@@ -13,7 +13,7 @@ from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.labels import LABEL_NAMES
 from tests.builders import happy_face, save
-from tests.test_finetune import SMALL, said, train
+from tests.test_finetune import SMALL, output_of, train
 from train.__main__ import PREPROCESSING
 from train.data.dataset import label_names_of, load_split
 
@@ -152,12 +152,12 @@ def test_a_broken_picture_is_named_by_its_path(tmp_path):
     data = class_folders(tmp_path / "data", "happy", "sad")
     (data / "train" / "happy" / "zero.png").write_bytes(b"")
     result = train("finetune", "--data", data, "--output", tmp_path / "run", *SMALL)
-    assert f"{data}/train/happy/zero.png (row 3): the file is empty" in said(result)
+    assert f"{data}/train/happy/zero.png (row 3): the file is empty" in output_of(result)
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         for file in data.rglob("*.png"):
             archive.write(file, file.relative_to(data))
     result = train("finetune", "--data", tmp_path / "data.zip", "--output", tmp_path / "run", *SMALL)
-    assert "train/happy/zero.png (row " in said(result) and "the file is empty" in said(result)
+    assert "train/happy/zero.png (row " in output_of(result) and "the file is empty" in output_of(result)
 
 
 def test_a_broken_picture_ends_no_command_in_a_traceback(tmp_path):
@@ -167,8 +167,8 @@ def test_a_broken_picture_ends_no_command_in_a_traceback(tmp_path):
         (data / split / "happy" / "zero.png").write_bytes(b"")
     result = train("calibrate", "--data", data, "--bundle", bundle)
     assert result.exit_code == 1
-    assert f"{data}/validation/happy/zero.png (row 4): the file is empty; remove or replace" in said(result)
+    assert f"{data}/validation/happy/zero.png (row 4): the file is empty; remove or replace" in output_of(result)
     shutil.copy(PREPROCESSING, tmp_path / "preprocessing.json")
     result = train("measure", "--data", data, "--preprocessing", tmp_path / "preprocessing.json")
     assert result.exit_code == 1
-    assert "a picture of the data set cannot be read: the file is empty" in said(result)
+    assert "a picture of the data set cannot be read: the file is empty" in output_of(result)

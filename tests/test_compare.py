@@ -36,7 +36,7 @@ def compare(*given, **options):
     return CliRunner().invoke(app, arguments(*given, **options))
 
 
-def said(result) -> str:
+def output_of(result) -> str:
     return " ".join(result.output.split())
 
 
@@ -191,9 +191,9 @@ def test_a_finished_comparison_is_measured_on_test_without_training(comparison, 
         (("custom_cnn",), ["--preprocessing", "nowhere.json"], "nowhere.json"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_trained(data, tmp_path, models, more, words):
+def test_mistakes_are_reported_before_anything_is_trained(data, tmp_path, models, more, words):
     result = compare(data, tmp_path / "comparison", *more, models=models)
-    assert result.exit_code == 1 and words in said(result)
+    assert result.exit_code == 1 and words in output_of(result)
     assert not (tmp_path / "comparison").exists()
 
 
@@ -203,7 +203,7 @@ def test_mistakes_are_told_before_anything_is_trained(data, tmp_path, models, mo
 )
 def test_a_comparison_is_neither_overwritten_nor_mixed(comparison, data, more, words):
     result = compare(data, comparison[0], *more)
-    assert result.exit_code == 1 and words in said(result)
+    assert result.exit_code == 1 and words in output_of(result)
 
 
 def test_models_have_to_be_named(data):

@@ -59,7 +59,7 @@ def ends(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "request_start",
     [
         b"",
         b"G",
@@ -69,9 +69,9 @@ def ends(connection: socket.socket) -> bool:
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT",
     ],
 )
-def test_who_says_nothing_more_is_closed(said):
+def test_who_says_nothing_more_is_closed(request_start):
     with serving(ConnectionLimits(headers_s=0.5, silent_s=0.5)) as place, socket.create_connection(place) as connection:
-        connection.sendall(said)
+        connection.sendall(request_start)
         assert ends(connection)
 
 

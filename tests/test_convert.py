@@ -13,7 +13,7 @@ from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
 from face_expression.preprocess import to_model_inputs
 from tests.builders import REPOSITORY
-from tests.test_finetune import SMALL, TINY, parquet, said, train
+from tests.test_finetune import SMALL, TINY, output_of, parquet, train
 from train.convert.from_human import read_faceres
 from train.convert.package import open_package
 from train.data.dataset import load_split, read_crops
@@ -122,7 +122,7 @@ def converted(data, package, tmp_path_factory):
     (folder / "preprocessing.json").write_text(json.dumps(settings))
     options = ["--preprocessing", folder / "preprocessing.json", "--output", folder / "checkpoint"]
     result = train("convert", package[1], "--data", data, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     return folder / "checkpoint"
 
 
@@ -158,7 +158,7 @@ def test_training_mode_agrees_with_evaluation_mode_after_conversion(data, conver
 def test_finetune_goes_on_from_a_converted_package(data, converted, tmp_path):
     options = ["--limit", "8", *SMALL, "--epochs", "1"]
     result = train("finetune", "--data", data, "--from", converted, "--output", tmp_path / "run", *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     training = json.loads((tmp_path / "run" / "final" / "training.json").read_text())
     assert "faceres" in training["begun_with"]["converted_from"]
 
@@ -234,7 +234,7 @@ def test_dlibs_network_becomes_a_checkpoint_that_computes_the_same(data, tmp_pat
     output = tmp_path / "checkpoint"
     options = ["--preprocessing", tmp_path / "preprocessing.json", "--faces", "4", "--output", output]
     result = train("convert", tmp_path / "package", "--data", data, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     pixels = torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (3, channels, 128, 128)).astype(np.float32))
     mean, std = (torch.tensor(values)[None, :, None, None] for values in means)
     with torch.inference_mode():
@@ -247,12 +247,12 @@ def test_dlibs_network_becomes_a_checkpoint_that_computes_the_same(data, tmp_pat
 @pytest.mark.parametrize("int8", [False, True])
 def test_a_bundle_becomes_a_checkpoint_again(data, tmp_path, int8):
     first = train("finetune", "--data", data, "--output", tmp_path / "run", *TINY, "--epochs", "6")
-    assert first.exit_code == 0, said(first)
+    assert first.exit_code == 0, output_of(first)
     options = ["--int8"] if int8 else []
     final, bundle, again = tmp_path / "run" / "final", tmp_path / "bundle", tmp_path / "again"
     assert train("export", final, "--data", data, "--bundle", bundle, *options).exit_code == 0
     result = train("convert", bundle, "--data", data, "--output", again)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     inputs = torch.from_numpy(np.random.default_rng(2).normal(0, 1, (6, 1, 32, 32)).astype(np.float32))
     with torch.inference_mode():
         expected, restored = (load_checkpoint(place)(inputs) for place in (final, again))
@@ -265,7 +265,7 @@ def test_a_bundle_becomes_a_checkpoint_again(data, tmp_path, int8):
 def test_the_embedded_bundle_becomes_a_checkpoint_that_says_the_same(data, tmp_path):
     output = tmp_path / "checkpoint"
     result = train("convert", EMBEDDED_BUNDLE, "--data", data, "--output", output, "--faces", "16")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     opened = open_bundle(EMBEDDED_BUNDLE, "tested")
     assert opened.config.model_sha256 in json.loads((output / "training.json").read_text())["converted_from"]
     rng = np.random.default_rng(3)
@@ -297,5 +297,5 @@ def test_what_cannot_be_converted_is_refused(data, tmp_path, source, words):
     if source == "finished":
         output.mkdir()
     result = train("convert", tmp_path / source, "--data", data, "--output", output)
-    assert result.exit_code != 0 and words in said(result), said(result)
+    assert result.exit_code != 0 and words in output_of(result), output_of(result)
     assert not output.exists() or not list(output.iterdir())

@@ -96,7 +96,7 @@ def deployed(yunet_weights, tmp_path_factory):
         environment = {"HF_ENDPOINT": server.endpoint, "HF_TOKEN": WRITER, "HF_HOME": str(home)}
         result = run("-m", "space.deploy", "--space", SPACE, "--model", f"{MODEL}@main", **environment)
         assert result.returncode == 0, result.stderr
-        server.said, server.told = result.stdout, result.stderr
+        server.output = result.stdout
         model = server.repositories[MODEL]
         server.commit = model.commits[-1].oid
         model.add("something else", {"README.md": StoredFile(b"gone")})
@@ -115,7 +115,7 @@ def snapshot(deployed, tmp_path_factory):
 
 @contextmanager
 def started(folder, home, **environment):
-    """The app of a folder, as a Space starts it: (address, page, what it has said)."""
+    """The app of a folder, as a Space starts it: (address, page, its output)."""
     address = f"http://127.0.0.1:{free_port()}"
     log = home / "log"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}
@@ -147,7 +147,7 @@ def test_everything_goes_up_in_one_commit_and_the_address_is_printed(deployed):
     pinned = f"{MODEL}@{deployed.commit}"
     assert [commit.title for commit in space.commits] == ["initial commit", f"Deploy with {pinned}"]
     assert (space.sdk, space.private, space.variables) == ("gradio", False, {MODEL_VARIABLE: pinned})
-    assert deployed.said.splitlines() == [
+    assert deployed.output.splitlines() == [
         f"space: {deployed.endpoint}/{KEY}",
         f"commit: {deployed.endpoint}/{KEY}/commit/{space.commits[-1].oid}",
         f"model: {pinned}",
@@ -331,16 +331,16 @@ def nothing(_):
         (another_app, {}, "exists and is another app.*app.py is in it"),
     ],
 )
-def test_what_cannot_be_deployed_is_told_and_changes_nothing(hub, yunet_weights, prepare, options, words):
+def test_what_cannot_be_deployed_is_reported_and_changes_nothing(hub, yunet_weights, prepare, options, words):
     hub.weights = yunet_weights
     prepare(hub)
     before = state(hub)
-    with pytest.raises(ExpectedError, match=words) as told:
+    with pytest.raises(ExpectedError, match=words) as error:
         put(hub, **options)
-    assert state(hub) == before and "/tmp" not in str(told.value)
+    assert state(hub) == before and "/tmp" not in str(error.value)
 
 
-def test_nobody_is_told_to_log_in(hub, tmp_path, monkeypatch):
+def test_a_missing_token_asks_to_log_in(hub, tmp_path, monkeypatch):
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
@@ -348,7 +348,7 @@ def test_nobody_is_told_to_log_in(hub, tmp_path, monkeypatch):
     assert result.exit_code == 1 and "hf auth login" in str(result.output)
 
 
-def test_missing_web_files_are_told(hub, tmp_path, monkeypatch):
+def test_missing_web_files_are_reported(hub, tmp_path, monkeypatch):
     folder = tmp_path / "house"
     write(SPACE, MODEL, folder, api=HfApi(endpoint=hub.endpoint))
     (folder / "web" / "vendor" / "ort-wasm-simd-threaded.wasm").unlink()

@@ -249,7 +249,15 @@ def test_the_report_shows_and_explains_everything(evaluated):
     metrics, page = evaluated[:2]
     for heading in ("Figures", "Conditions", "taken for which", "Each class", "mean what they say", "not sure"):
         assert re.search(f"<h2[^>]*>[^<]*{heading}", page), heading
-    for heading in ("confident mistakes", "What people said", "gets worse", "Groups", "Speed", "Training", "Limits"):
+    for heading in (
+        "confident mistakes",
+        "Annotations beside predictions",
+        "gets worse",
+        "Groups",
+        "Speed",
+        "Training",
+        "Limits",
+    ):
         assert re.search(f"<h2[^>]*>[^<]*{heading}", page), heading
     drawings = re.findall(r"<svg[^>]*>", page)
     assert len(drawings) == 5 + 11 + 1 and all('role="img" aria-label="' in drawing for drawing in drawings)
@@ -279,7 +287,7 @@ def test_other_label_names_and_no_votes(tmp_path):
     assert list(metrics["protocols"]["labels"]["recall"]) == list(OTHER_NAMES)
     assert metrics["protocols"]["full-path"]["detector"] == "yunet" and metrics["robustness"] is None
     assert set(metrics["groups"]["groups"]) == set(OTHER_NAMES) and not metrics["groups"]["is_proxy"]
-    assert "What people said" not in report.read_text() and "gets worse" not in report.read_text()
+    assert "Annotations beside predictions" not in report.read_text() and "gets worse" not in report.read_text()
 
 
 @pytest.mark.parametrize(("arguments", "pages"), [([], ["evaluation/report.html"]), (["--no-report"], [])])
@@ -303,7 +311,7 @@ def test_the_report_never_lies_in_the_bundle(tmp_path, monkeypatch, arguments, p
         (["--report", "{folder}/other"], "is a folder"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_measured(tmp_path, arguments, words):
+def test_mistakes_are_reported_before_anything_is_measured(tmp_path, arguments, words):
     data, bundle = write(tmp_path / "data"), copy_bundle(tmp_path / "bundle")
     copy_bundle(tmp_path / "other", OTHER_NAMES)
     filled = [argument.replace("{folder}", str(tmp_path)) for argument in arguments]

@@ -9,7 +9,7 @@ from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.builders import calm_face, calm_photo, happy_face, happy_photo, scene
 from tests.test_evaluate import evaluate, write
-from tests.test_finetune import said
+from tests.test_finetune import output_of
 from tests.test_teacher import photographs
 from train.evaluate.fairness_card import fairness_lines
 from train.evaluate.fairness_sets import measure_fairness
@@ -20,7 +20,7 @@ PEOPLE = 24
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """People of whom every second shows no smile where one is said to be, and whose neutral face is calm."""
+    """People of whom every second shows no smile where the label is a smile, and whose neutral face is calm."""
     place = tmp_path_factory.mktemp("faces")
     calm, happy = calm_photo(), happy_photo()
     shown, ids, expressions, genders, ethnicities = [], [], [], [], []
@@ -133,7 +133,7 @@ def test_evaluate_writes_the_section_and_the_report_shows_it(folder, yunet_weigh
     data, bundle, report = write(tmp_path / "data"), copy_bundle(tmp_path / "bundle"), tmp_path / "report.html"
     options = ["--no-robustness", "--fairness", faces, "--report", report]
     result = evaluate("--data", data, "--bundle", bundle, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     written = json.loads((bundle / "metrics.json").read_text())["fairness"]
     assert list(written) == ["london"] and written["london"]["tables"][0]["largest_gap"]["difference"] == 1
     page = report.read_text()

@@ -32,10 +32,10 @@ def train(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def said(result) -> str:
-    """All that a command told, as one line; `SystemExit`'s message is printed by Python, not by the command."""
-    told = result.output + (str(result.exception) if isinstance(result.exception, SystemExit) else "")
-    return " ".join(told.split())
+def output_of(result) -> str:
+    """All that a command printed, as one line; `SystemExit`'s message is printed by Python, not by the command."""
+    output = result.output + (str(result.exception) if isinstance(result.exception, SystemExit) else "")
+    return " ".join(output.split())
 
 
 def flat(shade: int, rng: np.random.Generator, *, color: bool = False) -> np.ndarray:
@@ -92,14 +92,14 @@ def shades_run(shades, tmp_path_factory):
     preprocessing.write_text(json.dumps(settings))
     options = ["--channels", "3", "--epochs", "6", "--preprocessing", preprocessing]
     result = train("finetune", "--data", shades, "--output", output, *TINY, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     return output / "final"
 
 
 def test_other_classes_work_from_class_folders_to_the_app(shades, shades_run, tmp_path):
     bundle = tmp_path / "bundle"
     result = train("export", shades_run, "--data", shades, "--bundle", bundle)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     pipeline = load_pipeline(str(bundle), detector="haar")
     assert pipeline.label_names == ("bright", "dark", "middle")
     rng = np.random.default_rng(9)
@@ -111,7 +111,7 @@ def test_a_run_goes_on_from_another_run_and_says_so(shades, shades_run, tmp_path
     frozen = ["--learning-rate", "0", "--weight-decay", "0", "--epochs", "1"]
     output = tmp_path / "run"
     result = train("finetune", "--data", shades, "--output", output, "--from", shades_run, *SMALL, *frozen)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     before, after = (load_file(folder / "model.safetensors") for folder in (shades_run, output / "final"))
     trained = [name for name in before if "running" not in name and "num_batches" not in name]
     assert all(torch.equal(before[name], after[name]) for name in trained)
@@ -124,7 +124,7 @@ def test_other_classes_than_before_get_a_new_last_layer(shades_run, tmp_path):
     data = class_folders(tmp_path / "data", shades={"left": 50, "middle": 120, "right": 200}, count=8)
     frozen = ["--learning-rate", "0", "--weight-decay", "0", "--epochs", "1"]
     result = train("finetune", "--data", data, "--output", tmp_path / "run", "--from", shades_run, *SMALL, *frozen)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     before, after = (load_file(folder / "model.safetensors") for folder in (shades_run, tmp_path / "run" / "final"))
     assert torch.equal(before["timm_model.conv1.weight"], after["timm_model.conv1.weight"])
     assert not torch.equal(before["timm_model.fc.weight"], after["timm_model.fc.weight"])
@@ -144,7 +144,7 @@ def test_votes_and_labels_are_learned_by_a_head_each(tmp_path):
     run, bundle = tmp_path / "run", tmp_path / "bundle"
     options = ["--epochs", "20", "--label-weight", "1", "--learning-rate", "0.05"]
     result = train("finetune", "--data", data, "--output", run, *TINY, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     assert train("export", run / "final", "--data", data, "--bundle", bundle).exit_code == 0
     opened = open_bundle(bundle, "tested")
     classifier = Classifier(opened.model, opened.config)
@@ -178,7 +178,7 @@ def test_ctrl_c_saves_and_the_run_goes_on(shades, tmp_path):
     assert "--resume" in out and (tmp_path / "run" / f"checkpoint-{step}" / "ema" / "model.safetensors").is_file()
     assert not (tmp_path / "run" / "final").exists()
     resumed = train(*arguments, "--resume")
-    assert resumed.exit_code == 0, said(resumed)
+    assert resumed.exit_code == 0, output_of(resumed)
     history = json.loads((tmp_path / "run" / "final" / "training.json").read_text())["history"]
     assert [round(entry["epoch"]) for entry in history] == list(range(1, 31))
 
@@ -207,9 +207,9 @@ def test_two_processes_train_one_network(shades, tmp_path):
 def test_other_networks_of_timm_are_trained_and_exported(shades, tmp_path, model):
     run, bundle = tmp_path / "run", tmp_path / "bundle"
     result = train("finetune", "--data", shades, "--output", run, "--model", model, *SMALL, "--epochs", "1")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     arguments = ["export", run / "final", "--data", shades, "--bundle", bundle]
-    # In a process of its own, to which nothing has told our network before.
+    # In a process of its own, in which our network is not registered yet.
     command = [sys.executable, "-m", "train", *map(str, arguments)]
     exported = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240)
     assert exported.returncode == 0, exported.stderr
@@ -218,7 +218,7 @@ def test_other_networks_of_timm_are_trained_and_exported(shades, tmp_path, model
 
 def test_a_network_takes_the_size_it_was_made_for(shades, tmp_path):
     result = train("finetune", "--data", shades, "--output", tmp_path, "--model", "mobilenetv2_050", "--epochs", "0")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     settings = json.loads((tmp_path / "final" / "preprocessing.json").read_text())["preprocessing"]
     assert settings["input"]["size_px"] == 224
 
@@ -251,7 +251,7 @@ def test_rare_classes_count_more_if_asked():
         (["--data", "{shades}", "--channels", "2"], "1 (grey) or 3 (colour)"),
     ],
 )
-def test_what_cannot_be_trained_is_told_at_once(shades, tmp_path, monkeypatch, arguments, words):
+def test_what_cannot_be_trained_is_reported_at_once(shades, tmp_path, monkeypatch, arguments, words):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     one = class_folders(tmp_path / "one", shades={"same": 100}, count=2)
     no_validation = class_folders(tmp_path / "no_validation", splits=("train",), count=2)
@@ -261,7 +261,7 @@ def test_what_cannot_be_trained_is_told_at_once(shades, tmp_path, monkeypatch, a
     places = {"one": one, "no_validation": no_validation, "broken": broken, "alike": alike, "shades": shades}
     filled = [argument.format(**places) for argument in arguments]
     result = train("finetune", "--output", tmp_path / "run", *SMALL, "--epochs", "1", *filled)
-    assert result.exit_code != 0 and words in said(result), said(result)
+    assert result.exit_code != 0 and words in output_of(result), output_of(result)
     assert isinstance(result.exception, SystemExit)
     assert not list(tmp_path.glob("run/checkpoint-*"))
 
@@ -276,6 +276,6 @@ def test_a_last_batch_of_one_never_happens(tmp_path, rows):
             Image.fromarray(picture).save(tmp_path / "data" / split / shade / f"{split}{number}.png")
     arguments = ["--data", tmp_path / "data", "--output", tmp_path / "run", *TINY, "--epochs", "2"]
     result = train("finetune", *arguments, "--batch-size", "8")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     training = json.loads((tmp_path / "run" / "final" / "training.json").read_text())
     assert training["train_rows"] == rows and len(training["history"]) == 2

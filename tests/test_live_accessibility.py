@@ -21,8 +21,8 @@ def test_the_view_has_no_known_barriers(open_page, scheme, viewport):
         """async () => {
             const tags = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'];
             const { violations, passes } = await axe.run('#live-view', { runOnly: tags });
-            const told = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
-            return { violations: told, passes: passes.map(({ id }) => id) };
+            const barriers = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+            return { violations: barriers, passes: passes.map(({ id }) => id) };
         }"""
     )
     assert found["violations"] == []

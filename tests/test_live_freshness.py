@@ -48,7 +48,7 @@ def suggest(page: Page) -> None:
 
 
 @pytest.mark.parametrize("ends", ["refuses connections", "hangs"])
-def test_what_a_server_said_before_it_died_is_not_shown(open_page, tmp_path, ends):
+def test_answers_of_a_server_that_died_are_not_shown(open_page, tmp_path, ends):
     page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))))
     page.get_by_label("on the server").check()
     start_button(page).click()

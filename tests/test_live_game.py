@@ -29,7 +29,7 @@ def button(page: Page, name: str) -> Locator:
     return game(page).get_by_role("button", name=name)
 
 
-def said(page: Page) -> Locator:
+def message_of(page: Page) -> Locator:
     return game(page).get_by_role("status")
 
 
@@ -51,14 +51,14 @@ def skip_to(page: Page, labels: tuple[str, ...]) -> str:
 
 def test_a_game_needs_a_camera_and_is_over_when_the_camera_stops(page):
     button(page, "Play").click()
-    expect(said(page)).to_have_text("Start your camera first: this game needs your face.")
+    expect(message_of(page)).to_have_text("Start your camera first: this game needs your face.")
     start_camera(page)
     expect(game(page).get_by_text("disgust too seldom")).to_be_visible()
     button(page, "Play").click()
-    expect(said(page)).to_contain_text("Make this face: ")
+    expect(message_of(page)).to_contain_text("Make this face: ")
     expect(button(page, "Stop")).to_be_focused()
     start_button(page).click()
-    expect(said(page)).to_contain_text("The game is over.")
+    expect(message_of(page)).to_contain_text("The game is over.")
     expect(button(page, "Play again")).to_be_visible()
 
 
@@ -71,13 +71,13 @@ def test_faces_that_are_made_count_and_their_picture_can_be_kept(page):
     targets = []
     for count in range(1, 3):
         targets.append(skip_to(page, MADE_BY_THE_CAMERA))
-        expect(said(page)).to_contain_text(f"Made: {targets[-1]}, ", timeout=PATIENCE_MS)
+        expect(message_of(page)).to_contain_text(f"Made: {targets[-1]}, ", timeout=PATIENCE_MS)
         assert int(game(page).locator(".score").inner_text()) >= 10 * count
     expect(game(page).locator(".seconds")).not_to_have_text("30")
     # Thirty seconds in no time.
     page.clock.fast_forward(31_000)
-    expect(said(page)).to_contain_text("The game is over. You made 2 faces: ")
-    result = said(page).inner_text().removeprefix("The game is over. ")
+    expect(message_of(page)).to_contain_text("The game is over. You made 2 faces: ")
+    result = message_of(page).inner_text().removeprefix("The game is over. ")
     card = game(page).get_by_role("img", name=result)
     expect(card).to_be_visible()
     with page.expect_download() as download:

@@ -102,7 +102,7 @@ def test_a_camera_that_cannot_be_had_is_explained(open_page, error, advice):
     expect(start_button(page)).to_have_text("Use my camera")
 
 
-def test_a_camera_that_is_unplugged_is_told_and_can_be_started_again(open_page, camera):
+def test_an_unplugged_camera_is_reported_and_can_be_started_again(open_page, camera):
     page = wait_until_loaded(open_page(camera))
     start_button(page).click()
     expect(page.get_by_text("demonstration with a photo")).to_be_hidden()

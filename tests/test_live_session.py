@@ -55,7 +55,7 @@ def expect_nothing_recorded(page: Page) -> None:
     expect(session.get_by_role("table")).to_be_hidden()
     for name in BUTTONS:
         expect(session.get_by_role("button", name=name)).to_be_disabled()
-    expect(drawing(page)).to_have_attribute("aria-label", "Nothing is watched yet.")
+    expect(drawing(page)).to_have_attribute("aria-label", "No data yet.")
     assert sum(drawing(page).evaluate(COUNT_PIXELS)) == 0
 
 
@@ -79,9 +79,9 @@ def test_what_the_camera_sees_and_no_demonstration_is_summed_up_downloaded_and_d
     for label in ("happy", "neutral"):
         expect(share_shown(page, label)).not_to_have_text("0 %", timeout=PATIENCE_MS)
     stop(page)
-    judged = session.locator(".judged-time").inner_text()
+    classified = session.locator(".classified-time").inner_text()
     page.locator("#live-view .start").click()
-    expect(session.locator(".judged-time")).not_to_have_text(judged, timeout=PATIENCE_MS)
+    expect(session.locator(".classified-time")).not_to_have_text(classified, timeout=PATIENCE_MS)
     stop(page)
 
     drawn = dict(zip(LABEL_NAMES, drawing(page).evaluate(COUNT_PIXELS), strict=True))

@@ -10,7 +10,7 @@ from tests.test_app_in_browser import open_photo_tab, upload
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
-# Notes every answer with what the panel then says; the panel was told of the answer before this.
+# Notes the text of the panel at each answer; the panel has got the answer before this.
 WATCH = """() => {
     window.noted = [];
     const live = document.querySelector("#live-view .live");
@@ -18,7 +18,7 @@ WATCH = """() => {
     live.parentElement.addEventListener("answer", ({ detail }) => {
         const [face] = detail.faces;
         const sure = Boolean(detail.live && face?.reliable && face.confidence >= 0.6);
-        noted.push({ timeS: detail.timeS, label: sure ? face.label : null, told: panel.innerText });
+        noted.push({ timeS: detail.timeS, label: sure ? face.label : null, text: panel.innerText });
     });
 }"""
 
@@ -31,7 +31,7 @@ def switch(page):
     return panel(page).get_by_role("switch")
 
 
-def told(page):
+def text_of(page):
     """What is to be read in the panel now."""
     return panel(page).inner_text()
 
@@ -54,27 +54,27 @@ def test_a_suggestion_comes_when_switched_on_and_after_two_seconds_and_stays_for
     page.evaluate(WATCH)
     expect(switch(page)).not_to_be_checked()
     switch(page).press("Space")
-    hint = told(page)
+    hint = text_of(page)
     assert "A suggestion appears once your camera is on" in hint
     demonstration = watch(page, until=MORE_THAN_TWO_SECONDS)
-    assert {answer["told"] for answer in demonstration} == {hint}
+    assert {answer["text"] for answer in demonstration} == {hint}
 
     switch(page).press("Space")
     watch(page, doing=start_button(page).click, until="noted.at(-1).label === 'happy'")
     switched_off = watch(page, until=MORE_THAN_TWO_SECONDS)
-    assert {answer["told"] for answer in switched_off} == {told(page)}
-    assert "A suggestion" not in told(page) and "Your expression" not in told(page)
+    assert {answer["text"] for answer in switched_off} == {text_of(page)}
+    assert "A suggestion" not in text_of(page) and "Your expression" not in text_of(page)
 
     switched_on = watch(
         page,
         doing=lambda: switch(page).press("Space"),
-        until="noted.at(-1).told.includes('Your expression looks happy.')",
+        until="noted.at(-1).text.includes('Your expression looks happy.')",
     )
-    shown_s = next(answer["timeS"] for answer in switched_on if "Your expression" in answer["told"])
+    shown_s = next(answer["timeS"] for answer in switched_on if "Your expression" in answer["text"])
     assert shown_s - switched_on[0]["timeS"] >= 2
     assert {answer["label"] for answer in switched_on if shown_s - 2 <= answer["timeS"] <= shown_s} == {"happy"}
 
-    suggestion = told(page)
+    suggestion = text_of(page)
     entries = load_suggestions().as_json()["expressions"]["happy"]
     assert any(line in suggestion for line in entries["lines"])
     assert any(f"Something to do: {activity}" in suggestion for activity in entries["activities"])
@@ -86,26 +86,26 @@ def test_a_suggestion_comes_when_switched_on_and_after_two_seconds_and_stays_for
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
     glance = watch(page, until="noted.some(({ label }) => label === null) && noted.at(-1).label === 'happy'")
-    assert {answer["told"] for answer in glance} == {suggestion}
+    assert {answer["text"] for answer in glance} == {suggestion}
     switch(page).press("Space")
-    assert "Your expression" not in told(page)
+    assert "Your expression" not in text_of(page)
     assert page.foreign_requests == []
 
 
 def test_a_photo_gets_a_suggestion_only_when_switched_on(open_page, tmp_path):
     page = open_page()
     open_photo_tab(page)
-    told = page.locator("#photo-suggestion")
+    suggestion = page.locator("#photo-suggestion")
     upload(page, save(happy_photo(), tmp_path / "happy.png"))
     expect(page.locator("#photo-summary")).to_contain_text("One face")
-    expect(told).to_be_hidden()
+    expect(suggestion).to_be_hidden()
     page.get_by_label("Suggest something for the largest face").check()
-    expect(told).to_contain_text("Your expression looks happy.")
-    link = told.get_by_role("link", name="(opens a new tab: YouTube search)")
+    expect(suggestion).to_contain_text("Your expression looks happy.")
+    link = suggestion.get_by_role("link", name="(opens a new tab: YouTube search)")
     assert link.get_attribute("href").startswith("https://www.youtube.com/results?search_query=")
     assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
     upload(page, save(happy_photo() // 8, tmp_path / "dark.png"))
-    expect(told).to_have_text("There is no suggestion: no face here shows one clear expression.")
+    expect(suggestion).to_have_text("There is no suggestion: no face here shows one clear expression.")
     page.get_by_label("Suggest something for the largest face").uncheck()
-    expect(told).to_be_hidden()
+    expect(suggestion).to_be_hidden()
     assert page.foreign_requests == []

@@ -24,7 +24,7 @@ def page(open_page, tmp_path) -> Page:
     camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
     page = wait_until_loaded(open_page(camera))
     button(page, "That's wrong").click()
-    expect(told(page)).to_contain_text("Start your camera first")
+    expect(status_of(page)).to_contain_text("Start your camera first")
     start_button(page).click()
     expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
     expect(page.locator("#live-view .headline")).to_contain_text("neutral", timeout=PATIENCE_MS)
@@ -39,14 +39,14 @@ def button(page: Page, name: str) -> Locator:
     return teach(page).get_by_role("button", name=name, exact=True)
 
 
-def told(page: Page) -> Locator:
+def status_of(page: Page) -> Locator:
     return teach(page).get_by_role("status")
 
 
 def keep(page: Page, label: str) -> None:
     button(page, "That's wrong").click()
     button(page, label).click()
-    expect(told(page)).to_contain_text(f"Kept as {label}.")
+    expect(status_of(page)).to_contain_text(f"Kept as {label}.")
 
 
 def pixels(canvas: Locator) -> list[int]:
@@ -60,7 +60,7 @@ def test_the_zip_from_the_page_is_a_data_set(page, tmp_path):
     page.context.set_offline(True)
     for label in KEPT:
         keep(page, label)
-    expect(told(page)).to_contain_text("4 sad, 5 fear. It can be trained on")
+    expect(status_of(page)).to_contain_text("4 sad, 5 fear. It can be trained on")
     shown = [pixels(canvas) for canvas in teach(page).locator(".kept canvas").all()]
     with page.expect_download() as download:
         button(page, "Download zip").click()
@@ -81,16 +81,16 @@ def test_the_zip_from_the_page_is_a_data_set(page, tmp_path):
 def check_what_lies_beside(saved: Path) -> None:
     with zipfile.ZipFile(saved) as archive:
         assert "pictures of people" in archive.read("README.txt").decode()
-        told = list(csv.DictReader(io.StringIO(archive.read("corrections.csv").decode())))
-    assert [row["label"] for row in told] == KEPT and told[3]["file"] == "validation/sad/4.png"
-    assert {row["model_said"] for row in told} == {"neutral"}
-    assert all(0.4 < float(row["model_confidence"]) <= 1 for row in told)
+        rows = list(csv.DictReader(io.StringIO(archive.read("corrections.csv").decode())))
+    assert [row["label"] for row in rows] == KEPT and rows[3]["file"] == "validation/sad/4.png"
+    assert {row["model_said"] for row in rows} == {"neutral"}
+    assert all(0.4 < float(row["model_confidence"]) <= 1 for row in rows)
 
 
 def test_the_face_stands_still_while_somebody_chooses_and_all_can_be_taken_back(page):
     wrong, question = button(page, "That's wrong"), teach(page).get_by_role("group")
     wrong.click()
-    expect(question).to_contain_text("The model said: neutral")
+    expect(question).to_contain_text("The model answered: neutral")
     assert question.locator(".labels button").all_inner_texts() == list(LABEL_NAMES)
     expect(button(page, "angry")).to_be_focused()
     frozen, seen = question.locator("canvas"), page.locator("#live-view .seen canvas")
@@ -103,11 +103,11 @@ def test_the_face_stands_still_while_somebody_chooses_and_all_can_be_taken_back(
     page.keyboard.press("Escape")
     expect(question).to_be_hidden()
     expect(wrong).to_be_focused()
-    expect(told(page)).to_have_text("Nothing is kept yet.")
+    expect(status_of(page)).to_have_text("Nothing is kept yet.")
     for label in ("fear", "sad", "happy"):
         keep(page, label)
     button(page, "Remove the face kept as sad").click()
-    expect(told(page)).to_contain_text("Kept: 1 fear, 1 happy.")
+    expect(status_of(page)).to_contain_text("Kept: 1 fear, 1 happy.")
     expect(teach(page).locator(".kept li")).to_have_count(2)
     button(page, "Delete all").click()
     expect(teach(page).locator(".kept li")).to_have_count(0)
@@ -115,5 +115,5 @@ def test_the_face_stands_still_while_somebody_chooses_and_all_can_be_taken_back(
     expect(wrong).to_be_focused()
     start_button(page).click()
     wrong.click()
-    expect(told(page)).to_contain_text("Start your camera first")
+    expect(status_of(page)).to_contain_text("Start your camera first")
     expect(question).to_be_hidden()

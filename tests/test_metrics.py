@@ -182,12 +182,12 @@ def test_the_temperature_undoes_overconfidence():
 def test_below_the_threshold_most_were_wrong(confidences, right, expected):
     probabilities = np.array([[sure, (1 - sure) / 2, (1 - sure) / 2] for sure in confidences])
     majority = np.where(np.array(right) == 1, 0, 2)
-    unjudged = np.array([[0.99, 0.01, 0]])
-    found = fit_abstention(np.concatenate([probabilities, unjudged]), np.append(majority, -1))
+    unlabelled = np.array([[0.99, 0.01, 0]])
+    found = fit_abstention(np.concatenate([probabilities, unlabelled]), np.append(majority, -1))
     assert found == pytest.approx(expected)
 
 
-def test_limits_lie_where_the_faces_begin_to_be_misjudged(haar_pipeline):
+def test_limits_lie_where_the_faces_begin_to_be_misclassified(haar_pipeline):
     """A stand-in network that is right about a checkerboard as long as it can see its contrast, levelled by nobody."""
     settings = haar_pipeline.config.preprocessing
     settings = settings.model_copy(update={"input": settings.input.model_copy(update={"contrast": None})})

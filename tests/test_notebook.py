@@ -164,16 +164,16 @@ def test_what_is_committed_is_what_comes_out(run):
 
 
 def test_pictures_become_a_data_set_with_their_provenance(run):
-    told = text_of(run.cells["collect"])
-    kept, published = (re.findall(pattern, told) for pattern in (r"kept +(\d+)\n", r"rows: (\d+) train, (\d+) val"))
-    assert 36 <= int(kept[-1]) <= 72 and "near_duplicate" in told
-    assert "published: faces\n" in told and all(int(count) > 4 for count in published[0])
+    output = text_of(run.cells["collect"])
+    kept, published = (re.findall(pattern, output) for pattern in (r"kept +(\d+)\n", r"rows: (\d+) train, (\d+) val"))
+    assert 36 <= int(kept[-1]) <= 72 and "near_duplicate" in output
+    assert "published: faces\n" in output and all(int(count) > 4 for count in published[0])
     assert "url               local:pictures/happy/astronaut-" in text_of(run.cells["manifest"])
 
 
 def test_the_loop_from_training_to_the_app_is_closed(run):
-    told = text_of(run.cells["export"])
-    assert "bundle: bundle (temperature" in told and "\nreport: report.html" in told
+    output = text_of(run.cells["export"])
+    assert "bundle: bundle (temperature" in output and "\nreport: report.html" in output
     measured = json.loads((EMBEDDED_BUNDLE / "metrics.json").read_text())
     accuracy = measured["protocols"][measured["main_protocol"]]["accuracy"]
     assert f"| embedded | 3349 | {accuracy:.1%} (" in text_of(run.cells["figures"])
@@ -193,8 +193,8 @@ def test_a_camera_is_watched_and_its_pictures_do_not_stay(run):
 
 
 def test_where_no_camera_is_a_sentence_says_so(run):
-    (said,) = run.cells["camera"].outputs
-    assert said.text.startswith("There is no camera here") and said.text.count("\n") == 1
+    (message,) = run.cells["camera"].outputs
+    assert message.text.startswith("There is no camera here") and message.text.count("\n") == 1
 
 
 def test_the_app_is_served_and_everything_is_tidied_up(run):

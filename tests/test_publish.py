@@ -142,14 +142,14 @@ def published(made, yunet_weights, tmp_path_factory):
         home = tmp_path_factory.mktemp("home")
         result = run_program("-m", "train", "publish", *options, HF_HOME=str(home), **environment)
         assert result.returncode == 0, result.stderr
-        server.said = result.stdout
+        server.output = result.stdout
         yield server
 
 
 def test_everything_is_published_in_one_commit(published, made, yunet_weights):
     commits = published.repositories[REPO].commits
     assert [commit.title for commit in commits] == ["initial commit", "Publish a measured bundle"]
-    assert f"published: {published.endpoint}/{REPO}\n" in published.said and commits[-1].oid in published.said
+    assert f"published: {published.endpoint}/{REPO}\n" in published.output and commits[-1].oid in published.output
     stored = contents(published)
     assert stored.keys() == PUBLISHED
     assert stored["model.onnx"] == (made[1] / "model.onnx").read_bytes()
@@ -210,20 +210,20 @@ def test_timm_transformers_and_the_app_read_it_back(published, made, tmp_path):
     paths = [picture, tmp_path / "crops.npy", tmp_path / "grey.pt"]
     result = run_program("-c", READ_BACK, REPO, *paths, HF_ENDPOINT=published.endpoint, HF_HOME=str(tmp_path / "home"))
     assert result.returncode == 0, result.stderr
-    said = json.loads(result.stdout.splitlines()[-1])
+    outputs = json.loads(result.stdout.splitlines()[-1])
     here = load_pipeline(str(made[1]), detector="haar")
-    np.testing.assert_allclose(said["ours"], here.classify(list(crops)), atol=1e-6)
-    assert said["source"] == f"model {REPO} from the Hub, face detector yunet"
-    assert tuple(said["timm"]) == LABEL_NAMES
-    assert said["transformers"] == pytest.approx(said["timm"], abs=1e-5)
-    assert max(said["timm"].values()) - min(said["timm"].values()) > 0.01
+    np.testing.assert_allclose(outputs["ours"], here.classify(list(crops)), atol=1e-6)
+    assert outputs["source"] == f"model {REPO} from the Hub, face detector yunet"
+    assert tuple(outputs["timm"]) == LABEL_NAMES
+    assert outputs["transformers"] == pytest.approx(outputs["timm"], abs=1e-5)
+    assert max(outputs["timm"].values()) - min(outputs["timm"].values()) > 0.01
     # The network's input made by hand of the same picture: what the colour network says is what the grey one says.
     settings = here.config.preprocessing.input
     small = Image.fromarray(happy_face()).resize((settings.size_px,) * 2, Image.Resampling.BILINEAR)
     grey = np.asarray(small, np.float32) @ np.float32(settings.grey_weights) / 255
     logits, _ = here.classifier.run(((grey - settings.mean[0]) / settings.std[0])[None, None].astype(np.float32))
     expected = torch.from_numpy(logits).softmax(1)[0].tolist()
-    assert list(said["timm"].values()) == pytest.approx(expected, abs=0.005)
+    assert list(outputs["timm"].values()) == pytest.approx(expected, abs=0.005)
     trained = load_file(made[0] / "model.safetensors")
     for name, value in torch.load(tmp_path / "grey.pt").items():
         torch.testing.assert_close(value, trained[f"timm_model.{name}"])
@@ -234,8 +234,8 @@ def test_the_card_on_the_hub_tells_the_figures(published, made):
     assert (card.data.license, card.data.library_name) == ("other", "timm")
     assert card.data.pipeline_tag == "image-classification" and card.data.datasets == ["noise"]
     metrics = json.loads((made[1] / "metrics.json").read_text())
-    told = {(row.dataset_config, row.metric_name): row.metric_value for row in card.data.eval_results}
-    assert told == {
+    results = {(row.dataset_config, row.metric_name): row.metric_value for row in card.data.eval_results}
+    assert results == {
         (protocol, key): value
         for protocol, row in metrics["protocols"].items()
         for key, value in row.items()
@@ -345,7 +345,7 @@ def test_somebody_else_at_the_same_time_is_not_overwritten(hub, made):
         ({"repo_id": "a//b"}, "--repo a//b"),
     ],
 )
-def test_who_may_not_write_is_told_and_nothing_is_made(hub, made, options, words):
+def test_a_missing_right_to_write_is_reported_and_nothing_is_made(hub, made, options, words):
     with pytest.raises(ExpectedError, match=words):
         send(hub, made, **options)
     assert hub.repositories == {}
@@ -360,7 +360,7 @@ def test_a_reader_cannot_change_what_is_there(hub, made, bundle):
     assert contents(hub) == before
 
 
-def test_nobody_is_told_to_log_in(made, tmp_path, monkeypatch):
+def test_a_missing_token_asks_to_log_in(made, tmp_path, monkeypatch):
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))

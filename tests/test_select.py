@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from face_expression import LABEL_NAMES
 from face_expression.preprocess import to_model_inputs
-from tests.test_finetune import TINY, parquet, said, train
+from tests.test_finetune import TINY, output_of, parquet, train
 from tests.test_teacher import bands, photographs
 from tests.test_train import band
 from train.model.predictor import open_predictor
@@ -21,8 +21,8 @@ def nobody_asks_the_hub(monkeypatch):
 
 def test_divergence_by_hand():
     shares = np.array([[0.5, 0.5, 0], [1, 0, 0]])
-    said_of = np.array([[0.5, 0.25, 0.25], [0.5, 0.3, 0.2]])
-    np.testing.assert_allclose(kl_divergence(shares, said_of), [0.5 * np.log(2), np.log(2)])
+    predicted = np.array([[0.5, 0.25, 0.25], [0.5, 0.3, 0.2]])
+    np.testing.assert_allclose(kl_divergence(shares, predicted), [0.5 * np.log(2), np.log(2)])
     np.testing.assert_allclose(
         log_loss(np.array([[0.9], [0.9]]), np.array([True, False])), [[0.10536], [2.302585]], rtol=1e-4
     )
@@ -101,7 +101,7 @@ def runs(data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
-    """Pictures in which no face is found, so that all of each is judged: (folder, pictures by file)."""
+    """Pictures in which no face is found, so that all of each is classified: (folder, pictures by file)."""
     folder, rng = tmp_path_factory.mktemp("faces"), np.random.default_rng(7)
     pictures = {name: [band(int(rng.integers(0, 7)), rng) for _ in range(8)] for name in ("genki", "yale", "london")}
     smile, split = [0, 1, 0, 1, 1, 1, 0, 0], ["development"] * 6 + ["train"] * 2
@@ -119,10 +119,10 @@ def rows_of(result):
 
 def test_select_prints_every_figure_and_a_verdict(data, runs, faces):
     result = train("select", *runs, "--data", data, "--faces", faces[0])
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     lines = rows_of(result)
     assert {line[0] for line in lines if line[0].startswith("D")} == {"D1", "D2", "D3", "D4"}
-    assert "good/final:" in said(result) and "not measured" not in said(result)
+    assert "good/final:" in output_of(result) and "not measured" not in output_of(result)
     good = open_predictor(runs[1])
     of_genki, of_yale, of_london = (
         good.probabilities(to_model_inputs(faces[1][name], good.preprocessing.input))
@@ -142,17 +142,17 @@ def test_select_prints_every_figure_and_a_verdict(data, runs, faces):
 
 def test_the_better_network_wins_and_an_equal_one_does_not(data, runs):
     better = train("select", *runs, "--data", data)
-    assert better.exit_code == 0, said(better)
+    assert better.exit_code == 0, output_of(better)
     # Without photographs, the rule says what it does not know.
-    assert "good/final: wins on what was measured" in said(better)
-    assert said(better).count("name its folder with --faces") == 3
+    assert "good/final: wins on what was measured" in output_of(better)
+    assert output_of(better).count("name its folder with --faces") == 3
     for pair in ((runs[1], runs[1]), runs[::-1]):
-        assert "not better on D1" in said(train("select", *pair, "--data", data))
+        assert "not better on D1" in output_of(train("select", *pair, "--data", data))
 
 
 def test_a_folder_without_some_of_the_sets_says_which(data, runs, tmp_path):
     result = train("select", runs[0], "--data", data, "--faces", tmp_path)
-    assert result.exit_code == 0 and "D2: no genki.parquet there" in said(result)
+    assert result.exit_code == 0 and "D2: no genki.parquet there" in output_of(result)
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ def test_what_cannot_be_compared_is_refused(data, runs, tmp_path, place, words):
     other = tmp_path / "other"
     assert train("finetune", "--data", names, *TINY, "--epochs", "1", "--output", other).exit_code == 0
     result = train("select", runs[0], place.format(empty=tmp_path / "empty", other=other), "--data", data)
-    assert result.exit_code == 1 and words in said(result), said(result)
+    assert result.exit_code == 1 and words in output_of(result), output_of(result)

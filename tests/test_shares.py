@@ -204,7 +204,7 @@ class Camera:
         with self.client.http.stream("GET", url) as events:
             self.messages += (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
 
-    def said(self) -> list[str]:
+    def answers(self) -> list[str]:
         return [message["output"]["data"][1] for message in self.messages if (message.get("output") or {}).get("data")]
 
 
@@ -216,8 +216,8 @@ def test_a_camera_without_frames_ends_and_makes_room(served, yunet_pipeline):
             camera.start(f"data:image/jpeg;base64,{PICTURE}")
         other = Camera(page, "198.51.100.9")
         other.start(f"data:image/jpeg;base64,{PICTURE}")
-        until(lambda: any("happy" in words for words in other.said()))
-        until(lambda: all(camera.said() for camera in streams))
+        until(lambda: any("happy" in words for words in other.answers()))
+        until(lambda: all(camera.answers() for camera in streams))
         until(lambda: not any(page._queue.active_jobs))
 
 
@@ -225,7 +225,7 @@ def test_a_camera_sends_no_picture_that_is_large_when_decoded(served_app):
     camera = Camera(served_app[2], "198.51.100.10")
     large = base64.b64encode(encode_jpeg(np.zeros((1400, 1400, 3), np.uint8))).decode()
     camera.start(f"data:image/jpeg;base64,{large}")
-    until(lambda: any("at most 1280 pixels a side" in words for words in camera.said()))
+    until(lambda: any("at most 1280 pixels a side" in words for words in camera.answers()))
 
 
 def test_tools_of_mcp_count_for_their_caller(served, yunet_pipeline):

@@ -15,17 +15,17 @@ from face_expression.hub.download import DETECTOR_VARIABLE
 
 def test_a_few_seconds_of_all_visitors(tmp_path, monkeypatch, capsys, yunet_weights):
     monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
-    # What grows in so short a time says nothing; everything else is looked at below.
+    # What grows in so short a time says nothing; everything else is checked below.
     with contextlib.suppress(typer.Exit):
         soak.main(minutes=0.07, seed=1, files=False, output=tmp_path / "soak.json")
-    told = json.loads((tmp_path / "soak.json").read_text())
+    report = json.loads((tmp_path / "soak.json").read_text())
     out = capsys.readouterr().out
-    for check in told["checks"]:
+    for check in report["checks"]:
         assert check["met"] or check["measure"].startswith("growth"), check
-    assert told["outcomes"][Kind.FRAME][Outcome.RIGHT] > 5 and told["outcomes"][Kind.DROPPED][Outcome.CUT_OFF] > 0
-    assert len(told["moments"]) == soak.WATCHED and all(moment["memory_mib"] > 50 for moment in told["moments"])
+    assert report["outcomes"][Kind.FRAME][Outcome.RIGHT] > 5 and report["outcomes"][Kind.DROPPED][Outcome.CUT_OFF] > 0
+    assert len(report["moments"]) == soak.WATCHED and all(moment["memory_mib"] > 50 for moment in report["moments"])
     rows = [line for line in out.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + len(Kind) + 2 + len(told["checks"])
+    assert len(rows) == 2 + len(Kind) + 2 + len(report["checks"])
 
 
 def test_memory_that_grows_is_seen():
@@ -49,7 +49,7 @@ def test_only_what_was_right_is_timed(outcome, answered):
     assert tally.outcomes == {(Kind.PHOTO, outcome): 1} and len(tally.latencies_ms[Kind.PHOTO]) == answered
 
 
-def test_what_fails_is_an_error_and_told():
+def test_what_fails_is_an_error_and_reported():
     async def act():
         raise ConnectionResetError("gone")
 

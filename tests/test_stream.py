@@ -16,7 +16,7 @@ from tests.builders import calm_face, happy_face, moving, scene, write_y4m
 from train.__main__ import app
 from train.live.ground_truth import Stretch
 from train.live.replay import read_footage
-from train.live.scores import NOTHING, Viewing, judge, simulate_live
+from train.live.scores import NOTHING, Viewing, measure_quality, simulate_live
 
 LABELS = ("happy", "sad", "neutral")
 NOBODY = scene([])
@@ -61,7 +61,7 @@ def leaving(tmp_path_factory):
 
 
 def test_a_video_whose_labels_change(changing):
-    figures, said = evaluate(changing, "0,2,happy", "2,4,neutral", "4,6,happy")
+    figures, output = evaluate(changing, "0,2,happy", "2,4,neutral", "4,6,happy")
     assert figures["truth"] == {"name": "clip.csv", "stretches": 3, "judged_frames": 120, "judged_s": 6.0}
     assert figures["video"]["frames"] == 120 and figures["video"]["duration_s"] == 6.0
     assert figures["video"]["name"] == "clip.y4m" and str(changing.parent) not in json.dumps(figures)
@@ -81,7 +81,7 @@ def test_a_video_whose_labels_change(changing):
     assert speed["n"] == 120 and 0 < speed["latency_p50_ms"] <= speed["latency_p95_ms"] and speed["frames_per_s"] > 0
     assert figures["live"]["n"] == 120 and 0 <= figures["live"]["dropped_share"] < 1
     for words in ("happy", "neutral", "macro", "frames/s", "p95", "dropped", "reliable face", "2 of 2 changes"):
-        assert words in said
+        assert words in output
 
 
 def test_a_truth_that_is_wrong_is_noticed(changing):
@@ -92,11 +92,11 @@ def test_a_truth_that_is_wrong_is_noticed(changing):
 
 def test_nothing_flickers_on_a_frozen_picture(tmp_path):
     video = write_y4m(tmp_path / "frozen.y4m", [moving(happy_face(), 1)[0]] * 30)
-    figures, said = evaluate(video, "0,1.5,happy")
+    figures, output = evaluate(video, "0,1.5,happy")
     assert figures["flips"] == {"shown_changes": 0, "true_changes": 0, "judged_s": 1.5, "per_minute": 0.0}
     assert figures["lag"] == {"n": 0, "followed": 0, "median_s": None, "worst_s": None}
     assert figures["labels"]["happy"] == {"n": 30, "shown": 30, "precision": 1.0, "recall": 1.0}
-    assert "0 of 0 changes" in said
+    assert "0 of 0 changes" in output
 
 
 def test_frames_without_a_face_are_misses_and_no_predictions(leaving):
@@ -108,7 +108,7 @@ def test_frames_without_a_face_are_misses_and_no_predictions(leaving):
         assert figures[name]["n"] == 60 and figures[name]["share"] == pytest.approx(2 / 3, abs=0.05)
 
 
-def test_frames_outside_the_truth_are_not_judged(leaving):
+def test_frames_outside_the_truth_are_not_evaluated(leaving):
     figures, _ = evaluate(leaving, "0,1,happy", "2,3,happy")
     assert figures["truth"]["judged_frames"] == 40 and figures["truth"]["judged_s"] == 2.0
     assert figures["any_face"] == {"n": 40, "share": 1.0}
@@ -152,7 +152,7 @@ def test_figures_worked_out_by_hand():
     # Ten frames a second: happy for 1 s, sad for 1 s, and a third second in which the truth is not known.
     shown = [0, 0, 0, 2, 0, 0, NOTHING, 0, 0, 0] + [0, 0, 0, 1, 1, NOTHING, 1, 1, 0, 1] + [2] * 10
     stretches = [Stretch(0, 1, "happy", 2), Stretch(1, 2, "sad", 3)]
-    figures = judge(make_viewing(shown), stretches, LABELS)
+    figures = measure_quality(make_viewing(shown), stretches, LABELS)
     assert figures["labels"] == {
         "happy": {"n": 10, "shown": 12, "precision": 8 / 12, "recall": 0.8},
         "sad": {"n": 10, "shown": 5, "precision": 1.0, "recall": 0.5},
@@ -170,7 +170,7 @@ def test_figures_worked_out_by_hand():
 
 def test_a_change_that_is_never_shown_is_not_followed():
     stretches = [Stretch(0, 1, "happy", 2), Stretch(1, 2, "sad", 3), Stretch(2, 3, "happy", 4)]
-    figures = judge(make_viewing([0] * 30), stretches, LABELS)
+    figures = measure_quality(make_viewing([0] * 30), stretches, LABELS)
     assert figures["lag"] == {"n": 2, "followed": 1, "median_s": 0.0, "worst_s": 0.0}
     assert figures["labels"]["sad"] == {"n": 10, "shown": 0, "precision": None, "recall": 0.0}
     assert figures["macro"]["precision"] == pytest.approx((20 / 30 + 0) / 2)
@@ -246,7 +246,7 @@ def make_bad_videos(folder):
     }
 
 
-def test_bad_videos_are_told(tmp_path):
+def test_bad_videos_are_reported(tmp_path):
     truth = write_truth(tmp_path / "truth.csv", "0,0.5,happy")
     for name, words in make_bad_videos(tmp_path).items():
         result = run("evaluate", "--stream", tmp_path / name, "--truth", truth)
@@ -276,7 +276,7 @@ def test_bad_videos_are_told(tmp_path):
         (b"start_s,end_s,label\n0,1,\xff\n", "cannot be read as a CSV file in UTF-8"),
     ],
 )
-def test_bad_truth_is_told_with_its_line(leaving, tmp_path, content, words):
+def test_bad_ground_truth_is_reported_with_its_line(leaving, tmp_path, content, words):
     truth = tmp_path / "truth.csv"
     truth.write_bytes(content if isinstance(content, bytes) else content.encode())
     result = run("evaluate", "--stream", leaving, "--truth", truth, "--output", tmp_path / "figures.json")
@@ -296,7 +296,7 @@ def test_bad_truth_is_told_with_its_line(leaving, tmp_path, content, words):
         (["--stream", "clip.y4m", "--truth", "truth.csv", "--bundle", "no_bundle"], "no_bundle"),
     ],
 )
-def test_wrong_settings_are_told(leaving, tmp_path, monkeypatch, arguments, words):
+def test_wrong_settings_are_reported(leaving, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(leaving.parent)
     write_truth(leaving.parent / "truth.csv", "0,1,happy")
     result = run("evaluate", *arguments)
@@ -323,7 +323,7 @@ def faces(tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
-def test_a_made_video_is_judged(faces, tmp_path, suffix):
+def test_a_made_video_is_evaluated(faces, tmp_path, suffix):
     video = tmp_path / f"made{suffix}"
     options = ["--seconds-per-label", 1, "--rounds", 2]
     result = run("make-stream", "--data", faces, "--output", video, *options)
@@ -364,7 +364,7 @@ def test_no_video_is_left_where_none_can_be_made(faces, tmp_path, monkeypatch, a
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_that_cannot_be_read_is_told(faces, tmp_path):
+def test_a_picture_that_cannot_be_read_is_reported(faces, tmp_path):
     whole = datasets.load_dataset("parquet", data_dir=str(faces), split="test")
     rows = whole.cast_column("image", datasets.Image(decode=False)).to_list()
     rows[2]["image"]["bytes"] = b"no picture"

@@ -38,9 +38,11 @@ def with_entries(**changes) -> dict:
     return content(expressions={"happy": {**content()["expressions"]["happy"], **changes}})
 
 
-def write(folder, told: dict | str):
+def write(folder, settings: dict | str):
     path = folder / "some.yaml"
-    path.write_text(told if isinstance(told, str) else yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
+    path.write_text(
+        settings if isinstance(settings, str) else yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8"
+    )
     return path
 
 
@@ -68,14 +70,14 @@ def test_every_entry_keeps_to_the_rules_that_a_program_can_check():
 
 
 def test_what_the_live_view_reads():
-    told = load_suggestions().as_json()
-    assert {name: told[name] for name in told if name != "expressions"} == {
+    data = load_suggestions().as_json()
+    assert {name: data[name] for name in data if name != "expressions"} == {
         "confident_from": 0.6,
         "stable_s": 2,
         "change_every_s": 10,
         "music_place": "YouTube",
     }
-    entries = told["expressions"]["sad"]
+    entries = data["expressions"]["sad"]
     assert list(entries) == ["looks", "lines", "activities", "music"]
     assert entries["music"][0] == {
         "search": "slow cello pieces",
@@ -103,11 +105,11 @@ def test_the_largest_reliable_face_counts(tmp_path, faces, suggested):
 
 
 def test_a_suggestion_is_chosen_by_chance_from_all_entries(tmp_path):
-    told = with_entries(music=["Dvořák's d-minor", *(f"tune {number}" for number in range(7))])
-    suggestions = load_suggestions(write(tmp_path, told))
+    settings = with_entries(music=["Dvořák's d-minor", *(f"tune {number}" for number in range(7))])
+    suggestions = load_suggestions(write(tmp_path, settings))
     chance = Random(0)
     drawn = [suggestions.suggest([face()], chance) for _ in range(200)]
-    entries = told["expressions"]["happy"]
+    entries = settings["expressions"]["happy"]
     for one, several in (("line", "lines"), ("activity", "activities"), ("music", "music")):
         assert {getattr(suggestion, one) for suggestion in drawn} == set(entries[several])
     links = {suggestion.music: suggestion.link for suggestion in drawn}
@@ -117,13 +119,13 @@ def test_a_suggestion_is_chosen_by_chance_from_all_entries(tmp_path):
 
 def test_no_text_becomes_html():
     nasty = '<img src=x onerror="alert(1)"> & "'
-    told = Suggestion(*[nasty] * 6).as_html()
-    assert "<img" not in told and '"alert' not in told and told.count("&lt;img src=x") == 6
-    assert 'target="_blank" rel="noopener noreferrer"' in told
+    html = Suggestion(*[nasty] * 6).as_html()
+    assert "<img" not in html and '"alert' not in html and html.count("&lt;img src=x") == 6
+    assert 'target="_blank" rel="noopener noreferrer"' in html
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("settings", "complaint"),
     [
         ("", "valid dictionary"),
         ("confident_from: [", "not YAML"),
@@ -152,8 +154,8 @@ def test_no_text_becomes_html():
         ),
     ],
 )
-def test_a_mistake_in_a_file_is_told(tmp_path, told, complaint):
-    path = write(tmp_path, told)
+def test_a_mistake_in_a_file_is_reported(tmp_path, settings, complaint):
+    path = write(tmp_path, settings)
     with pytest.raises(ValueError, match=complaint) as caught:
         load_suggestions(path)
     assert str(caught.value).startswith(str(path))

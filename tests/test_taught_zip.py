@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from face_expression import LABEL_NAMES
 from face_expression.errors import DataError
-from tests.test_finetune import SMALL, TINY, said, train
+from tests.test_finetune import SMALL, TINY, output_of, train
 from tests.test_train import band
 from train.data.dataset import data_name, decode, label_names_of, load_split
 from train.data.zip_dataset import MOST_BYTES
@@ -47,7 +47,7 @@ def model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     data = corrections(folder / "all.zip", LABEL_NAMES, 4)
     result = train("finetune", "--data", data, "--output", folder / "run", *TINY, "--epochs", "0")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     return folder / "run" / "final"
 
 
@@ -70,7 +70,7 @@ def test_a_model_goes_on_from_a_zip_that_names_two_of_its_labels(model, tmp_path
     path = corrections(tmp_path / "corrections.zip")
     arguments = ["--from", model, "--data", path, "--output", tmp_path / "run", *SMALL, "--epochs", "15"]
     result = train("finetune", *arguments, "--ema-decay", "0.5")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     final = tmp_path / "run" / "final"
     assert f"checkpoint: {final}" in result.output
     assert json.loads((final / "config.json").read_text())["label_names"] == list(LABEL_NAMES)
@@ -100,13 +100,14 @@ def test_help_names_the_zip():
         ({f"train/{label}/1.png": b"no picture" for label in ("sad", "fear")}, "needs a validation split"),
     ],
 )
-def test_a_zip_that_cannot_be_used_is_told_at_once(tmp_path, files, words):
+def test_a_zip_that_cannot_be_used_is_reported_at_once(tmp_path, files, words):
     path = write_zip(tmp_path / "corrections.zip", files)
     result = train("finetune", "--data", path, "--output", tmp_path / "run", *SMALL)
-    assert result.exit_code != 0 and isinstance(result.exception, SystemExit) and words in said(result), said(result)
+    assert result.exit_code != 0 and isinstance(result.exception, SystemExit)
+    assert words in output_of(result), output_of(result)
 
 
-def test_what_only_looks_like_a_zip_is_told(tmp_path):
+def test_what_only_looks_like_a_zip_is_reported(tmp_path):
     path = tmp_path / "corrections.zip"
     with pytest.raises(DataError, match="No such file"):
         load_split(str(path), "train")
@@ -148,12 +149,12 @@ def test_a_zip_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
         load_split(str(path), "train")
 
 
-def test_a_class_that_the_model_does_not_know_is_told(model, tmp_path):
+def test_a_class_that_the_model_does_not_know_is_reported(model, tmp_path):
     path = corrections(tmp_path / "corrections.zip", ("sad", "fear"))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("train/smirk/1.png", picture("happy"))
     result = train("finetune", "--from", model, "--data", path, "--output", tmp_path / "run", *SMALL)
-    assert "has the classes ['smirk'], which the model does not know: ['angry', " in said(result)
+    assert "has the classes ['smirk'], which the model does not know: ['angry', " in output_of(result)
 
 
 def test_class_folders_that_name_some_labels_keep_the_models_too(model, tmp_path):
@@ -161,6 +162,6 @@ def test_class_folders_that_name_some_labels_keep_the_models_too(model, tmp_path
         archive.extractall(tmp_path / "unpacked")
     arguments = ["--from", model, "--data", tmp_path / "unpacked", "--output", tmp_path / "run", *SMALL]
     result = train("finetune", *arguments, "--epochs", "0")
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     config = json.loads((tmp_path / "run" / "final" / "config.json").read_text())
     assert config["label_names"] == list(LABEL_NAMES)

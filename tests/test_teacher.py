@@ -17,7 +17,7 @@ from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.preprocess import to_model_inputs
 from tests.builders import calm_photo, happy_photo
-from tests.test_finetune import TINY, parquet, said, train
+from tests.test_finetune import TINY, output_of, parquet, train
 from tests.test_train import band
 from train.data.targets import Targets
 from train.data.teacher import key_of
@@ -59,8 +59,8 @@ def teacher_file(file, opinions: dict[bytes, int], names=LABEL_NAMES):
         }
         for image, chosen in opinions.items()
     ]
-    told = json.dumps({"teachers": ["drawn"], "label_names": list(names)})
-    pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata({"teachers": told}), file)
+    metadata = json.dumps({"teachers": ["drawn"], "label_names": list(names)})
+    pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata({"teachers": metadata}), file)
     return file
 
 
@@ -108,7 +108,7 @@ def test_teach_averages_networks_and_mirror_images(untrained, tmp_path):
     for number, places in enumerate((untrained[:1], untrained[1:], untrained)):
         files.append(tmp_path / f"{number}.parquet")
         result = train("teach", *places, "--data", data, "--output", files[-1])
-        assert result.exit_code == 0 and "8 pictures" in said(result), said(result)
+        assert result.exit_code == 0 and "8 pictures" in output_of(result), output_of(result)
     first, second, both = map(opinions_in, files)
     keys = [key_of({"bytes": image, "path": None}) for image in images_of(data, "train")]
     for key, mirrored in zip(keys[:4], keys[4:], strict=True):
@@ -128,7 +128,7 @@ def test_teach_finds_the_face_that_a_photograph_is_about(data, yunet_weights, mo
     file = photographs(tmp_path / "people.parquet", [both, np.zeros((50, 40, 3), np.uint8)])
     output = tmp_path / "teacher.parquet"
     result = train("teach", EMBEDDED_BUNDLE, "--data", data, "--photos", file, "--output", output)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     rows = {row["image_sha256"]: row for row in pq.read_table(output).to_pylist()}
     smiling, black = (rows[key_of({"bytes": image, "path": None})] for image in (png(both), png(both[:50, :40] * 0)))
     x0, _, x1, _ = smiling["face_box"]
@@ -143,7 +143,7 @@ def test_a_network_learns_what_its_teacher_says(data, tmp_path):
     run = tmp_path / "run"
     options = ["--teacher", teacher, "--teacher-weight", "1", "--label-weight", "0", "--epochs", "15"]
     result = train("finetune", "--data", data, "--output", run, *TINY, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     rng = np.random.default_rng(9)
     assert chosen_by(run / "final", [band(0, rng), band(3, rng)] * 3).tolist() == [2, 5] * 3
     written = json.loads((run / "final" / "training.json").read_text())
@@ -151,7 +151,7 @@ def test_a_network_learns_what_its_teacher_says(data, tmp_path):
     again = train(
         "finetune", "--data", data, "--output", run, *TINY, "--label-weight", "0", "--epochs", "15", "--resume"
     )
-    assert again.exit_code == 1 and "teacher_weight was 1.0 and is now None" in said(again)
+    assert again.exit_code == 1 and "teacher_weight was 1.0 and is now None" in output_of(again)
 
 
 def test_photographs_teach_what_the_data_do_not_show(data, tmp_path):
@@ -166,7 +166,7 @@ def test_photographs_teach_what_the_data_do_not_show(data, tmp_path):
     teacher = teacher_file(tmp_path / "teacher.parquet", opinions)
     options = ["--teacher", teacher, "--photos", file, "--photo-share", "0.4", "--epochs", "15"]
     result = train("finetune", "--data", data, "--output", tmp_path / "run", *TINY, *options)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     assert chosen_by(tmp_path / "run" / "final", [band(0, rng), band(3, rng), band(6, rng)]).tolist() == [1, 4, 6]
     written = json.loads((tmp_path / "run" / "final" / "training.json").read_text())
     assert written["train_rows"] == 80 and written["photos"] == ["photos"] and written["photo_share"] == 0.4
@@ -193,7 +193,7 @@ def test_what_does_not_fit_together_is_refused(data, tmp_path, options, words):
     }
     filled = [option.format(**places) for option in options]
     result = train("finetune", "--data", data, "--output", tmp_path / "run", *TINY, *filled, "--epochs", "1")
-    assert result.exit_code == 1 and words in said(result), said(result)
+    assert result.exit_code == 1 and words in output_of(result), output_of(result)
 
 
 def test_rare_faces_are_those_with_two_votes_for_a_rare_class():
@@ -250,7 +250,7 @@ def test_the_card_says_what_was_learned_from_whom(tmp_path):
     (bundle / "config.json").write_text(json.dumps(config))
     card.write_text("<!-- model: begin -->\n<!-- model: end -->\n<!-- figures: begin -->\n<!-- figures: end -->\n")
     result = train("card", "--bundle", bundle, "--path", card)
-    assert result.exit_code == 0, said(result)
+    assert result.exit_code == 0, output_of(result)
     text = card.read_text()
     assert "teacher the average of a/final and b/final, teacher_weight 0.5" in text.replace("&#95;", "_")
     assert "photos utkface and genki" in text and "0" * 64 not in text

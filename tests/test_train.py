@@ -128,8 +128,8 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(run, data, tmp_path):
     assert training["history"][-1]["eval_loss"] < training["history"][0]["eval_loss"]
     assert training["train_rows"] == 160, "the two faces without usable votes still teach the labels' head"
     assert f"checkpoint: {folder / 'final'}" in resumed.stdout
-    said = resumed.stdout + resumed.stderr
-    assert "'epoch': '4'" in said and "'epoch': '1'" not in said, "it started over"
+    output = resumed.stdout + resumed.stderr
+    assert "'epoch': '4'" in output and "'epoch': '1'" not in output, "it started over"
     whole = train("finetune", "--data", data, "--output", tmp_path / "whole", *TINY)
     assert whole.returncode == 0, whole.stderr
     weights, expected = (load_file(place / "final" / "model.safetensors") for place in (folder, tmp_path / "whole"))
@@ -243,7 +243,7 @@ def test_the_card_is_filled_from_the_metrics(bundle, data, tmp_path):
         (["card", "--path", "{data}/no_card.md"], "no such file"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(data, tmp_path, arguments, words):
+def test_mistakes_are_reported_in_a_sentence(data, tmp_path, arguments, words):
     output = ["--output", tmp_path / "run"] if arguments[0] == "finetune" else []
     filled = [argument.replace("{data}", str(data)) for argument in arguments]
     result = train(*filled, *output)
@@ -266,7 +266,7 @@ LABELS = datasets.ClassLabel(names=list(LABEL_NAMES))
         ({"votes": [[1, 2, 3, 4, 5, 6]]}, None, "must be 7 counts, of which the first 7"),
     ],
 )
-def test_data_that_do_not_fit_are_told_before_training(tmp_path, columns, label_type, words):
+def test_data_that_do_not_fit_are_reported_before_training(tmp_path, columns, label_type, words):
     rows = datasets.Dataset.from_dict({"image": [Image.new("L", (8, 8))], **columns})
     rows = rows.cast_column("image", datasets.Image())
     if label_type is not None:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from face_expression import Face, VideoFrame, face_columns, face_rows, label_video
-from space.tabs.person_timeline import PeopleSeen, person_summary, told_people
+from space.tabs.person_timeline import PeopleSeen, person_summary, visible_people
 from tests.browsing import NARROW, PATIENCE_MS
 from tests.builders import calm_face, happy_face, scene
 from tests.test_app_in_browser import wait_until
@@ -227,7 +227,7 @@ def face_of(track_id: int, label: str, *reasons: str, happy: float = 0.9) -> Fac
     return Face((0, 0, 9, 9), 1.0, None, np.array([happy, 1 - happy]), label, happy, reasons, track_id, plain())
 
 
-def test_people_are_told_by_the_time_they_were_in_view():
+def test_people_are_listed_by_the_time_they_were_in_view():
     seen = PeopleSeen()
     assert seen.by_time() == []
     for index in range(12):
@@ -238,13 +238,13 @@ def test_people_are_told_by_the_time_they_were_in_view():
     assert first.shares() == pytest.approx({"happy": 6 / 9, "sad": 3 / 9})
     assert (
         person_summary(first)
-        == "**Person 2**, in view for 0.9 s: looks mostly **happy** (67% of the time that could be judged)."
+        == "**Person 2**, in view for 0.9 s: looks mostly **happy** (67% of the time that could be classified)."
     )
     assert (
         person_summary(third) == "**Person 3**, in view for 0.2 s: not sure what the expression looks like (blurred)."
     )
-    assert told_people(seen.by_time(), most=1, least_s=0.2) == ([first], 2)
-    assert told_people(seen.by_time(), most=5, least_s=0.25) == ([first, second], 1)
+    assert visible_people(seen.by_time(), most=1, least_s=0.2) == ([first], 2)
+    assert visible_people(seen.by_time(), most=5, least_s=0.25) == ([first, second], 1)
     assert [(point.absent, point.probabilities) for point in third.curve(300)] == [
         (False, None),
         (True, None),

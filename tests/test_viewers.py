@@ -1,4 +1,4 @@
-"""Many viewers, one pipeline: whose picture is looked at, whose is dropped, and who is forgotten."""
+"""Many viewers, one pipeline: whose picture is processed, whose is dropped, and who is forgotten."""
 
 import asyncio
 import threading
@@ -93,7 +93,7 @@ def test_another_scene_knows_nobody_from_the_one_before(yunet_pipeline):
     same, fresh, late = run(conversation())
     assert labels(same) == ["happy"], "ten milliseconds change nothing that is smoothed"
     assert labels(fresh) != ["happy"]
-    assert late is None, "what arrives from an older scene is not looked at"
+    assert late is None, "what arrives from an older scene is not processed"
 
 
 def test_who_sends_too_fast_is_answered_for_some_of_it(yunet_pipeline):

@@ -304,7 +304,7 @@ def test_faces_of_the_data_set_get_the_same_probabilities(node, ferplus, yunet_p
         ({"detector": "nonsense"}, "cannot load the face detector"),
     ],
 )
-def test_a_bundle_that_cannot_be_used_is_told(change, words, node, yunet_weights, tmp_path):
+def test_a_bundle_that_cannot_be_used_is_reported(change, words, node, yunet_weights, tmp_path):
     ((part, content),) = change.items()
     (tmp_path / part).write_text(content)
     result = ask_node(node, job_for(yunet_weights) | {part: str(tmp_path / part)}, tmp_path)

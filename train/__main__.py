@@ -50,9 +50,12 @@ def finetune(
     model_args: Annotated[
         str | None, typer.Option(help=f"Its arguments, as JSON. Default for {HOUSE_MODEL}: {HOUSE_MODEL_ARGS}")
     ] = None,
-    pretrained: Annotated[bool, typer.Option("--pretrained", help="Begin with timm's weights from the Hub.")] = False,
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="Start from timm's pretrained weights.")] = False,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="PATH|USER/NAME", help="Go on from a checkpoint or bundle of ours.")
+        str | None,
+        typer.Option(
+            "--from", metavar="PATH|USER/NAME", help="Initial weights: a checkpoint or bundle of this project."
+        ),
     ] = None,
     preprocessing: Annotated[
         Path | None, typer.Option(help="How faces become model input. Default: that of --from, or the project's.")
@@ -67,12 +70,12 @@ def finetune(
         int | None, typer.Option(min=16, help="Side at which faces are cut out. Default: 48, as FER2013's.")
     ] = None,
     imbalance: Annotated[
-        Imbalance, typer.Option(help="For rare classes; the bars then no longer say what people would say.")
+        Imbalance, typer.Option(help="Handle class imbalance; probabilities are then no longer calibrated.")
     ] = Imbalance.NONE,
     output: Annotated[
         Path, typer.Option(help="Folder of checkpoints and of the result.", show_default="runs/default in your cache")
     ] = RUNS / "default",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in --output.")] = False,
     limit: Annotated[int | None, typer.Option(min=2, help="Train on so many faces only, evenly spread.")] = None,
     epochs: Annotated[float, typer.Option(min=0)] = 30,
     batch_size: Annotated[int, typer.Option(min=2)] = 128,
@@ -310,16 +313,20 @@ def evaluate(
     ] = None,
     revision: Revision = None,
     bundle: Annotated[Path, typer.Option(help="Bundle to measure; metrics.json is written into it.")] = EMBEDDED_BUNDLE,
-    split: Annotated[str, typer.Option(help="Which split; choose nothing by test.")] = "test",
+    split: Annotated[str, typer.Option(help="Split to evaluate; never select models on test.")] = "test",
     groups: Annotated[str | None, typer.Option(metavar="COLUMN", help="Compare the groups of this column.")] = None,
-    robustness: Annotated[bool, typer.Option(help="Also measure crops made worse, which takes longest.")] = True,
+    robustness: Annotated[
+        bool, typer.Option(help="Also measure robustness to corruptions, which takes longest.")
+    ] = True,
     fairness: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="Folder of london.parquet, fairface.parquet and genki.parquet."),
     ] = None,
     report: Annotated[Path, typer.Option(help="HTML report to write; it shows faces of the data set.")] = REPORT,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write metrics.json alone.")] = False,
-    stream: Annotated[Path | None, typer.Option(help="A video to judge the live path by, instead of --data.")] = None,
+    stream: Annotated[
+        Path | None, typer.Option(help="A video to evaluate the live path on, instead of --data.")
+    ] = None,
     truth: Annotated[
         Path | None, typer.Option(help="Its true labels: CSV with the columns start_s,end_s,label, in order of time.")
     ] = None,
@@ -361,7 +368,7 @@ def _evaluate_stream(
     if stream is None or truth is None:
         raise typer.BadParameter("--stream VIDEO and --truth CSV belong together, and --output to them")
     if data is not None:
-        raise typer.BadParameter("--stream judges a video, not a data set; leave out --data")
+        raise typer.BadParameter("--stream evaluates a video, not a data set; leave out --data")
     typer.echo(summary(evaluate_stream(video=stream, truth=truth, bundle=bundle, output=output)))
 
 
@@ -422,7 +429,7 @@ def compare(
     resume: Annotated[bool, typer.Option("--resume", help="Go on in --output; finished models are kept.")] = False,
     limit: Annotated[int | None, typer.Option(min=2, help="Train on so many faces, evenly spread.")] = None,
     size: Annotated[int | None, typer.Option(min=16, help="Input size in px; default: the preprocessing's.")] = None,
-    split: Annotated[str, typer.Option(help="Faces to measure on; choose nothing by test.")] = "validation",
+    split: Annotated[str, typer.Option(help="Split to measure on; never select models on test.")] = "validation",
     preprocessing: Annotated[
         Path, typer.Option(help="How faces become model input.", show_default="the project's")
     ] = PREPROCESSING,
@@ -471,7 +478,7 @@ def compare(
 @app.command()
 @exits_with_message
 def card(
-    bundle: Annotated[Path, typer.Option(help="Bundle whose metrics.json is told.")] = EMBEDDED_BUNDLE,
+    bundle: Annotated[Path, typer.Option(help="Bundle whose metrics.json fills the card.")] = EMBEDDED_BUNDLE,
     path: Annotated[Path, typer.Option(help="Card to fill in.")] = Path("model_card.md"),
 ) -> None:
     """Fill the figures of a bundle into the model card."""

@@ -3,8 +3,8 @@
 Where a data set has both votes and labels of its own, the network learns both: a second head beside the first gives
 what the data set's labeller would say. It is kept apart, so that the network is one that plain timm builds.
 
-The network that is kept is an exponential moving average (EMA) of the weights; validation during training judges it
-too. It lies beside every checkpoint, so that an interrupted run goes on with it.
+The network that is kept is an exponential moving average (EMA) of the weights; validation during training uses it
+too. It lies beside every checkpoint, so that an interrupted run resumes with it.
 """
 
 import json
@@ -61,7 +61,7 @@ def has_fast_bf16() -> bool:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained and how; a run goes on with the recipe with which it began."""
+    """What is trained and how; a run resumes with the recipe with which it began."""
 
     architecture: str
     model_args: dict
@@ -99,10 +99,10 @@ def finetune(
         output: the run's folder.
         preprocessing: how crops are cut and normalised.
         recipe: what is trained and how.
-        start: what the network begins with, or None for timm's weights or random ones.
+        start: the initial weights, or None for timm's weights or random ones.
         extras: what is learned beside the votes (`train.data.training_set`), or None.
         workers: processes that prepare pictures.
-        resume: go on from the last checkpoint in `output`.
+        resume: resume from the last checkpoint in `output`.
         limit: train on so many rows, evenly spread over the split, or on all.
 
     Returns:
@@ -171,14 +171,14 @@ def finetune(
     with stop.listening():
         trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
     if stop.stopped:
-        raise StoppedError(f"stopped at step {trainer.state.global_step}; go on with the same command and --resume")
+        raise StoppedError(f"stopped at step {trainer.state.global_step}; resume with the same command and --resume")
     final = output / FINAL_FOLDER
     if trainer.is_world_process_zero():
         save_final(ema.module, final, recipe, preprocessing, label_names)
         history = [entry for entry in trainer.state.log_history if "eval_agreement" in entry]
         before = {} if start is None else {"begun_with": start.training}
-        told = {**settings, **before, "train_rows": len(train_set), "history": history}
-        write_json(final / "training.json", told)
+        record = {**settings, **before, "train_rows": len(train_set), "history": history}
+        write_json(final / "training.json", record)
         write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     process.wait_for_everyone()
     return final
@@ -279,7 +279,7 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
     )
     if not resume:
         if checkpoints or (output / FINAL_FOLDER).exists():
-            raise DataError(f"{output} holds an earlier run; go on with --resume, or choose another --output")
+            raise DataError(f"{output} holds an earlier run; resume it with --resume, or choose another --output")
         if write:
             output.mkdir(parents=True, exist_ok=True)
             write_json(begun, settings)
@@ -288,6 +288,6 @@ def prepare_run(output: Path, settings: dict, *, resume: bool, write: bool = Tru
         raise DataError(f"nothing to resume in {output}: it holds no checkpoint; run without --resume")
     before = json.loads(begun.read_text())
     if changed := [name for name in {**before, **settings} if before.get(name) != settings.get(name)]:
-        told = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
-        raise DataError(f"a run goes on with the settings with which it began: {told}")
+        changes = ", ".join(f"{name} was {before.get(name)!r} and is now {settings.get(name)!r}" for name in changed)
+        raise DataError(f"a run resumes only with the settings with which it began: {changes}")
     return checkpoints[-1]

@@ -41,7 +41,7 @@ visitor's browser: no picture leaves the device unless the visitor chooses so, a
 
 It cannot tell what somebody feels, and it is often wrong. Do not use it to judge people, at work or in schools
 (prohibited in the European Union, AI Act Art. 5(1)(f)), and tell everybody in the picture that it is running
-(Art. 50(3)). Figures and limits are told by the model,
+(Art. 50(3)). Figures and limits are in the model card,
 [{model}]({endpoint}/{model}/tree/{commit}).
 
 On a machine of your own, with Python 3.11 or newer:

@@ -76,7 +76,7 @@ def deploy(space: str, model: str, *, private: bool, api: HfApi, pauses_s: tuple
 
 
 def write(space: str, model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ...] = PAUSES_S) -> PinnedModel:
-    """Write a Space's files into a folder, to be looked at.
+    """Write a Space's files into a folder, for review before deploying.
 
     Raises:
         HubError: as `deploy`, and if there is something in the folder.
@@ -128,7 +128,7 @@ def _variable_set(repository: Repository, model: str) -> Iterator[None]:
                 repository.patiently(lambda: api.delete_space_variable(repo_id, MODEL_VARIABLE))
             else:
                 repository.patiently(lambda: api.add_space_variable(repo_id, MODEL_VARIABLE, before.value))
-        except Exception as error:  # what went wrong first is told; this comes on top
+        except Exception as error:  # the first error is raised below; this one is only logged
             log.warning("%s of %s now says %s, and could not be put back: %s", MODEL_VARIABLE, repo_id, model, error)
         raise
 

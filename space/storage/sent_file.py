@@ -21,13 +21,13 @@ _OF_AN_UPLOAD = "/gradio_api/file="
 
 
 class SentFileError(ValueError):
-    """Something that cannot be used as a file; the message is fit to be shown to whoever sent it."""
+    """Something that cannot be used as a file; the message can be shown to the client."""
 
 
 def refuse_addresses() -> None:
     """Keep Gradio from fetching anything for anybody.
 
-    It looks at where an address leads and pins it, but lets pass 100.64.0.0/10, which is private in clouds, and
+    It resolves the host of a URL and pins the IP address, but lets pass 100.64.0.0/10, which is private in clouds, and
     2002::/16, which may lead anywhere; it trusts the Hub's names unseen, and reads whatever comes into memory.
     """
 

@@ -49,7 +49,7 @@ def build_live_tab(pipeline: Pipeline, files: dict[str, Path]) -> None:
     """The live view, whose engine runs in the visitor's browser or, if the visitor chooses so, here.
 
     Args:
-        pipeline: looks at the pictures that are sent here.
+        pipeline: processes the pictures that are sent here.
         files: what the browser needs for its own engine, as `device_files` gives them; empty if that is not offered.
     """
     viewers = Viewers(pipeline)

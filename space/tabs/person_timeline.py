@@ -9,13 +9,13 @@ import numpy as np
 from face_expression import VideoFrame
 from face_expression.output.markdown import plain_words
 
-# Somebody who is not looked at for so long was away.
+# A person without an observation for this long was away.
 AWAY_S = 0.5
 
 
 @dataclass
 class Moment:
-    """One look at a face: when, for how long it stood, the probabilities, and the reasons if it is not sure."""
+    """One observation of a face: when, for how long it held, the probabilities, and the reasons if it is not sure."""
 
     time_s: float
     duration_s: float
@@ -25,7 +25,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a curve: `probabilities` are None where nothing could be judged, and `absent` where nobody was."""
+    """A point of a curve: `probabilities` are None where nothing could be classified, and `absent` where nobody was."""
 
     time_s: float
     probabilities: np.ndarray | None
@@ -36,7 +36,7 @@ class Point:
 class Person:
     """One person while in view, as the tracker has it.
 
-    `labels` and `reasons` count seconds: those of each label while it could be judged, and those of each reason why it
+    `labels` and `reasons` count seconds: of each label while it could be classified, and of each reason why it
     could not.
     """
 
@@ -51,8 +51,8 @@ class Person:
         return sum(moment.duration_s for moment in self.moments)
 
     @property
-    def judged_s(self) -> float:
-        """For how much of it the expression could be judged."""
+    def classified_s(self) -> float:
+        """For how much of it the expression could be classified."""
         return self.labels.total()
 
     @property
@@ -61,8 +61,8 @@ class Person:
         return self.moments[-1].time_s + self.moments[-1].duration_s
 
     def shares(self) -> dict[str, float]:
-        """The labels, each with its part of the time that could be judged, the most frequent first."""
-        return {label: seconds / self.judged_s for label, seconds in self.labels.most_common()}
+        """The labels, each with its part of the time that could be classified, the most frequent first."""
+        return {label: seconds / self.classified_s for label, seconds in self.labels.most_common()}
 
     def curve(self, most_points: int) -> Iterator[Point]:
         """The probabilities over time, averaged where there would be more than `most_points`."""
@@ -71,8 +71,8 @@ class Person:
             moments = self.moments[first : first + together]
             if moments[0].time_s - end_s > AWAY_S:
                 yield Point((end_s + moments[0].time_s) / 2, None, absent=True)
-            judged = [moment.probabilities for moment in moments if not moment.reasons]
-            yield Point(moments[0].time_s, np.mean(judged, axis=0) if judged else None)
+            classified = [moment.probabilities for moment in moments if not moment.reasons]
+            yield Point(moments[0].time_s, np.mean(classified, axis=0) if classified else None)
             end_s = moments[-1].time_s + moments[-1].duration_s
 
 
@@ -95,7 +95,7 @@ class PeopleSeen:
                 person.labels[face.label] += frame.duration_s
 
     def by_time(self) -> list[Person]:
-        """Everybody, whoever was in view for longest first."""
+        """Everybody, the longest in view first."""
         return sorted(self._people.values(), key=lambda person: -person.seen_s)
 
 
@@ -103,13 +103,13 @@ def person_summary(person: Person) -> str:
     """One or two sentences of Markdown about a person, in words that do not claim to know a feeling."""
     seen = f"**Person {person.track_id}**, in view for {seconds(person.seen_s)}"
     if not person.labels:
-        return f"{seen}: not sure what the expression looks like ({_told(person.reasons)})."
+        return f"{seen}: not sure what the expression looks like ({_reasons_text(person.reasons)})."
     label, share = next(iter(person.shares().items()))
-    sentence = f"{seen}: looks mostly **{plain_words(label)}** ({share:.0%} of the time that could be judged)."
-    unsure_s = person.seen_s - person.judged_s
+    sentence = f"{seen}: looks mostly **{plain_words(label)}** ({share:.0%} of the time that could be classified)."
+    unsure_s = person.seen_s - person.classified_s
     if unsure_s < 0.05:
         return sentence
-    return f"{sentence} Not sure for {seconds(unsure_s)} ({_told(person.reasons)})."
+    return f"{sentence} Not sure for {seconds(unsure_s)} ({_reasons_text(person.reasons)})."
 
 
 def seconds(duration_s: float) -> str:
@@ -117,11 +117,11 @@ def seconds(duration_s: float) -> str:
     return f"{duration_s:.1f} s" if duration_s < 10 else f"{duration_s:.0f} s"
 
 
-def _told(reasons: Counter[str]) -> str:
+def _reasons_text(reasons: Counter[str]) -> str:
     return ", ".join(reason for reason, _ in reasons.most_common())
 
 
-def told_people(people: Sequence[Person], *, most: int, least_s: float) -> tuple[list[Person], int]:
-    """Those to tell about, `most` at most and each in view for `least_s`, and how many others there are."""
-    told = [person for person in people if person.seen_s >= least_s][:most]
-    return told, len(people) - len(told)
+def visible_people(people: Sequence[Person], *, most: int, least_s: float) -> tuple[list[Person], int]:
+    """The people to show, at most `most`, each in view for at least `least_s`, and how many others there are."""
+    visible = [person for person in people if person.seen_s >= least_s][:most]
+    return visible, len(people) - len(visible)

@@ -35,12 +35,12 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos, *, remember_s: int) -> N
         if not faces:
             return photo.shown, "No face was found. A larger, well-lit face seen from the front works best.", [], ""
         count = "One face" if len(faces) == 1 else f"{len(faces)} faces, the largest first"
-        told = [(face_summary(face), face_bars(face, labels)) for face in faces]
+        summaries = [(face_summary(face), face_bars(face, labels)) for face in faces]
         suggested = suggestions.suggest(faces, chance)
         return (
             annotate(photo.shown, photo.shown_faces, labels, numbered=True, bars=False),
             f"**{count}**",
-            told,
+            summaries,
             suggested.as_html() if suggested else NO_SUGGESTION,
         )
 
@@ -52,14 +52,14 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos, *, remember_s: int) -> N
         replace_methods(photo, preprocess=uploaded_path)
         result = shown_picture("Faces found", "photo-result")
     summary = gr.Markdown(elem_id="photo-summary")
-    suggests = gr.Checkbox(label="Suggest something for the largest face that can be judged", container=False)
+    suggests = gr.Checkbox(label="Suggest something for the largest face that can be classified", container=False)
     suggestion = gr.HTML(visible=False, elem_id="photo-suggestion")
     suggests.change(lambda on: gr.update(visible=on), suggests, suggestion, api_visibility="private")
 
     @gr.render(inputs=found, concurrency_limit=CARDS_AT_ONCE)
-    def show_faces(told: list[tuple[str, dict[str, float]]]) -> None:
+    def show_faces(summaries: list[tuple[str, dict[str, float]]]) -> None:
         with gr.Row():
-            for number, (sentence, face_values) in enumerate(told, start=1):
+            for number, (sentence, face_values) in enumerate(summaries, start=1):
                 with gr.Column(min_width=260, elem_classes="face-card"):
                     gr.Markdown(f"**{number}.** {sentence}")
                     gr.Label(face_values, label=f"Face {number}", show_heading=False)

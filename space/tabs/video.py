@@ -14,7 +14,7 @@ from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
-from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, told_people
+from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, visible_people
 from space.traffic.workers import Workers
 
 MOST_PEOPLE = 5
@@ -51,7 +51,7 @@ def build_video_tab(
     """A video to upload, its annotated copy and table to download, and a plot for each person.
 
     Args:
-        pipeline: what judges the faces.
+        pipeline: what classifies the faces.
         folders: where the videos are.
         videos: where they are labelled.
         max_upload: the largest file, as `gr.Blocks.launch` takes it.
@@ -62,7 +62,7 @@ def build_video_tab(
     first_looks = Workers(AT_ONCE[Kind.VIDEO], "first-look")
 
     def on_upload(path: str | None, request: gr.Request):
-        """Look at the first picture at once, so that nobody waits in the queue to hear that a file cannot be used."""
+        """Read the first frame at once: an unusable file is refused before it waits in the queue."""
         folders.forget(request.session_hash)
         if path is None:
             return "", gr.update(visible=False), HIDDEN
@@ -82,14 +82,14 @@ def build_video_tab(
             return [gr.skip()] * 4
         try:
             session = request.session_hash
-            people, told = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
+            people, summary = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
         except (VideoError, OSError) as error:
             if folder.stop.is_set():
                 return [gr.skip()] * 4
             return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
         folder.source.unlink(missing_ok=True)
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
-        return told, gr.update(visible=False), shown, people
+        return summary, gr.update(visible=False), shown, people
 
     def on_cancel(request: gr.Request):
         folders.forget(request.session_hash)
@@ -126,14 +126,14 @@ def build_video_tab(
 
     @gr.render(inputs=people)
     def show_people(seen: list[Person]) -> None:
-        told, others = told_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
+        visible, others = visible_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
         # Where nothing at all is rendered, Gradio keeps what was rendered before.
         with gr.Column():
-            if told:
+            if visible:
                 gr.HTML(legend(labels), elem_id="video-legend")
-            for person in told:
+            for person in visible:
                 gr.Markdown(person_summary(person), elem_classes="video-person")
-                expression_plot(person, labels, end_s=max(other.end_s for other in told))
+                expression_plot(person, labels, end_s=max(other.end_s for other in visible))
             if others:
                 gr.Markdown(f"And {others} more, in view for less long; the table has them all.")
 
@@ -176,9 +176,9 @@ def label_for_visitor(
         )
     people = seen.by_time()
     count = {0: "nobody was seen", 1: "one person"}.get(len(people), f"{len(people)} people")
-    told = f"**{seconds(done.end_s)}, {done.frames} pictures, {count}.**"
+    summary = f"**{seconds(done.end_s)}, {done.frames} pictures, {count}.**"
     problem = TOO_MANY_FRAMES if done.was_stopped else done.problem
-    return people, f"{told} ⚠️ Not all of it: {plain_words(problem)}." if problem else told
+    return people, f"{summary} ⚠️ Not all of it: {plain_words(problem)}." if problem else summary
 
 
 def links(folder: VideoFolder, name: str) -> str:
@@ -214,9 +214,9 @@ def expression_plot(person: Person, labels: tuple[str, ...], *, end_s: float) ->
     """
     rows = []
     for point in person.curve(MOST_POINTS):
-        judged = point.probabilities is not None
-        values = [round(float(value), 3) for value in point.probabilities] if judged else [None] * len(labels)
-        unsure = None if judged or point.absent else 0.0
+        classified = point.probabilities is not None
+        values = [round(float(value), 3) for value in point.probabilities] if classified else [None] * len(labels)
+        unsure = None if classified or point.absent else 0.0
         rows += [
             (round(point.time_s, 2), value, name)
             for name, value in zip((*labels, UNSURE), (*values, unsure), strict=True)

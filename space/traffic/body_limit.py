@@ -15,7 +15,7 @@ MAX_BODY = 8_200_000
 # Bodies that are not complete yet; a client's share has room for two of the largest.
 MOST_OF_ONE = 2 * MAX_BODY
 MOST_OF_ALL = 64_000_000
-# A body may take so long to begin with, and then so long for each of its bytes.
+# A body may take this long for its start, and then so long for each of its bytes.
 PATIENCE_S = 20.0
 SLOWEST_BYTES_A_S = 20_000
 

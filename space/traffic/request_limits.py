@@ -178,8 +178,8 @@ def too_often(wait_s: float) -> Response:
 def gone(path: str) -> Response:
     """The events of a session that has none, as Gradio would give them, without an error in the log for each."""
     if path == EVENTS:
-        told = {"msg": "unexpected_error", "message": GONE, "session_not_found": True, "success": False}
-        return Response(f"data: {json.dumps(told)}\n\n", media_type="text/event-stream")
+        event = {"msg": "unexpected_error", "message": GONE, "session_not_found": True, "success": False}
+        return Response(f"data: {json.dumps(event)}\n\n", media_type="text/event-stream")
     return Response(f"event: error\ndata: {json.dumps({'error': GONE})}\n\n", media_type="text/event-stream")
 
 

@@ -53,8 +53,8 @@ def measure_models(models: list[str], output: Path, rows: datasets.Dataset, prep
     """Every exported model on the faces of `rows` that have a majority label."""
     bundles = {model: open_bundle(output / model / "bundle", "compared") for model in models}
     majority = read_targets(rows).majority()
-    judged = np.flatnonzero(majority >= 0)
-    inputs = to_model_inputs(read_crops(rows.select(judged), preprocessing), preprocessing.input)
+    labelled = np.flatnonzero(majority >= 0)
+    inputs = to_model_inputs(read_crops(rows.select(labelled), preprocessing), preprocessing.input)
     metric = hf_evaluate.load(str(ACCURACY))
     classifiers = {model: Classifier(bundle.model, bundle.config, threads=1) for model, bundle in bundles.items()}
     predictions = {}
@@ -64,7 +64,7 @@ def measure_models(models: list[str], output: Path, rows: datasets.Dataset, prep
     measured = []
     for model, bundle in bundles.items():
         figures = metric.compute(
-            predictions=predictions[model], references=majority[judged], label_names=list(bundle.config.label_names)
+            predictions=predictions[model], references=majority[labelled], label_names=list(bundle.config.label_names)
         )
         network = load_checkpoint(output / model / "run" / FINAL_FOLDER).network
         timing = json.loads((output / model / "timing.json").read_text())

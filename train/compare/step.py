@@ -69,7 +69,7 @@ def compare(
             which otherwise takes longer than a short training; None takes all. All are measured on all of `split`.
         split: the faces on which the trained models are measured; "test" is for reporting, not for choosing.
         workers: processes that prepare pictures.
-        resume: go on with the comparison in `output`; models may be added to it.
+        resume: resume the comparison in `output`; models may be added to it.
 
     Raises:
         DataError: before anything is trained, if a model, the data or the folder cannot be used.
@@ -143,12 +143,14 @@ def prepare_comparison(output: Path, settings: dict, *, resume: bool) -> None:
     """Make the folder and write the settings down, or check that they are those with which it began.
 
     Raises:
-        DataError: if the folder holds another comparison, or there is none to go on with.
+        DataError: if the folder holds another comparison, or there is none to resume.
     """
     file = output / SETTINGS_FILE
     if not resume:
         if file.is_file():
-            raise DataError(f"{output} holds an earlier comparison; go on with --resume, or choose another --output")
+            raise DataError(
+                f"{output} holds an earlier comparison; resume it with --resume, or choose another --output"
+            )
         output.mkdir(parents=True, exist_ok=True)
         write_json(file, settings)
         return
@@ -157,7 +159,7 @@ def prepare_comparison(output: Path, settings: dict, *, resume: bool) -> None:
     before, now = json.loads(file.read_text()), json.loads(json.dumps(settings))
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
         raise DataError(
-            f"a comparison goes on with the settings with which it began, for all models alike; {file} differs in "
+            f"a comparison resumes only with the settings with which it began, for all models alike; {file} differs in "
             + ", ".join(changed)
         )
 
@@ -171,7 +173,7 @@ def save_evenly(rows: datasets.Dataset, limit: int, folder: Path) -> str:
 
 
 def train_timed(folder: Path, **arguments) -> None:
-    """Train in `folder/run`, or go on from its last checkpoint, and write into `timing.json` how long that took.
+    """Train in `folder/run`, or resume from its last checkpoint, and write into `timing.json` how long that took.
 
     A run that was interrupted is taken to have worked until its last checkpoint; what came after is done again.
 

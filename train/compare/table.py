@@ -7,12 +7,17 @@ from train.evaluate.speed import machine_name
 def table(measured: list[Row], settings: dict, split: str) -> str:
     """The comparison as Markdown, the most accurate model first."""
     size_px, faces = settings["preprocessing"]["input"]["size_px"], measured[0].n
-    told = [f"--epochs {settings['epochs']:g}", f"--size {size_px}", f"--seed {settings['seed']}", f"--split {split}"]
+    options = [
+        f"--epochs {settings['epochs']:g}",
+        f"--size {size_px}",
+        f"--seed {settings['seed']}",
+        f"--split {split}",
+    ]
     if settings["limit"] is not None:
-        told.append(f"--limit {settings['limit']}")
+        options.append(f"--limit {settings['limit']}")
     lines = [
         f"Written by `python -m train compare --models {' '.join(row.model for row in measured)} "
-        f"--data {settings['data']} {' '.join(told)}`; all settings: `comparison.json`.",
+        f"--data {settings['data']} {' '.join(options)}`; all settings: `comparison.json`.",
         "",
         "| model | accuracy (95 %) | macro-F1 (95 %) | parameters | MACs | ONNX | p50 | training | faces seen |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -39,7 +39,7 @@ from train.data.class_folders import read_class_folders
 from train.data.targets import Targets
 from train.data.zip_dataset import read_zip_split
 
-_TOLD = 3
+_MAX_LISTED_PROBLEMS = 3
 
 
 def data_name(data: str) -> str:
@@ -188,7 +188,7 @@ def read_targets(rows: datasets.Dataset) -> Targets:
 
 
 def require_readable(rows: datasets.Dataset, split: str) -> None:
-    """Read every image once, so that a broken one is told now and not in the middle of training.
+    """Read every image once, so that a broken one is reported now and not in the middle of training.
 
     Raises:
         DataError: naming the first broken ones.
@@ -206,10 +206,10 @@ def require_readable(rows: datasets.Dataset, split: str) -> None:
         shown = tqdm(results, total=len(rows), unit="face", desc=f"checking {split}", leave=False)
         problems = [text for text in shown if text is not None]
     if problems:
-        more = f"\nand {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+        more = f"\nand {len(problems) - _MAX_LISTED_PROBLEMS} more" if len(problems) > _MAX_LISTED_PROBLEMS else ""
         raise DataError(
             f"{len(problems)} image(s) of the split {split!r} cannot be read; remove or replace them:\n"
-            + "\n".join(problems[:_TOLD])
+            + "\n".join(problems[:_MAX_LISTED_PROBLEMS])
             + more
         )
 

@@ -1,4 +1,4 @@
-"""What people said of faces, as soft labels, one-hot labels and majorities."""
+"""Annotations of faces, as soft labels, one-hot labels and majorities."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ MIN_VOTE_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Targets:
-    """What people said of N faces, of which C classes could be said.
+    """The annotations of N faces in C classes.
 
     `label` (N,) int64: the data set's own label, -1 where it has none.
     `votes` (N, tags >= C) float64: counts, all 0 where nobody voted, or None if the data set has no votes.

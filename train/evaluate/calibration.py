@@ -23,16 +23,16 @@ def measure_calibration(logits: np.ndarray, temperature: float, truth: Truth, me
         {"against": "votes" or "labels", "temperature", "before", "after": {"votes": figures of `vote_agreement`,
         "labels": {"n", figures of `label_likelihood`}, "reliability": see `reliability`}}.
     """
-    told, judged = truth.shares.sum(1) > 0, truth.label >= 0
+    has_votes, is_labelled = truth.shares.sum(1) > 0, truth.label >= 0
 
     def figures(probabilities: np.ndarray) -> dict:
         return {
-            "votes": metrics.of_shares(probabilities[told], truth.shares[told]),
+            "votes": metrics.of_shares(probabilities[has_votes], truth.shares[has_votes]),
             "labels": {
-                "n": int(judged.sum()),
-                **metrics.loss_of(probabilities[judged], truth.label[judged]),
+                "n": int(is_labelled.sum()),
+                **metrics.loss_of(probabilities[is_labelled], truth.label[is_labelled]),
             },
-            "reliability": reliability(probabilities[told], truth.shares[told]),
+            "reliability": reliability(probabilities[has_votes], truth.shares[has_votes]),
         }
 
     return {

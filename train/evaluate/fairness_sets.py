@@ -1,6 +1,6 @@
 """For whom the app does worse: photographs of people of whom something is known, through the app's own path.
 
-    london    the same adults neutral and smiling, by gender and by ethnicity (what they said of themselves), one row
+    london    the same adults neutral and smiling, by gender and by ethnicity (self-reported), one row
               for each person, so that both pictures of one are resampled together
     fairface  by race, gender and age group as its publishers recorded them; it has no labels of expressions, so its
               tables describe what the app answers and do not say what is right

@@ -2,7 +2,7 @@
 
 Two images are near duplicates if, both averaged down to 16 x 16 grey pixels, they correlate by more than 0.95, as they
 are or with one of them mirrored: another size, crop, watermark, compression, brightness or contrast of the same
-picture. (Of some FER2013 pairs looked at, all above 0.96 showed the same picture; many below 0.94 did not.)
+picture. (Of some inspected FER2013 pairs, all above 0.96 showed the same picture; many below 0.94 did not.)
 """
 
 import hashlib

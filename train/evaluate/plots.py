@@ -1,6 +1,6 @@
 """The report's drawings, as inline SVG whose text and lines take the page's colours.
 
-Colours are those of Okabe and Ito, "Color Universal Design", 2008, told apart by people with any colour vision; lines
+Colours are those of Okabe and Ito, "Color Universal Design", 2008, distinct to people with any colour vision; lines
 differ in dash as well.
 """
 
@@ -67,8 +67,8 @@ def training_curves(history: list[dict]) -> Markup:
             axes.margins(y=0.12)
         axes.set_xlabel("epoch")
         first, last = history[0], history[-1]
-        told = ", ".join(f"{title} from {first[key]:.3g} to {last[key]:.3g}" for key, title, _ in shown)
-        return _svg(figure, f"Curves over {len(history)} epochs of training, measured on validation: {told}.")
+        description = ", ".join(f"{title} from {first[key]:.3g} to {last[key]:.3g}" for key, title, _ in shown)
+        return _svg(figure, f"Curves over {len(history)} epochs of training, measured on validation: {description}.")
 
 
 def confusion_matrix(counts: list[list[int]], names: list[str]) -> Markup:
@@ -95,8 +95,8 @@ def confusion_matrix(counts: list[list[int]], names: list[str]) -> Markup:
         axes.spines[:].set_visible(False)
         axes.set_xlabel("what the model says")
         axes.set_ylabel("what people say")
-        told = ", ".join(f"{name} {share:.0%}" for name, share in zip(names, np.diagonal(shares), strict=True))
-        return _svg(figure, f"Confusion matrix. Share of each label's faces that the model names alike: {told}.")
+        description = ", ".join(f"{name} {share:.0%}" for name, share in zip(names, np.diagonal(shares), strict=True))
+        return _svg(figure, f"Confusion matrix. Share of each label's faces that the model names alike: {description}.")
 
 
 def class_bars(figures: dict, names: list[str]) -> Markup:
@@ -124,8 +124,10 @@ def class_bars(figures: dict, names: list[str]) -> Markup:
         axes.set_xlim(0, 1)
         axes.grid(False, axis="y")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
-        told = "; ".join(f"{name} " + ", ".join(f"{k} {figures[k][name]:.2f}" for k, *_ in kinds) for name in names)
-        return _svg(figure, f"Precision, recall and F1 of each class: {told}.")
+        description = "; ".join(
+            f"{name} " + ", ".join(f"{k} {figures[k][name]:.2f}" for k, *_ in kinds) for name in names
+        )
+        return _svg(figure, f"Precision, recall and F1 of each class: {description}.")
 
 
 def reliability_diagram(calibration: dict) -> Markup:
@@ -204,8 +206,8 @@ def robustness_curve(name: str, curve: dict, untouched: dict) -> Markup:
         axes.set_xticks(severity, ["as is", *(f"{level['amount']:g}" for level in curve["levels"])])
         axes.set_title(name, size=10.5)
         axes.set_xlabel(curve["unit"], size=9)
-        told = ", ".join(f"{level['accuracy']:.0%}" for level in levels)
-        return _svg(figure, f"{name}: accuracy untouched and at five severities {told}.")
+        description = ", ".join(f"{level['accuracy']:.0%}" for level in levels)
+        return _svg(figure, f"{name}: accuracy untouched and at five severities {description}.")
 
 
 def group_accuracies(groups: dict[str, dict]) -> Markup:
@@ -219,8 +221,8 @@ def group_accuracies(groups: dict[str, dict]) -> Markup:
         axes.set_yticks(range(len(ordered)), [f"{name} (n={group['n']})" for name, group in ordered])
         axes.invert_yaxis()
         axes.set_xlabel("accuracy")
-        told = ", ".join(f"{name} {group['accuracy']:.0%}" for name, group in ordered)
-        return _svg(figure, f"Accuracy by group: {told}.")
+        description = ", ".join(f"{name} {group['accuracy']:.0%}" for name, group in ordered)
+        return _svg(figure, f"Accuracy by group: {description}.")
 
 
 def _dot(axes: Axes, place: int, group: dict) -> None:
@@ -229,7 +231,7 @@ def _dot(axes: Axes, place: int, group: dict) -> None:
     axes.errorbar(group["accuracy"], place, xerr=reach, fmt="o", color=colour, capsize=3)
 
 
-def _svg(figure: Figure, told: str) -> Markup:
+def _svg(figure: Figure, description: str) -> Markup:
     """A drawing as an `svg` element that says what it shows to those who cannot see it."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
@@ -237,4 +239,4 @@ def _svg(figure: Figure, told: str) -> Markup:
     text = text[text.index("<svg") :]
     for drawn, page_colour in _PAGE_COLOURS.items():
         text = text.replace(drawn, page_colour)
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(told)}"', 1))
+    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))

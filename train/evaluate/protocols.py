@@ -1,4 +1,4 @@
-"""The protocols: which rows are judged, against what, by which of the metrics.
+"""The protocols: which rows are evaluated, against which ground truth, by which metrics.
 
 `train.evaluate.step` lists their names.
 """
@@ -64,7 +64,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Truth:
-    """What N rows are judged against.
+    """The ground truth of N rows.
 
     `main` names the main protocol; `label` (N,) its right label indices, -1 where there is none; `own_label` the data
     set's own, or None where there is no other; `shares` (N, C) of the votes or one-hot labels, all 0 where there are
@@ -80,7 +80,7 @@ class Truth:
 
 
 def read_truth(rows: datasets.Dataset, label_names: tuple[str, ...]) -> Truth:
-    """What a split's rows are judged against; its classes are those of the bundle."""
+    """The ground truth of a split; its classes are those of the bundle."""
     targets = read_targets(rows)
     shares = targets.shares()[0]
     if targets.votes is None:
@@ -104,7 +104,7 @@ def measure_protocols(
     """
     protocols = {}
 
-    def judge(name: str, probabilities: np.ndarray, label: np.ndarray, chosen: np.ndarray) -> None:
+    def add(name: str, probabilities: np.ndarray, label: np.ndarray, chosen: np.ndarray) -> None:
         if chosen.any():
             protocols[name] = metrics.of_probabilities(probabilities[chosen], label[chosen])
 
@@ -112,13 +112,13 @@ def measure_protocols(
     if truth.own_label is not None:
         labelled = truth.own_label >= 0
         if predictions.own_label_logits is None:
-            judge("fer2013", probabilities, truth.own_label, labelled)
+            add("fer2013", probabilities, truth.own_label, labelled)
         else:
-            judge("fer2013", softmax(predictions.own_label_logits), truth.own_label, labelled)
-            judge("fer2013/first_head", probabilities, truth.own_label, labelled)
-    judge(truth.main, probabilities, truth.label, truth.label >= 0)
+            add("fer2013", softmax(predictions.own_label_logits), truth.own_label, labelled)
+            add("fer2013/first_head", probabilities, truth.own_label, labelled)
+    add(truth.main, probabilities, truth.label, truth.label >= 0)
     for name, marked in subsets.items():
-        judge(f"{truth.main}/{name}", probabilities, truth.label, (truth.label >= 0) & marked)
+        add(f"{truth.main}/{name}", probabilities, truth.label, (truth.label >= 0) & marked)
     if truth.votes_protocol is not None:
         voted = truth.shares.sum(1) > 0
         protocols[truth.votes_protocol] = metrics.of_shares(probabilities[voted], truth.shares[voted])

@@ -26,7 +26,7 @@ AMBIGUOUS_FACES = 10
 
 @dataclass(frozen=True)
 class Evidence:
-    """The N rows behind the figures: their crops, (N, C) probabilities, and what they were judged against."""
+    """The N rows behind the figures: their crops, (N, C) probabilities, and their ground truth."""
 
     crops: list[np.ndarray]
     probabilities: np.ndarray

@@ -1,6 +1,6 @@
 """Bundle -> metrics.json: the very network and preprocessing of the app, on the protocols of the test split.
 
-Nothing else judges by a test split, except `compare --split test` for a last row; `make-stream` may show its faces.
+Nothing else evaluates on a test split, except `compare --split test` for a last row; `make-stream` may show its faces.
 Beside every figure KEY stands its 95 % bootstrap interval `KEY_interval_95`, [low, high] or null where it is undefined;
 `n` counts the rows. `metrics.json`:
 
@@ -99,8 +99,8 @@ def evaluate(
     rows, train_rows = (load_split(data, name, revision=revision) for name in (split, "train"))
     require_labels(rows, config.label_names, data)
     truth = read_truth(rows, config.label_names)
-    judged = np.flatnonzero(truth.label >= 0)
-    if not len(judged):
+    labelled = np.flatnonzero(truth.label >= 0)
+    if not len(labelled):
         raise DataError(f"{data!r}: no row of the split {split!r} has a label that most people chose")
     groups = None if group_column is None else read_groups(rows, group_column)
     for name, checked in ((split, rows), ("train", train_rows)):
@@ -110,14 +110,14 @@ def evaluate(
     predictions = predict(classifier, crops, preprocessing.input)
     subsets = condition_subsets(data, rows) | {"not_in_train": ~exact, "not_near_train": ~near}
     metrics = Metrics(METRICS, config.label_names)
-    label, probabilities = truth.label[judged], predictions.probabilities[judged]
+    label, probabilities = truth.label[labelled], predictions.probabilities[labelled]
     figures = {
         "schema_version": SCHEMA_VERSION,
         "bundle": _describe(opened),
         "data": {"name": data_name(data), "revision": revision, "split": split, "rows": len(rows)},
         "main_protocol": truth.main,
         "protocols": measure_protocols(predictions, truth, subsets, metrics)
-        | measure_full_path(bundle, rows.select(judged), label, metrics),
+        | measure_full_path(bundle, rows.select(labelled), label, metrics),
         "calibration": measure_calibration(predictions.logits, config.temperature, truth, metrics),
         "risk_coverage": measure_risk_coverage(probabilities, label, config.abstain_below),
         "robustness": None,
@@ -126,9 +126,9 @@ def evaluate(
         "speed": measure_speed(opened.model, config, crops),
     }
     if robustness:
-        figures["robustness"] = measure_robustness(classifier, config, [crops[index] for index in judged], label)
+        figures["robustness"] = measure_robustness(classifier, config, [crops[index] for index in labelled], label)
     if groups is not None:
-        figures["groups"] = compare_groups(group_column, groups[judged], probabilities.argmax(1), label, metrics)
+        figures["groups"] = compare_groups(group_column, groups[labelled], probabilities.argmax(1), label, metrics)
     write_json(bundle / "metrics.json", figures, allow_nan=False)
     if report is not None:
         write_report(report, figures, config, Evidence(crops, predictions.probabilities, truth))

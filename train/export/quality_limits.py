@@ -1,4 +1,4 @@
-"""Quality limits by measurement: how small, dark, bright or blurred may a face be before the model judges it worse?
+"""Quality limits by measurement: how small, dark, bright or blurred may a face be before the model classifies it worse?
 
 Validation crops are made worse step by step. The last step whose accuracy is within TOLERANCE of the untouched crops'
 is still acceptable, and the limit is the median of what `face_expression.quality` measures at that step. Darkened crops

@@ -2,7 +2,7 @@
 
 The temperature minimises cross-entropy to the validation votes, because the bars say what ten people would say. The
 abstention threshold is the confidence below which validation faces were labelled wrongly more often than not. The
-quality limits are those at which the validation faces begin to be judged worse (`train.export.quality_limits`).
+quality limits are those at which the validation faces begin to be classified worse (`train.export.quality_limits`).
 """
 
 import json
@@ -276,9 +276,9 @@ def fit_temperature(logits: np.ndarray, rows: datasets.Dataset) -> float:
 
 def fit_abstention(probabilities: np.ndarray, majority: np.ndarray) -> float:
     """The largest confidence below which fewer than half of the rows with a majority label were right; 0 if none is."""
-    judged = majority >= 0
-    confidence = probabilities[judged].max(1)
-    right = probabilities[judged].argmax(1) == majority[judged]
+    labelled = majority >= 0
+    confidence = probabilities[labelled].max(1)
+    right = probabilities[labelled].argmax(1) == majority[labelled]
     order = np.argsort(confidence)
     share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     below_half = np.flatnonzero(share_right < 0.5)

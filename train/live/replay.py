@@ -5,8 +5,8 @@ expression of the person in view is known, in order of time, with seconds from t
 first moment that no longer belongs to the stretch. There may be gaps. Other columns are ignored.
 
 Every frame is analysed at its own time, however long that takes, so that quality does not depend on the machine.
-*Judged* frames are those in a stretch of the truth. The *main face* of a frame is its largest. What is *shown* is the
-label of the main face, and nothing where there is no face or it is not reliable ("not sure"). `stream.json`:
+*Evaluated* frames are those in a stretch of the truth. The *main face* of a frame is its largest. What is *shown* is
+the label of the main face, and nothing where there is no face or it is not reliable ("not sure"). `stream.json`:
 
     schema_version  1
     bundle          {"model_sha256", "model_bytes"}
@@ -15,10 +15,10 @@ label of the main face, and nothing where there is no face or it is not reliable
     truth           {"name", "stretches", "judged_frames", "judged_s"}
     speed           {"n", "frames_per_s", "latency_p50_ms", "latency_p95_ms"}: `track` alone, reading the video excluded
     live            {"n", "dropped", "dropped_share", "frames_per_s"}: see `simulate_live`
-    any_face        {"n", "share"}: judged frames in which a face was found
-    reliable_face   {"n", "share"}: judged frames whose main face is reliable
-    labels          label -> {"n", "shown", "precision", "recall"}: judged frames in which it held and in which it was
-                    shown; precision of a label never shown and recall of one that never held are null
+    any_face        {"n", "share"}: evaluated frames in which a face was found
+    reliable_face   {"n", "share"}: evaluated frames whose main face is reliable
+    labels          label -> {"n", "shown", "precision", "recall"}: evaluated frames in which it held and in which it
+                    was shown; precision of a label never shown and recall of one that never held are null
     macro           {"labels", "precision", "recall"}: means over the labels that held; one never shown has precision 0
     flips           {"shown_changes", "true_changes", "judged_s", "per_minute"}: changes of the label shown beyond the
                     true ones, a minute; below 0 where more true changes were missed than false ones shown
@@ -43,7 +43,7 @@ from face_expression.hub.download import open_bundle
 from face_expression.io.files import write_json
 from face_expression.pipeline import Pipeline, load_pipeline
 from train.live.ground_truth import Stretch, read_truth
-from train.live.scores import NOTHING, Viewing, judge
+from train.live.scores import NOTHING, Viewing, measure_quality
 
 MAX_FRAMES_PER_S = 1000
 TOLERANCE_S = 0.5
@@ -100,9 +100,9 @@ def evaluate_stream(*, video: Path, truth: Path, bundle: Path, output: Path | No
         },
         "truth": {"name": truth.name},
     }
-    judged = judge(watch(pipeline, footage), stretches, pipeline.label_names)
-    report["truth"] |= judged.pop("truth")
-    report |= judged
+    quality = measure_quality(watch(pipeline, footage), stretches, pipeline.label_names)
+    report["truth"] |= quality.pop("truth")
+    report |= quality
     write_json(output, report)
     return report
 

@@ -26,8 +26,8 @@ class Viewing:
     end_s: float
 
 
-def judge(viewing: Viewing, stretches: list[Stretch], label_names: tuple[str, ...]) -> dict:
-    """Hold what was shown against the truth.
+def measure_quality(viewing: Viewing, stretches: list[Stretch], label_names: tuple[str, ...]) -> dict:
+    """Measure the displayed labels against the ground truth.
 
     Args:
         viewing: what the live path showed.
@@ -40,25 +40,25 @@ def judge(viewing: Viewing, stretches: list[Stretch], label_names: tuple[str, ..
     held = np.full(len(viewing.times_s), NOTHING)
     for stretch in stretches:
         held[stretch.holds(viewing.times_s)] = label_names.index(stretch.label)
-    judged = held != NOTHING
-    held, shown, n = held[judged], viewing.shown[judged], int(judged.sum())
-    judged_s = sum(min(stretch.end_s, viewing.end_s) - stretch.start_s for stretch in stretches)
+    evaluated = held != NOTHING
+    held, shown, n = held[evaluated], viewing.shown[evaluated], int(evaluated.sum())
+    evaluated_s = sum(min(stretch.end_s, viewing.end_s) - stretch.start_s for stretch in stretches)
     labels = {name: _precision_recall(held == index, shown == index) for index, name in enumerate(label_names)}
     true_changes = len(_changes(stretches))
     shown_changes = int(np.count_nonzero(np.diff(shown[shown != NOTHING])))
     return {
-        "truth": {"stretches": len(stretches), "judged_frames": n, "judged_s": round(judged_s, 3)},
+        "truth": {"stretches": len(stretches), "judged_frames": n, "judged_s": round(evaluated_s, 3)},
         "speed": _speed(viewing.latency_s),
         "live": simulate_live(viewing),
-        "any_face": {"n": n, "share": float(viewing.has_face[judged].mean())},
+        "any_face": {"n": n, "share": float(viewing.has_face[evaluated].mean())},
         "reliable_face": {"n": n, "share": float((shown != NOTHING).mean())},
         "labels": labels,
         "macro": _macro(labels),
         "flips": {
             "shown_changes": shown_changes,
             "true_changes": true_changes,
-            "judged_s": round(judged_s, 3),
-            "per_minute": (shown_changes - true_changes) / judged_s * 60,
+            "judged_s": round(evaluated_s, 3),
+            "per_minute": (shown_changes - true_changes) / evaluated_s * 60,
         },
         "lag": _lag(viewing, _changes(stretches), label_names),
         "over_time": [_over_time(viewing, stretch, label_names) for stretch in stretches],
@@ -164,7 +164,7 @@ def summary(report: dict) -> str:
         f"{'macro':<10} {_percent(report['macro']['precision']):>9} {_percent(report['macro']['recall']):>7}",
         "",
         *(
-            f"{words:<14} {_percent(report[key]['share'])} of {report[key]['n']} judged frames"
+            f"{words:<14} {_percent(report[key]['share'])} of {report[key]['n']} evaluated frames"
             for words, key in (("any face", "any_face"), ("reliable face", "reliable_face"))
         ),
         f"{'speed':<14} {speed['frames_per_s']:.1f} frames/s, latency p50 {speed['latency_p50_ms']:.1f} ms, "

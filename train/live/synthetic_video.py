@@ -36,8 +36,8 @@ def make_stream(
     """Make a video of a data set's faces whose labels change at known times, and its truth beside it.
 
     For each label of the bundle that the split has, some people with that majority label are shown one after the other,
-    each as one still picture that moves a little before a blurred background. Nobody is left out for being hard to find
-    or to judge. Such a video shows real people: do not publish it.
+    each as one still picture that moves a little before a blurred background. Nobody is left out for being hard to
+    detect or to classify. Such a video shows real people: do not publish it.
 
     Args:
         data: as in `load_split`.

@@ -1,4 +1,4 @@
-"""What a training begins with: a checkpoint of ours, or a bundle with weights, from a folder or from the Hub."""
+"""Initial weights: a checkpoint of this project, or a bundle with weights, from a folder or from the Hub."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FILES = ("config.json", "model.safetensors", "preprocessing.json", "training.js
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """Weights to go on from, with what belongs to them; `name` is where they were found, without the way there."""
+    """Initial weights, with what belongs to them; `name` is where they were found, without the way there."""
 
     name: str
     folder: Path
@@ -66,19 +66,19 @@ def _names_of_last_layer(network: TimmWrapperForImageClassification) -> list[str
 
 
 def open_starting_point(place: str) -> StartingPoint:
-    """Find weights to begin with.
+    """Find initial weights.
 
     Args:
         place: a folder (`final` of a run, or a bundle with `model.safetensors`), or a Hub repository "user/name".
 
     Raises:
-        DataError: if there is no such place, or it holds no weights that can be gone on from.
+        DataError: if there is no such place, or it holds no weights to initialise from.
     """
     folder = Path(place) if Path(place).is_dir() else _download(place)
     if not (folder / "model.safetensors").is_file():
         raise DataError(
-            f"{place} holds no model.safetensors, so nothing can begin with it; give the folder that finetune printed, "
-            "or a model repository that `publish` wrote"
+            f"{place} holds no model.safetensors, so it cannot be used as initial weights; give the folder "
+            "that finetune printed, or a model repository that `publish` wrote"
         )
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -99,11 +99,11 @@ def open_starting_point(place: str) -> StartingPoint:
             training=training,
         )
     except (OSError, ValueError, KeyError, BundleError) as error:
-        raise DataError(f"{place} cannot be begun with: {error!r}") from error
+        raise DataError(f"{place} cannot be used as initial weights: {error!r}") from error
 
 
 def _download(place: str) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(place, allow_patterns=list(_FILES)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise DataError(f"{place!r} is neither a folder nor a model on the Hub that can be had: {error}") from error
+        raise DataError(f"{place!r} is neither a folder nor a model on the Hub that is available: {error}") from error

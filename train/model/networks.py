@@ -43,7 +43,7 @@ def build_network(
         pretrained: take timm's weights from the Hub; the last layer, and a first layer of other channels, are adapted.
 
     Raises:
-        DataError: if timm does not know the architecture or its arguments, or its weights cannot be had.
+        DataError: if timm does not know the architecture or its arguments, or its weights are unavailable.
     """
     require_architecture(architecture)
     size, channels = settings.size_px, settings.channels

@@ -111,12 +111,12 @@ def model_facts(bundle: Bundle) -> str:
     ]
     training, word = bundle.config.training, "Trained"
     while training:
-        lines += _told_training(training, word)
+        lines += _training_lines(training, word)
         training, word = training.get("begun_with"), "Before that, trained"
     return "\n".join(lines) + "\n"
 
 
-def _told_training(training: dict, word: str) -> list[str]:
+def _training_lines(training: dict, word: str) -> list[str]:
     if "converted_from" in training:
         return [f"- {word} elsewhere: weights from {plain_words(training['converted_from'])}."]
     if "data" not in training:
@@ -136,9 +136,10 @@ def _told_training(training: dict, word: str) -> list[str]:
         recipe["teacher"] = "the average of " + " and ".join(recipe["teacher"]["teachers"])
     if "photos" in recipe:
         recipe["photos"] = " and ".join(recipe["photos"])
-    told = ", ".join(plain_words(f"{key} {value}") for key, value in recipe.items())
+    options = ", ".join(plain_words(f"{key} {value}") for key, value in recipe.items())
     return [
-        f"- {word} by `python -m train finetune` on {training['train_rows']} rows of {_code(training['data'])}: {told}."
+        f"- {word} by `python -m train finetune` on {training['train_rows']} rows of {_code(training['data'])}: "
+        f"{options}."
     ]
 
 
@@ -208,7 +209,7 @@ def _share(row: dict, key: str) -> str:
 
 
 def _accuracy_table(protocols: dict) -> list[str]:
-    judged = {
+    classified = {
         name: row for name, row in protocols.items() if {"accuracy", "balanced_accuracy", "macro_f1"} <= row.keys()
     }
     rows = [
@@ -219,7 +220,7 @@ def _accuracy_table(protocols: dict) -> list[str]:
             f"{row['balanced_accuracy']:.1%}",
             f"{row['macro_f1']:.3f}",
         ]
-        for name, row in judged.items()
+        for name, row in classified.items()
     ]
     return _table(["protocol", "n", "accuracy (95 % interval)", "balanced accuracy", "macro-F1"], rows)
 
@@ -261,9 +262,9 @@ def _groups_table(groups: dict | None) -> list[str]:
     if not groups:
         return []
     rows = [[plain_words(name), f"{row['n']}", _share(row, "accuracy")] for name, row in groups["groups"].items()]
-    said = f"Accuracy by {_code(groups['column'])}"
-    said += ", which is what was searched for and not what people are:" if groups["is_proxy"] else ":"
-    lines = [said, "", *_table(["group", "n", "accuracy (95 % interval)"], rows)]
+    heading = f"Accuracy by {_code(groups['column'])}"
+    heading += ", which is what was searched for and not what people are:" if groups["is_proxy"] else ":"
+    lines = [heading, "", *_table(["group", "n", "accuracy (95 % interval)"], rows)]
     if gap := groups["largest_gap"]:
         chance = "more than chance" if gap["significant"] else "no more than chance would give"
         best, worst = plain_words(gap["best"]), plain_words(gap["worst"])

@@ -130,8 +130,8 @@ def picture_weights(bundle: Bundle, config: dict, checkpoint: Path) -> tuple[dic
     trained = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     for key in ("architecture", "model_args", "label_names"):
         if trained.get(key) != config[key]:
-            told = f"its {key} is {trained.get(key)!r}, the bundle's {config[key]!r}"
-            raise DataError(_not_its_checkpoint(checkpoint, bundle, told))
+            mismatch = f"its {key} is {trained.get(key)!r}, the bundle's {config[key]!r}"
+            raise DataError(_not_its_checkpoint(checkpoint, bundle, mismatch))
     if config["face_expression"]["training"].get("checkpoint_sha256") != sha256_of(checkpoint / "model.safetensors"):
         raise DataError(_not_its_checkpoint(checkpoint, bundle, "the bundle was exported from other weights"))
     network = _plain_timm_network(config)
@@ -187,8 +187,8 @@ def _check_agreement(network: torch.nn.Module, bundle: Bundle, settings: InputSe
     difference = float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
     tolerance = _INT8_LOGIT_TOLERANCE if is_quantized(bundle.model) else _LOGIT_TOLERANCE
     if not difference <= tolerance:
-        told = f"their logits differ by {difference:.2g} of the largest on the same pictures"
-        raise DataError(_not_its_checkpoint(checkpoint, bundle, told))
+        mismatch = f"their logits differ by {difference:.2g} of the largest on the same pictures"
+        raise DataError(_not_its_checkpoint(checkpoint, bundle, mismatch))
 
 
 def _not_its_checkpoint(checkpoint: Path, bundle: Bundle, why: str) -> str:

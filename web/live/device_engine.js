@@ -32,7 +32,7 @@ export class DeviceEngine {
     return engine;
   }
 
-  /** Whether it takes another frame now; one after the other is looked at. */
+  /** Whether it takes another frame now; frames are processed one at a time. */
   get hasRoom() {
     return !this.#busy;
   }
@@ -42,7 +42,7 @@ export class DeviceEngine {
    * @param {number} timeS when it was taken
    * @param {number} scene nobody in a scene is known from another one
    * @returns {Promise<import("./engine/engine.js").Face[]>} in pixels of the picture
-   * @throws {Error} if the picture cannot be read or judged
+   * @throws {Error} if the picture cannot be read or classified
    */
   async look(picture, timeS, scene) {
     this.#busy = true;

@@ -5,7 +5,7 @@
  * @param {(progress: {loaded: number, total: number}) => void} tell called as bytes come; `total` grows until the
  *   length of every file is known
  * @returns {Promise<Uint8Array[]>} the files, in the order of `places`
- * @throws {Error} if one cannot be had; the message says which and why
+ * @throws {Error} if one is unavailable; the message says which and why
  */
 export async function fetchWithProgress(places, tell) {
   const progress = { loaded: 0, total: 0 };

@@ -7,7 +7,7 @@ const UNSURE = "#767676";
 
 /**
  * @param {import("./engine/engine.js").Face} face
- * @returns {string} the colour of a face's track, or grey while nothing sure can be said
+ * @returns {string} the colour of a face's track, or grey while the result is not sure
  */
 export function colourOf(face) {
   return face.reliable ? COLOURS[(face.trackId ?? 0) % COLOURS.length] : UNSURE;

@@ -17,7 +17,7 @@ const SERVER_DEMO_INTERVAL_MS = 250;
 const SERVER_DEMO_MS = 60_000;
 
 /**
- * What an engine said of one frame.
+ * The result of an engine for one frame.
  *
  * @typedef {object} Answer
  * @property {import("./engine/engine.js").Face[]} faces in pixels of the frame, the largest first; empty if there are none
@@ -40,11 +40,11 @@ const SERVER_DEMO_MS = 60_000;
  */
 
 /**
- * What every panel is told when it is made.
+ * What every panel gets when it is created.
  *
  * @typedef {object} Context
  * @property {string[]} labelNames in the order of all probabilities
- * @property {() => HTMLVideoElement | HTMLCanvasElement | null} picture what is looked at now, never mirrored
+ * @property {() => HTMLVideoElement | HTMLCanvasElement | null} picture the image being processed, never mirrored
  * @property {() => boolean} mirrored whether the visitor sees it mirrored
  * @property {import("./panels/suggestions.js").Suggestions} suggestions
  */
@@ -87,7 +87,7 @@ const MARKUP = `
     <p class="problem" role="alert"></p>
     <section class="faces" aria-label="What the expressions look like"></section>
     <fieldset class="engines">
-      <legend>Where your pictures are looked at</legend>
+      <legend>Where images are processed</legend>
       <label><input type="radio" name="engine" value="device"> on this device</label>
       <label><input type="radio" name="engine" value="server"> on the server</label>
       <p class="privacy"></p>
@@ -102,9 +102,9 @@ const MARKUP = `
 
 const PRIVACY = {
   device: "No picture leaves this device. Switch off your network, and it goes on.",
-  server: "Small pictures of your camera go to the server, which looks at them and keeps none.",
+  server: "Small pictures of your camera go to the server, which processes them and keeps none.",
 };
-const NOT_ON_DEVICE = "The engine for your own device is not offered here.";
+const NOT_ON_DEVICE = "On-device processing is not available here.";
 
 class View {
   #element;
@@ -263,7 +263,7 @@ class View {
   #tellOfEngine(error) {
     this.#notBefore = performance.now() + RETRY_MS;
     this.#showNothing();
-    const again = error instanceof ConnectionError ? " It is asked again every second." : "";
+    const again = error instanceof ConnectionError ? " Retrying every second." : "";
     this.#tell(`${error.message[0].toUpperCase()}${error.message.slice(1)}.${again}`, { passing: true });
   }
 
@@ -293,8 +293,8 @@ class View {
   }
 
   #tell(problem, { passing = false } = {}) {
-    const told = this.#find(".problem");
-    if (told.textContent !== problem) told.textContent = problem;
-    told.dataset.passing = passing ? "yes" : "";
+    const message = this.#find(".problem");
+    if (message.textContent !== problem) message.textContent = problem;
+    message.dataset.passing = passing ? "yes" : "";
   }
 }

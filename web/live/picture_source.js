@@ -1,4 +1,4 @@
-/** What is looked at: the visitor's camera once it is started, and before that the demonstration. */
+/** The image source: the visitor's camera once it is started, and before that the demonstration. */
 
 import { Camera, camerasAreAllowed, listCameras, namesOfCameras } from "./camera.js";
 import { loadDemo } from "./demo.js";

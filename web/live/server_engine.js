@@ -44,7 +44,7 @@ export class ServerEngine {
    * @param {number} timeS when it was taken
    * @param {number} scene nobody in a scene is known from another one
    * @returns {Promise<import("./engine/engine.js").Face[] | null>} in pixels of the picture, or null if the server had a newer
-   *   picture to look at
+   *   picture to process
    * @throws {ConnectionError} if no answer comes
    * @throws {RefusedError} if the server takes no picture
    */

@@ -99,7 +99,7 @@ test("a quick face gives more points", () => {
   assert.deepEqual([1, 5, 10, 29].map(pointsAt), [19, 15, 10, 10]);
 });
 
-test("only what is sure counts, and it is told why not", () => {
+test("only what is sure counts, and the player learns why not", () => {
   const game = begin();
   const dark = faceLike(game, 0.8, { reliable: false, reasons: ["too dark", "blurred"] });
   assert.equal(matchOf(game, []), 0);

@@ -99,7 +99,7 @@ for (const [typed, expected] of [
   });
 }
 
-test("a file goes on where it was, and new corrections add to it", () => {
+test("a loaded file keeps its state, and new corrections add to it", () => {
   const first = conclude({ ...corrected(12), resting: { frames: framesOf(FEATURES), on: true } }, BUNDLE);
   const loaded = textOf(first.personal);
   const again = conclude({ ...NOTHING_LEARNED, loaded }, BUNDLE);

@@ -36,9 +36,9 @@ function played(moments, session = new Session(NAMES)) {
 }
 
 /** The sums of a session, rounded, by name; labels with nothing are left out. */
-function told(session) {
-  const { lengthS, judgedS, unsureS, nobodyS, expressions } = session.summary();
-  const all = { lengthS, judgedS, unsureS, nobodyS };
+function summaryOf(session) {
+  const { lengthS, classifiedS, unsureS, nobodyS, expressions } = session.summary();
+  const all = { lengthS, classifiedS, unsureS, nobodyS };
   for (const { label, timeS, longestS } of expressions) if (timeS) all[label] = [timeS, longestS];
   const round = (value) => Math.round(value * 1000) / 1000;
   return Object.fromEntries(
@@ -49,61 +49,61 @@ function told(session) {
 test("time is counted for what is shown until the next answer", () => {
   const [happy, neutral] = [face("happy"), face("neutral")];
   const other = face("happy", { trackId: 2 });
-  const none = { lengthS: 0, judgedS: 0, unsureS: 0, nobodyS: 0 };
+  const none = { lengthS: 0, classifiedS: 0, unsureS: 0, nobodyS: 0 };
   const cases = [
     ["nothing", [], none],
     ["one answer", [[5, happy]], none],
-    ["one label", [[5, happy], [5.5, happy], [6, happy]], { ...none, lengthS: 1, judgedS: 1, happy: [1, 1] }],
+    ["one label", [[5, happy], [5.5, happy], [6, happy]], { ...none, lengthS: 1, classifiedS: 1, happy: [1, 1] }],
     [
       "labels in turn",
       [[0, happy], [1, neutral], [1.5, happy], [2.25, happy]],
-      { ...none, lengthS: 2.25, judgedS: 2.25, happy: [1.75, 1], neutral: [0.5, 0.5] },
+      { ...none, lengthS: 2.25, classifiedS: 2.25, happy: [1.75, 1], neutral: [0.5, 0.5] },
     ],
     [
       "nobody for a moment does not end a stretch, nor count in it",
       [[0, happy], [1, NOBODY], [1.5, happy], [2, happy]],
-      { ...none, lengthS: 2, judgedS: 1.5, nobodyS: 0.5, happy: [1.5, 1.5] },
+      { ...none, lengthS: 2, classifiedS: 1.5, nobodyS: 0.5, happy: [1.5, 1.5] },
     ],
     [
       "nobody for longer ends it",
       [[0, happy], [1, NOBODY], [2, NOBODY], [2.25, happy], [2.5, happy]],
-      { ...none, lengthS: 2.5, judgedS: 1.25, nobodyS: 1.25, happy: [1.25, 1] },
+      { ...none, lengthS: 2.5, classifiedS: 1.25, nobodyS: 1.25, happy: [1.25, 1] },
     ],
     [
-      "not sure is not judged, whatever the label",
+      "not sure is not classified, whatever the label",
       [[0, UNSURE], [0.5, happy], [0.75, UNSURE], [1.75, UNSURE], [2, happy], [2.5, happy]],
-      { ...none, lengthS: 2.5, judgedS: 0.75, unsureS: 1.75, happy: [0.75, 0.5] },
+      { ...none, lengthS: 2.5, classifiedS: 0.75, unsureS: 1.75, happy: [0.75, 0.5] },
     ],
     [
       "a stall counts as one second, and ends a stretch",
       [[0, happy], [1, happy], [2.5, happy], [3, NOBODY], [99, NOBODY]],
-      { ...none, lengthS: 99, judgedS: 2.5, nobodyS: 1, happy: [2.5, 2] },
+      { ...none, lengthS: 99, classifiedS: 2.5, nobodyS: 1, happy: [2.5, 2] },
     ],
     [
       "a time before the last one is the same moment",
       [[3, happy], [1, happy], [3.5, happy], [2, neutral], [4, neutral]],
-      { ...none, lengthS: 1, judgedS: 1, happy: [0.5, 0.5], neutral: [0.5, 0.5] },
+      { ...none, lengthS: 1, classifiedS: 1, happy: [0.5, 0.5], neutral: [0.5, 0.5] },
     ],
     [
       "another face that looks the same begins another stretch",
       [[0, happy], [1, [other, happy]], [1.5, other]],
-      { ...none, lengthS: 1.5, judgedS: 1.5, happy: [1.5, 1] },
+      { ...none, lengthS: 1.5, classifiedS: 1.5, happy: [1.5, 1] },
     ],
     [
       "only the largest face counts",
       [[0, [neutral, other]], [1, [neutral, other]]],
-      { ...none, lengthS: 1, judgedS: 1, neutral: [1, 1] },
+      { ...none, lengthS: 1, classifiedS: 1, neutral: [1, 1] },
     ],
     [
       "another scene ends a stretch; how long the last answer held is not known",
       [[0, happy], [0.5, happy], "scene", [0.75, happy], [1, happy]],
-      { ...none, lengthS: 1, judgedS: 0.75, happy: [0.75, 0.5] },
+      { ...none, lengthS: 1, classifiedS: 0.75, happy: [0.75, 0.5] },
     ],
   ];
-  for (const [name, moments, expected] of cases) assert.deepEqual(told(played(moments)), expected, name);
+  for (const [name, moments, expected] of cases) assert.deepEqual(summaryOf(played(moments)), expected, name);
 });
 
-test("shares are of the time that could be judged", () => {
+test("shares are of the time that could be classified", () => {
   assert.deepEqual(new Session(NAMES).summary().expressions.map(({ share }) => share), [0, 0, 0]);
   const session = played([[0, face("happy")], [0.75, UNSURE], [1, face("angry")], [1.25, NOBODY], [2, NOBODY]]);
   assert.deepEqual(session.summary().expressions.map(({ share }) => share), [0.25, 0.75, 0]);
@@ -141,21 +141,21 @@ test("hours of it take no more memory than two, and the sums stay", () => {
   assert.ok(session.droppedRows > 0);
   assert.equal(JSON.parse(toJson(session)).dropped_rows, session.droppedRows);
   assert.ok(session.lastMinute.length <= 302, `${session.lastMinute.length} spans`);
-  assert.equal(Math.round(session.summary().judgedS), seconds);
+  assert.equal(Math.round(session.summary().classifiedS), seconds);
   assert.ok(session.lastMinute.every((span) => !("crop" in span.face)), "pixels are not kept");
   session.clear();
   assert.deepEqual([session.isEmpty, session.rows, session.droppedRows, session.lastMinute], [true, [], 0, []]);
   assert.deepEqual(session.summary(), new Session(NAMES).summary());
 });
 
-test("the last minute is coarse, has gaps where nothing was watched, and is told in words", () => {
+test("the last minute is coarse, has gaps where nothing was watched, and is described in words", () => {
   const fast = Array.from({ length: 301 }, (_, index) => [100 + index / 100, face("happy")]);
   const session = played([...fast, [104, UNSURE], [105, NOBODY], [107, NOBODY]]);
   const spans = session.lastMinute;
   assert.ok(spans.length <= 19, `${spans.length} spans`);
   assert.deepEqual(spans.at(-1), { fromS: 105, untilS: 106, face: null });
   assert.equal(describeSpans(spans), "Last 6 s: happy 67 %, not sure 17 %, nobody in view 17 %.");
-  assert.equal(describeSpans([]), "Nothing is watched yet.");
+  assert.equal(describeSpans([]), "No data yet.");
   played([[200, NOBODY], [201, NOBODY]], session);
   assert.deepEqual(session.lastMinute, [{ fromS: 200, untilS: 201, face: null }]);
 });

@@ -1,4 +1,4 @@
-"""Metric: how well probabilities say what a group of annotators said."""
+"""Metric: how well probabilities match the votes of a group of annotators."""
 
 import datasets
 import evaluate

@@ -28,7 +28,7 @@ export class BundleError extends Error {
 
 /**
  * Take what the engine needs out of a bundle's `config.json`. Python has checked the file when it opened the bundle,
- * so that only its version and its parts are looked at here.
+ * so only its version and its parts are checked here.
  *
  * @param {object} raw the parsed file
  * @returns {BundleConfig}

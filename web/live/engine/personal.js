@@ -16,7 +16,7 @@ const MOST = 1e6;
 const MOST_COUNTED = 10_000;
 const LONGEST_LABEL = 250;
 
-/** As in Python, where it is said what they are. */
+/** As in Python, where they are documented. */
 const USUAL_NEUTRAL_LOGITS = {
   angry: -0.31,
   disgust: -1.31,

@@ -1,10 +1,10 @@
-/** What is said of each face in view: the largest in full, the others with their bars. */
+/** What the page shows of each face in view: the largest in full, the others with their bars. */
 
 import { colourOf } from "../overlay.js";
 import { headlineOf, sentenceOfTen, shownPercent, tenPeople } from "../words.js";
 
 const NOBODY = "No face in view.";
-const TOLD_EVERY_MS = 500;
+const UPDATE_EVERY_MS = 500;
 const SPOKEN_EVERY_MS = 2000;
 const RATE_OVER_MS = 2000;
 const MOST_OTHERS = 5;
@@ -26,7 +26,7 @@ export class FacesPanel {
   #bars;
   #others = [];
   #answeredAt = [];
-  #toldAt = 0;
+  #updatedAt = 0;
   #spokenAt = 0;
 
   /**
@@ -49,8 +49,8 @@ export class FacesPanel {
     this.#showCrop(face?.crop);
     this.#showOthers(faces.slice(1, 1 + MOST_OTHERS));
     // What people read changes less often than what they see.
-    if (now - this.#toldAt < TOLD_EVERY_MS) return;
-    this.#toldAt = now;
+    if (now - this.#updatedAt < UPDATE_EVERY_MS) return;
+    this.#updatedAt = now;
     this.#tell(face);
     const rate = (this.#answeredAt.length * 1000) / RATE_OVER_MS;
     this.#find(".figures").textContent = `${rate.toFixed(0)} frames/s, ${tookMs.toFixed(0)} ms each`;
@@ -58,7 +58,7 @@ export class FacesPanel {
 
   showNothing() {
     this.#answeredAt = [];
-    this.#toldAt = 0;
+    this.#updatedAt = 0;
     for (const part of [".headline", ".sentence", ".spoken", ".figures"]) this.#find(part).textContent = "";
     this.#find(".headline").style.setProperty("--colour", "transparent");
     this.#find(".people").replaceChildren();
@@ -78,8 +78,8 @@ export class FacesPanel {
 
   #tell(face) {
     const headline = this.#find(".headline");
-    const told = face ? headlineOf(face) : NOBODY;
-    if (headline.textContent !== told) headline.textContent = told;
+    const headlineText = face ? headlineOf(face) : NOBODY;
+    if (headline.textContent !== headlineText) headline.textContent = headlineText;
     headline.style.setProperty("--colour", face ? colourOf(face) : "transparent");
     this.#find(".sentence").textContent = face?.reliable ? sentenceOfTen(face.probabilities, this.#labelNames) : "";
     this.#find(".people").replaceChildren(...(face?.reliable ? this.#drawPeople(face) : []));

@@ -12,7 +12,7 @@ export const RULES = Object.freeze({
   // Just above where the embedded model begins to say "not sure".
   madeAt: 0.45,
   heldS: 0.6,
-  // Between two looks at one person; after a longer break a face has to be held anew.
+  // Between two observations of one person; after a longer break a face has to be held anew.
   breakS: 1,
   points: 10,
   pointsForQuick: 10,
@@ -100,7 +100,7 @@ export function skip(game, timeS, random) {
 /**
  * @param {Game} game
  * @param {import("../engine/engine.js").Face[]} faces the largest first
- * @returns {number} the target's probability for the largest face; 0 while nothing sure can be said
+ * @returns {number} the target's probability for the largest face; 0 while the result is not sure
  */
 export function matchOf(game, [face]) {
   return face?.reliable ? face.probabilities[game.labelNames.indexOf(roundOf(game).label)] : 0;

@@ -37,7 +37,7 @@ const MARKUP = `
   <span class="left-out"></span> Pictures of it stay in this page until you delete them, play again or leave.</p>
 <p class="controls"><button type="button" class="play">Play</button>
   <button type="button" class="skip" hidden>Skip this one</button></p>
-<p class="said" role="status"></p>
+<p class="status" role="status"></p>
 <div class="playing" hidden>
   <canvas class="you" role="img" aria-label="You, as you are seen now"></canvas>
   <div>
@@ -204,7 +204,7 @@ export class GamePanel {
   }
 
   #say(words) {
-    this.#find(".said").textContent = words;
+    this.#find(".status").textContent = words;
   }
 }
 

@@ -52,8 +52,8 @@ export function describeSpans(spans) {
     times.set(shown, (times.get(shown) ?? 0) + untilS - fromS);
     totalS += untilS - fromS;
   }
-  if (totalS === 0) return "Nothing is watched yet.";
+  if (totalS === 0) return "No data yet.";
   const shares = [...times].sort(([, one], [, other]) => other - one);
-  const told = shares.map(([shown, timeS]) => `${shown} ${Math.round((100 * timeS) / totalS)} %`);
-  return `Last ${Math.round(totalS)} s: ${told.join(", ")}.`;
+  const parts = shares.map(([shown, timeS]) => `${shown} ${Math.round((100 * timeS) / totalS)} %`);
+  return `Last ${Math.round(totalS)} s: ${parts.join(", ")}.`;
 }

@@ -108,7 +108,7 @@ function baselineOf({ resting, loaded, loadedNeutralOn }, labelNames) {
   return { neutral: resting.on ? { shift, frames: resting.frames.length } : null, shift };
 }
 
-/** Corrections go on from the baseline and from a loaded head, so that what is fitted is only what is still missing. */
+/** Corrections start from the baseline and from a loaded head, so that what is fitted is only what is still missing. */
 function correctionsOf({ corrections, loaded }, neutral, labelNames) {
   const before = loaded?.corrections ?? null;
   if (!corrections.length) return { corrections: before, check: null };

@@ -26,17 +26,17 @@ export const MOST_ROWS = (2 * 60 * 60) / ROW_INTERVAL_S;
  */
 
 /**
- * Of the main face, which is the largest in view at each moment, whoever it is. All in seconds.
+ * Of the main face, which is the largest in view at each moment, even if the person changes. All in seconds.
  *
  * @typedef {object} Summary
  * @property {number} lengthS from the first answer to the last
  * @property {number} watchedS of this: the sum of the next three
- * @property {number} judgedS
+ * @property {number} classifiedS
  * @property {number} unsureS
  * @property {number} nobodyS
  * @property {number} scenes
- * @property {{label: string, timeS: number, share: number, longestS: number}[]} expressions `share` is of `judgedS`,
- *   0..1; `longestS` is how long one face kept the label, pauses of `PAUSE_S` at most left out
+ * @property {{label: string, timeS: number, share: number, longestS: number}[]} expressions `share` is of
+ *   `classifiedS`, 0..1; `longestS` is how long one face kept the label, pauses of `PAUSE_S` at most left out
  */
 
 /** Takes answers in and can be asked at any time. It knows nothing of the page. */
@@ -47,7 +47,7 @@ export class Session {
   #scene;
   #sceneIsOver;
   #shown;
-  #judgedS;
+  #classifiedS;
   #longestS;
   #stretch;
   #unsureS;
@@ -68,7 +68,7 @@ export class Session {
     this.#beganS = this.#nowS = this.#shown = this.#stretch = null;
     this.#scene = this.#unsureS = this.#nobodyS = this.#droppedRows = 0;
     this.#sceneIsOver = true;
-    this.#judgedS = this.#labelNames.map(() => 0);
+    this.#classifiedS = this.#labelNames.map(() => 0);
     this.#longestS = this.#labelNames.map(() => 0);
     this.#rows = [];
     this.#rowsAtS = -Infinity;
@@ -129,18 +129,18 @@ export class Session {
 
   /** @returns {Summary} */
   summary() {
-    const judgedS = this.#judgedS.reduce((total, timeS) => total + timeS, 0);
+    const classifiedS = this.#classifiedS.reduce((total, timeS) => total + timeS, 0);
     return {
       lengthS: this.isEmpty ? 0 : this.#nowS - this.#beganS,
-      watchedS: judgedS + this.#unsureS + this.#nobodyS,
-      judgedS,
+      watchedS: classifiedS + this.#unsureS + this.#nobodyS,
+      classifiedS,
       unsureS: this.#unsureS,
       nobodyS: this.#nobodyS,
       scenes: this.#scene,
       expressions: this.#labelNames.map((label, index) => ({
         label,
-        timeS: this.#judgedS[index],
-        share: judgedS ? this.#judgedS[index] / judgedS : 0,
+        timeS: this.#classifiedS[index],
+        share: classifiedS ? this.#classifiedS[index] / classifiedS : 0,
         longestS: this.#longestS[index],
       })),
     };
@@ -154,13 +154,13 @@ export class Session {
     this.#lastMinute.add({ fromS, untilS, face });
     if (!face) this.#nobodyS += untilS - fromS;
     else if (!face.reliable) this.#unsureS += untilS - fromS;
-    else this.#countJudged(face, fromS, untilS);
+    else this.#countClassified(face, fromS, untilS);
     if (this.#nowS > untilS) this.#stretch = null;
   }
 
-  #countJudged({ label, trackId }, fromS, untilS) {
+  #countClassified({ label, trackId }, fromS, untilS) {
     const index = this.#labelNames.indexOf(label);
-    this.#judgedS[index] += untilS - fromS;
+    this.#classifiedS[index] += untilS - fromS;
     const last = this.#stretch;
     const goesOn = last?.label === label && last.trackId === trackId && fromS - last.untilS <= PAUSE_S;
     const lengthS = (goesOn ? last.lengthS : 0) + untilS - fromS;

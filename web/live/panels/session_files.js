@@ -17,8 +17,8 @@ const FIELDS = {
 const SUMMARY_FIELDS = {
   length_s: "from the first picture to the last",
   watched_s: "the sum of the next three; the rest of length_s passed without pictures",
-  judged_s: "how long there was a face whose expression could be judged",
-  not_sure_s: "how long there was a face that could not be judged",
+  judged_s: "how long there was a face whose expression could be classified",
+  not_sure_s: "how long there was a face that could not be classified",
   nobody_s: "how long no face was in view",
   scenes: "how many scenes there were",
   time_s: "how long the label was shown",
@@ -50,7 +50,7 @@ export function toJson(session) {
   return JSON.stringify({
     about: [
       "A session of the Live Emotion Detector: what expressions looked like.",
-      "The summary is of the largest face in view at each moment, whoever it is; the rows are of every face.",
+      "The summary is of the largest face at each moment, even if the person changes; the rows are of every face.",
       `What is shown for one picture counts until the next one, for ${HOLD_S} s at most.`,
       `Rows are at least ${ROW_INTERVAL_S} s apart for each face; moments with nobody in view have none.`,
       `At most ${MOST_ROWS} rows are kept; the oldest are dropped, but stay in the summary.`,
@@ -78,11 +78,11 @@ function toRecord({ timeS, scene, trackId, box, probabilities, label, reliable, 
   };
 }
 
-function toSummaryRecord({ lengthS, watchedS, judgedS, unsureS, nobodyS, scenes, expressions }) {
+function toSummaryRecord({ lengthS, watchedS, classifiedS, unsureS, nobodyS, scenes, expressions }) {
   return {
     length_s: rounded(lengthS, 3),
     watched_s: rounded(watchedS, 3),
-    judged_s: rounded(judgedS, 3),
+    judged_s: rounded(classifiedS, 3),
     not_sure_s: rounded(unsureS, 3),
     nobody_s: rounded(nobodyS, 3),
     scenes,

@@ -7,7 +7,7 @@ import { toCsv, toJson } from "./session_files.js";
 import { drawTimeline } from "./timeline.js";
 
 const DRAWN_EVERY_MS = 200;
-const TOLD_EVERY_MS = 500;
+const UPDATE_EVERY_MS = 500;
 const DESCRIBED_EVERY_MS = 5000;
 const DELETED_FOR_S = 10;
 
@@ -25,18 +25,18 @@ const MARKUP = `
   <div class="recorded" hidden>
     <dl class="times">
       <div><dt>Length</dt><dd class="length-time"></dd></div>
-      <div><dt>Judged</dt><dd class="judged-time"></dd></div>
+      <div><dt>Classified</dt><dd class="classified-time"></dd></div>
       <div><dt>Not sure</dt><dd class="unsure-time"></dd></div>
       <div><dt>Nobody in view</dt><dd class="nobody-time"></dd></div>
       <div class="unwatched"><dt>No pictures</dt><dd class="unwatched-time"></dd></div>
     </dl>
     <table>
-      <caption>What the largest face in view looked like, as a share of the time it could be judged</caption>
+      <caption>What the largest face in view looked like, as a share of the time it could be classified</caption>
       <thead><tr><th scope="col">Expression</th><th scope="col" colspan="2">Share</th><th scope="col">Time</th>
         <th scope="col">Longest stretch</th></tr></thead>
       <tbody></tbody>
     </table>
-    <p class="note">The numbers are of whoever is largest at each moment. In the files every face has rows of its own,
+    <p class="note">The numbers are for the largest face at each moment. In the files every face has rows of its own,
       at most four a second; the newest <span class="most-rows"></span> are kept.
       <span class="dropped"></span></p>
   </div>
@@ -45,7 +45,7 @@ const MARKUP = `
     <button type="button" class="json">Download JSON</button>
     <button type="button" class="delete">Delete</button>
   </p>
-  <p class="told" role="status" tabindex="-1"></p>
+  <p class="status" role="status" tabindex="-1"></p>
   <p class="note">Held in this page only, and gone when you close it.</p>
 </div>`;
 
@@ -56,7 +56,7 @@ export class SessionPanel {
   #rows;
   #swatches;
   #drawnAt = -Infinity;
-  #toldAt = -Infinity;
+  #updatedAt = -Infinity;
   #describedAt = -Infinity;
 
   /**
@@ -83,7 +83,7 @@ export class SessionPanel {
     this.#session.add(answer);
     const now = performance.now();
     if (now - this.#drawnAt >= DRAWN_EVERY_MS) this.#draw(now);
-    if (now - this.#toldAt >= TOLD_EVERY_MS) this.#tell(now);
+    if (now - this.#updatedAt >= UPDATE_EVERY_MS) this.#tell(now);
     if (now - this.#describedAt >= DESCRIBED_EVERY_MS) this.#describe(now);
   }
 
@@ -99,10 +99,10 @@ export class SessionPanel {
   #delete() {
     this.#session.clear();
     this.#showAll();
-    const told = this.#find(".told");
-    told.textContent = "Deleted. While the camera is on, a new session is recorded.";
+    const status = this.#find(".status");
+    status.textContent = "Deleted. While the camera is on, a new session is recorded.";
     // The button is disabled now, and would drop the focus at the beginning of the page.
-    told.focus({ preventScroll: true });
+    status.focus({ preventScroll: true });
   }
 
   #showAll() {
@@ -130,20 +130,20 @@ export class SessionPanel {
   }
 
   #tell(now) {
-    this.#toldAt = now;
+    this.#updatedAt = now;
     const session = this.#session;
     this.#find(".nothing").hidden = !session.isEmpty;
     this.#find(".recorded").hidden = session.isEmpty;
     for (const button of this.#element.querySelectorAll("button")) button.disabled = session.isEmpty;
-    const { lengthS, watchedS, judgedS, unsureS, nobodyS, expressions } = session.summary();
+    const { lengthS, watchedS, classifiedS, unsureS, nobodyS, expressions } = session.summary();
     const unwatchedS = lengthS - watchedS;
-    const times = { length: lengthS, judged: judgedS, unsure: unsureS, nobody: nobodyS, unwatched: unwatchedS };
+    const times = { length: lengthS, classified: classifiedS, unsure: unsureS, nobody: nobodyS, unwatched: unwatchedS };
     for (const [kind, timeS] of Object.entries(times)) this.#find(`.${kind}-time`).textContent = durationOf(timeS);
     this.#find(".unwatched").hidden = unwatchedS < 0.05;
     expressions.forEach((expression, index) => this.#rows[index](expression));
     const dropped = session.droppedRows;
     this.#find(".dropped").textContent = dropped ? `${dropped.toLocaleString("en")} older rows were dropped.` : "";
-    if (lengthS > DELETED_FOR_S) this.#find(".told").textContent = "";
+    if (lengthS > DELETED_FOR_S) this.#find(".status").textContent = "";
   }
 
   #describe(now) {

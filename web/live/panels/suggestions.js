@@ -105,7 +105,7 @@ export function withNothingShown(state) {
   return { ...state, shown: null, streak: null };
 }
 
-/** The demonstration shows somebody else's face: nothing is said of it. */
+/** The demonstration shows somebody else's face: no suggestion is made for it. */
 function streakAfter(streak, { faces: [face], live, timeS }, { confident_from: confidentFrom, expressions }) {
   if (!live || !face?.reliable || !(face.confidence >= confidentFrom) || !Object.hasOwn(expressions, face.label)) {
     return null;

@@ -62,8 +62,8 @@ export class SuggestionsPanel {
   }
 
   #tellLooks({ looks }, isSo) {
-    const told = `Your expression ${isSo ? "looks" : "looked"} ${looks}.`;
-    if (this.#find(".looks").textContent !== told) this.#find(".looks").textContent = told;
+    const text = `Your expression ${isSo ? "looks" : "looked"} ${looks}.`;
+    if (this.#find(".looks").textContent !== text) this.#find(".looks").textContent = text;
   }
 
   #write({ line, activity, music }) {

@@ -14,7 +14,7 @@ const FEWEST_LABELS = 2;
  * @typedef {object} Correction
  * @property {import("../engine/frame.js").Picture} crop what the model was shown
  * @property {string} label what the visitor says
- * @property {string} said what the model said; its likeliest label, if it was not sure
+ * @property {string} modelLabel what the model answered; its likeliest label, if it was not sure
  * @property {number} confidence the model's, 0..1
  * @property {boolean} reliable false if the page showed "not sure"
  */
@@ -27,7 +27,7 @@ const FEWEST_LABELS = 2;
  */
 export function freeze({ crop, label, confidence, reliable }) {
   const { data, width, height } = crop;
-  return { crop: { data: data.slice(), width, height }, said: label, confidence, reliable };
+  return { crop: { data: data.slice(), width, height }, modelLabel: label, confidence, reliable };
 }
 
 /**
@@ -57,7 +57,7 @@ export function tellOf(corrections) {
   const kept = [...counts].map(([label, count]) => `${count} ${label}`).join(", ");
   const enough = [...counts.values()].filter((count) => count >= VALIDATION_EVERY).length;
   if (enough >= FEWEST_LABELS) return `Kept: ${kept}. It can be trained on; more faces, of every word, are better.`;
-  return `Kept: ${kept}. A training needs at least ${VALIDATION_EVERY} faces of each of ${FEWEST_LABELS} words.`;
+  return `Kept: ${kept}. Training needs at least ${VALIDATION_EVERY} faces in each of ${FEWEST_LABELS} classes.`;
 }
 
 /**
@@ -86,10 +86,10 @@ function countsOf(corrections) {
 }
 
 function csvOf(placed) {
-  const rows = placed.map(({ path, correction: { label, said, confidence, reliable } }) => [
+  const rows = placed.map(({ path, correction: { label, modelLabel, confidence, reliable } }) => [
     path,
     label,
-    said,
+    modelLabel,
     confidence.toFixed(3),
     reliable ? "yes" : "no",
   ]);
@@ -110,9 +110,9 @@ it when one of them asks you to.
   train/LABEL/        faces to learn from
   validation/LABEL/   every fourth face of a label, to see how the training goes; they show the same people as train,
                       so the figures on them look better than those on strangers would
-  corrections.csv     for each file the word chosen, and what the model had said
+  corrections.csv     for each file the word chosen, and what the model had answered
 
-To go on from a model with them, in a checkout of the project:
+To initialise a training from a model, in a checkout of the project:
 
   python -m train finetune --from MODEL --data corrections.zip --output RUN --epochs 15
 

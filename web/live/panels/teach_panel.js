@@ -16,13 +16,13 @@ const MARKUP = `
 <div class="question" role="group" aria-label="What does this expression look like?" hidden>
   <canvas class="frozen" role="img" aria-label="The face as the model was shown it"></canvas>
   <div>
-    <p class="model-said"></p>
+    <p class="model-answer"></p>
     <p>What does this expression look like?</p>
     <p class="controls labels"></p>
     <p><button type="button" class="cancel">Cancel</button></p>
   </div>
 </div>
-<p class="told" role="status"></p>
+<p class="status" role="status"></p>
 <ul class="kept" aria-label="Faces kept"></ul>
 <p class="controls taking" hidden><button type="button" class="download">Download zip</button>
   <button type="button" class="delete">Delete all</button></p>`;
@@ -37,7 +37,7 @@ export class TeachPanel {
   #frozen = null;
   /** @type {import("./teach.js").Correction[]} */
   #kept = [];
-  /** Fetched with the page: the zip is to be had without a network too. */
+  /** Fetched with the page: so the zip can be made without a network too. */
   #zipping = loadZip();
 
   /**
@@ -80,7 +80,7 @@ export class TeachPanel {
     if (this.#kept.length >= MOST_KEPT) return this.#tell(`At most ${MOST_KEPT} faces are kept. Download them first.`);
     this.#frozen = freeze(this.#face);
     drawCrop(this.#find(".frozen"), this.#frozen.crop);
-    this.#find(".model-said").textContent = opinionOf(this.#frozen);
+    this.#find(".model-answer").textContent = opinionOf(this.#frozen);
     this.#find(".question").hidden = false;
     this.#find(".labels button").focus();
   }
@@ -137,12 +137,12 @@ export class TeachPanel {
 
   /** Something that has just happened, if anything has, and how much is kept. */
   #tell(before) {
-    this.#find(".told").textContent = `${before} ${tellOf(this.#kept)}`.trim();
+    this.#find(".status").textContent = `${before} ${tellOf(this.#kept)}`.trim();
     this.#find(".taking").hidden = !this.#kept.length;
   }
 }
 
-/** @returns {Promise<Function | null>} `zipSync` of fflate, or null if it cannot be had now */
+/** @returns {Promise<Function | null>} `zipSync` of fflate, or null if it is unavailable now */
 function loadZip() {
   return import(ZIP_LIBRARY).then(
     ({ zipSync }) => zipSync,
@@ -150,9 +150,9 @@ function loadZip() {
   );
 }
 
-function opinionOf({ said, confidence, reliable }) {
-  if (!reliable) return `The model was not sure; its best guess was ${said}.`;
-  return `The model said: ${said} ${shownPercent(confidence)} %.`;
+function opinionOf({ modelLabel, confidence, reliable }) {
+  if (!reliable) return `The model was not sure; its best guess was ${modelLabel}.`;
+  return `The model answered: ${modelLabel} ${shownPercent(confidence)} %.`;
 }
 
 function button(name, onclick) {

@@ -1,4 +1,4 @@
-/** Draws the last minute: probabilities stacked over time, hatched where nothing sure can be said. */
+/** Draws the last minute: probabilities stacked over time, hatched where the result is not sure. */
 
 const LENGTH_S = 60;
 const UNSURE_STRENGTH = 0.3;
