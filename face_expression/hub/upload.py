@@ -316,9 +316,6 @@ def raises_hub_error(repository: Repository) -> Iterator[None]:
         raise HubError(_explanation(error, repository)) from error
 
 
-told_in_a_sentence = raises_hub_error  # temporary: until space/ and train/ import the new name
-
-
 def _explanation(error: Exception, repository: Repository) -> str:
     repo_id, endpoint = repository.repo_id, repository.api.endpoint
     reasons = {

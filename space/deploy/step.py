@@ -23,7 +23,7 @@ from face_expression.hub.upload import (
     RepositoryInfo,
     check_repo_id,
     over_plain_http,
-    told_in_a_sentence,
+    raises_hub_error,
 )
 from space.deploy.pinned_model import PinnedModel, pin_model
 from space.deploy.space_files import space_files
@@ -60,7 +60,7 @@ def deploy(space: str, model: str, *, private: bool, api: HfApi, pauses_s: tuple
     """
     check_repo_id(space, option="--space")
     repository = Repository(space, api, "space", pauses_s=pauses_s)
-    with TemporaryDirectory() as folder, told_in_a_sentence(repository), over_plain_http():
+    with TemporaryDirectory() as folder, raises_hub_error(repository), over_plain_http():
         repository.check_login()
         pinned, files = _assemble(space, model, Path(folder), api=api, pauses_s=pauses_s)
         before = repository.ready(private=private)
@@ -84,7 +84,7 @@ def write(space: str, model: str, folder: Path, *, api: HfApi, pauses_s: tuple[f
     check_repo_id(space, option="--space")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HubError(f"--to {folder}: there is something already; name a new folder")
-    with TemporaryDirectory() as draft, told_in_a_sentence(Repository(space, api, "space")):
+    with TemporaryDirectory() as draft, raises_hub_error(Repository(space, api, "space")):
         pinned, files = _assemble(space, model, Path(draft), api=api, pauses_s=pauses_s)
         for path, file in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

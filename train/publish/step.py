@@ -30,7 +30,7 @@ from face_expression.hub.upload import (
     Repository,
     check_repo_id,
     over_plain_http,
-    told_in_a_sentence,
+    raises_hub_error,
 )
 from face_expression.io.files import sha256_of, write_json
 from train.export.quantize import is_quantized
@@ -72,7 +72,7 @@ def publish(
     """
     check_repo_id(repo_id)
     repository = Repository(repo_id, api, pauses_s=pauses_s)
-    with TemporaryDirectory() as folder, told_in_a_sentence(repository), over_plain_http():
+    with TemporaryDirectory() as folder, raises_hub_error(repository), over_plain_http():
         repository.check_login()
         files = assemble(Path(folder), repo_id=repo_id, bundle=bundle, checkpoint=checkpoint, card=card)
         return repository.push(
