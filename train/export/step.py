@@ -36,9 +36,7 @@ from train.export.class_bias import adjust_last_layer
 from train.export.graphs import write_graphs
 from train.export.quality_limits import fit_limits
 from train.export.quantize import is_quantized, make_sums_exact, quantize
-from train.model import (
-    dlib_resnet,  # noqa: F401 - a checkpoint may be of them
-)
+from train.model import custom_cnn, dlib_resnet  # noqa: F401 - a checkpoint may be of them
 from train.model.initial_weights import LABEL_HEAD_FILE
 
 PARITY_TOLERANCE = 1e-4

@@ -9,9 +9,7 @@ from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
 
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError
-from train.model import (
-    dlib_resnet,  # noqa: F401 - makes them known to timm
-)
+from train.model import custom_cnn, dlib_resnet  # noqa: F401 - makes them known to timm
 
 
 def require_architecture(name: str) -> None:
