@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 from PIL import Image
 
 from data_tools.collect.step import fetch_found
-from data_tools.dataset.materialize import Materialized, reject_changed, rows_to_fetch
+from data_tools.dataset.materialize import Materialized, materialize, reject_changed, rows_to_fetch
 from data_tools.dataset.publish import publish
 from data_tools.filter.step import filter_images
 from data_tools.settings import FetchSettings, FilterSettings, PublishSettings
@@ -152,3 +152,22 @@ def test_another_data_set_is_not_fetched(tmp_path, change):
         folder.mkdir()
     with pytest.raises(DataError, match=r"cannot load|was not made by|no web address, or hashes"):
         list(rows_to_fetch(str(folder)))
+
+
+def test_run_again_it_retries_what_failed_for_a_while(tmp_path, monkeypatch, yunet_weights):
+    monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
+    with running_web() as web:
+        web.files |= {"/busy-twice": PICTURES["/same.jpg"], "/face.jpg": PICTURES["/same.jpg"]}
+        with opened(tmp_path / "first", create=True) as manifest:
+            url = web.site() + "/busy-twice"
+            manifest.add([{"url": url, "source": "list:all.csv", "query_label": "happy"}])
+            fetch_and_filter(manifest, web)
+            manifest.update([{"url": url, "split": "train"}])
+        publish_to(tmp_path / "first", tmp_path / "addresses", urls_only=True)
+        # The site is busy once more, and then it serves the picture.
+        del web.files["/busy-twice"]
+        settings = FetchSettings(allow_addresses=web.addresses, attempts=1)
+        for status in ("failed", "kept"):
+            with opened(tmp_path / "second", create=True) as manifest:
+                materialize(manifest, str(tmp_path / "addresses"), settings)
+                assert rows_of(manifest)[url]["status"] == status

@@ -134,6 +134,8 @@ def materialize(
 ) -> str:
     """Fetch and filter what a data set of addresses names, and reject what is another picture now.
 
+    Run again, it also retries what failed for reasons that may have passed.
+
     Args:
         manifest: of a work folder of its own.
         data: as `rows_to_fetch` takes it.
@@ -142,7 +144,7 @@ def materialize(
         to: folder to write the data set to, or None.
     """
     manifest.add(rows_to_fetch(data, revision=revision))
-    fetch_found(manifest, settings)
+    fetch_found(manifest, settings, again=True)
     filter_images(manifest, FilterSettings())
     summaries = [summary(manifest), str(reject_changed(manifest))]
     if to is not None:
