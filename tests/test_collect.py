@@ -486,6 +486,21 @@ def test_a_list_that_cannot_be_read_is_an_error(tmp_path, name, content, words):
         read_source(manifest, UrlList(tmp_path / name))
 
 
+def test_a_small_list_that_unpacks_into_gigabytes_is_refused(tmp_path):
+    """2,000 rows of one text of a megabyte: two gigabytes in a file of a few kilobytes."""
+    dictionary = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), [f"http://a/{'a' * 1_000_000}"])
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"url": dictionary}), path, compression="zstd")
+    assert path.stat().st_size < 10_000
+    before = pa.total_allocated_bytes()
+    with (
+        opened(tmp_path / "work", create=True) as manifest,
+        pytest.raises(DataError, match="too long for what it names"),
+    ):
+        read_source(manifest, UrlList(path))
+    assert pa.total_allocated_bytes() - before < 10_000_000
+
+
 def test_a_folder_is_read_and_class_folders_are_labels(tmp_path):
     pictures = tmp_path / "my pictures"
     for number, name in enumerate(("a#1.jpg", "happy/ü b.jpg", "train/sad/c.JPG", "notes.txt")):

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ddgs import DDGS
 
@@ -32,6 +34,8 @@ _PAGE_HITS = 1000
 _PAUSES_S = (5.0, 20.0, 60.0)
 _CANARY = "portrait photo"
 _NOTHING_FOUND = "No results found."
+_ROWS_AT_ONCE = 256
+_MAX_CELL_BYTES = 20_000
 _LIST_COLUMNS = ("page_url", "title", "query", "query_group")
 
 
@@ -230,8 +234,19 @@ def _parquet_rows(path: Path) -> Iterator[dict]:
         if "url" not in file.schema_arrow.names:
             raise DataError(f"{path} needs a column 'url'; it has {file.schema_arrow.names}")
         wanted = [name for name in ("url", "label", *_LIST_COLUMNS) if name in file.schema_arrow.names]
-        for batch in file.iter_batches(columns=wanted):
+        # A value that is repeated takes next to no room in the file; only a few are in memory at once.
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+            for name, column in zip(wanted, batch.columns, strict=True):
+                values = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+                if values.nbytes > _MAX_CELL_BYTES * _ROWS_AT_ONCE or _longest(values) > _MAX_CELL_BYTES:
+                    raise DataError(f"{path}: the column {name!r} holds texts that are too long for what it names")
             yield from batch.to_pylist()
+
+
+def _longest(values: pa.Array) -> int:
+    """Bytes of the longest text."""
+    is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    return (pc.max(pc.binary_length(values)).as_py() or 0) if is_text else 0
 
 
 def _text_or_none(value: object) -> str | None:
