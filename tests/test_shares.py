@@ -223,9 +223,9 @@ def test_a_camera_without_frames_ends_and_makes_room(served, yunet_pipeline):
 
 def test_a_camera_sends_no_picture_that_is_large_when_decoded(served_app):
     camera = Camera(served_app[2], "198.51.100.10")
-    large = base64.b64encode(encode_jpeg(np.zeros((1400, 1400, 3), np.uint8))).decode()
+    large = base64.b64encode(encode_jpeg(np.zeros((100, 4200, 3), np.uint8))).decode()
     camera.start(f"data:image/jpeg;base64,{large}")
-    until(lambda: any("at most 1280 pixels a side" in words for words in camera.answers()))
+    until(lambda: any("at most 4096 pixels a side" in words for words in camera.answers()))
 
 
 def test_tools_of_mcp_count_for_their_caller(served, yunet_pipeline):
