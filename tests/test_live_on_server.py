@@ -12,7 +12,7 @@ import app
 from face_expression import encode_jpeg
 from space import live_files
 from tests.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.builders import calm_face, happy_face, moving, scene, write_y4m
+from tests.builders import EXAMPLES, calm_face, happy_face, moving, scene, write_y4m
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 HAPPY = encode_jpeg(scene([(happy_face(), 70, 30, 180)], width=320, height=240))
@@ -64,10 +64,28 @@ def test_the_label_follows_and_a_lost_connection_comes_back(open_page, tmp_path)
         expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
     problem = page.locator("#live-view .problem")
     page.context.set_offline(True)
-    expect(problem).to_contain_text("asked again", timeout=PATIENCE_MS)
+    expect(problem).to_contain_text("Retrying every second", timeout=PATIENCE_MS)
     page.context.set_offline(False)
     expect(problem).to_have_text("", timeout=PATIENCE_MS)
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+
+def test_nothing_is_sent_while_another_tab_is_open(open_page, tmp_path):
+    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))
+    page = choose_server(wait_until_loaded(open_page(camera)))
+    start_button(page).click()
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Photo").click()
+    page.locator("#photo-upload input[type=file]").set_input_files(EXAMPLES / "astronaut.jpg")
+    expect(page.locator(".face-card")).to_contain_text("happy", timeout=PATIENCE_MS)
+    # What was on its way when the tab was opened has come back by now.
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if is_frame(request.url) else None)
+    page.wait_for_timeout(1000)
+    assert sent == []
+    page.get_by_role("tab", name="Live", exact=True).click()
+    with page.expect_request(lambda request: is_frame(request.url), timeout=PATIENCE_MS):
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
 
 
 def test_it_never_falls_back_to_the_server_by_itself(open_page, playwright, browser_path, served_app, tmp_path):
@@ -94,7 +112,7 @@ def test_without_the_web_files_the_server_is_all_there_is(open_page, yunet_pipel
         page = open_page(address=alone.local_url)
         expect(page.get_by_label("on the server")).to_be_checked(timeout=PATIENCE_MS)
         expect(page.get_by_label("on this device")).to_be_disabled()
-        expect(page.locator("#live-view .privacy")).to_contain_text("not offered here")
+        expect(page.locator("#live-view .privacy")).to_contain_text("not available here")
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     finally:
         alone.close()

@@ -206,7 +206,8 @@ class View {
     const now = performance.now();
     if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
     if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
-    this.#source.pauseDemo(!this.#source.isLive && !this.#demoMayGoOn());
+    this.#source.pauseDemo(!this.#source.isLive && !(this.#isInView() && this.#demoMayGoOn()));
+    if (!this.#isInView()) return;
     const picture = this.#source.picture();
     if (!picture) return;
     const overlay = this.#find(".overlay");
@@ -229,9 +230,14 @@ class View {
   }
 
   #hasRoom() {
-    if (!this.#engine || document.hidden || !this.#engine.hasRoom) return false;
+    if (!this.#engine || !this.#isInView() || !this.#engine.hasRoom) return false;
     if (performance.now() < this.#notBefore) return false;
     return this.#source.isLive ? this.#source.hasNewFrame : this.#demoMayGoOn();
+  }
+
+  /** Whether anybody can see the view: not while its browser tab is in the background or another tab of the app is open. */
+  #isInView() {
+    return !document.hidden && this.#element.checkVisibility();
   }
 
   /** The server is not kept busy with a photo for long. */
