@@ -115,13 +115,13 @@ class YuNetDetector:
         small = [hint for hint in left if box_size(hint.box) * levels[-1][0].scale <= settings.hint_max_px]
         many = len(small) * settings.window_px**2 > sum(view.area for view in finer) / 2
         # A large face that is hardly seen at the first scales will not be seen at the finest ones of a large photo.
-        if finer and (many or (self._is_doubtful(left) and len(levels) <= len(settings.scales_px))):
+        if finer and (many or (self._doubtful(left) and len(levels) <= len(settings.scales_px))):
             closer = [face for view in finer for face in self._scan_view(frame, view, settings.score_threshold)]
         else:
             closer = [face for hint in small if (face := self._scan_around(frame, hint.box, 0.0))] if finer else []
         found += [face for face in closer if self._is_credible(face, finer[0].scale, hints[-1])]
         found = [self._upright(frame, face) for face in merge(found, settings)]
-        doubtful = [hint for hint in self._places_left(hints[0], found) if hint.score >= settings.doubtful_score]
+        doubtful = self._doubtful(self._places_left(hints[0], found))
         if found and len(doubtful) <= settings.max_turned_places:
             turned = [self._upright(frame, hint) for hint in doubtful]
             found += self._not_among(found, [face for face in turned if face.score >= settings.upright_score])
@@ -181,7 +181,7 @@ class YuNetDetector:
         settings = self._settings
         if face.score < settings.score_threshold:
             return False
-        traces = [hint.box for hint in coarser if hint.score >= settings.doubtful_score]
+        traces = [hint.box for hint in self._doubtful(coarser)]
         if best_overlap(face.box, traces)[1] > settings.nms_threshold:
             return True
         return face.score >= settings.small_score_threshold and box_size(face.box) * scale <= settings.window_px
@@ -207,8 +207,9 @@ class YuNetDetector:
         ]
         return left[: settings.max_hints]
 
-    def _is_doubtful(self, left: list[Detection]) -> bool:
-        return any(hint.score >= self._settings.doubtful_score for hint in left)
+    def _doubtful(self, hints: list[Detection]) -> list[Detection]:
+        """Of hints, those with a score that is a reason to look closer."""
+        return [hint for hint in hints if hint.score >= self._settings.doubtful_score]
 
     def _turned_as_before(self, frame: np.ndarray, face: Detection, known: Sequence[Known]) -> Detection:
         index, overlap = best_overlap(face.box, [other.box for other in known])

@@ -501,6 +501,14 @@ def test_a_small_list_that_unpacks_into_gigabytes_is_refused(tmp_path):
     assert pa.total_allocated_bytes() - before < 10_000_000
 
 
+def test_a_list_whose_addresses_are_categories_is_read(tmp_path):
+    """Each part of such a column carries the texts of the whole file."""
+    urls = [f"http://a/{number:06d}{'b' * 150}" for number in range(40_000)]
+    pq.write_table(pa.table({"url": pa.array(urls).dictionary_encode()}), tmp_path / "faces.parquet")
+    with opened(tmp_path / "work", create=True) as manifest:
+        assert read_source(manifest, UrlList(tmp_path / "faces.parquet")) == 40_000
+
+
 def test_a_folder_is_read_and_class_folders_are_labels(tmp_path):
     pictures = tmp_path / "my pictures"
     for number, name in enumerate(("a#1.jpg", "happy/ü b.jpg", "train/sad/c.JPG", "notes.txt")):

@@ -236,17 +236,18 @@ def _parquet_rows(path: Path) -> Iterator[dict]:
         wanted = [name for name in ("url", "label", *_LIST_COLUMNS) if name in file.schema_arrow.names]
         # A value that is repeated takes next to no room in the file; only a few are in memory at once.
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=wanted):
-            for name, column in zip(wanted, batch.columns, strict=True):
-                values = column.dictionary if isinstance(column, pa.DictionaryArray) else column
-                if values.nbytes > _MAX_CELL_BYTES * _ROWS_AT_ONCE or _longest(values) > _MAX_CELL_BYTES:
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if _largest_cell_bytes(column) > _MAX_CELL_BYTES:
                     raise DataError(f"{path}: the column {name!r} holds texts that are too long for what it names")
             yield from batch.to_pylist()
 
 
-def _longest(values: pa.Array) -> int:
-    """Bytes of the longest text."""
-    is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    return (pc.max(pc.binary_length(values)).as_py() or 0) if is_text else 0
+def _largest_cell_bytes(column: pa.Array) -> float:
+    """Bytes of the longest text, or of an average cell of another kind."""
+    values = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return pc.max(pc.binary_length(values)).as_py() or 0
+    return values.nbytes / _ROWS_AT_ONCE
 
 
 def _text_or_none(value: object) -> str | None:

@@ -206,8 +206,9 @@ class View {
     const now = performance.now();
     if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
     if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
-    this.#source.pauseDemo(!this.#source.isLive && !(this.#isInView() && this.#demoMayGoOn()));
-    if (!this.#isInView()) return;
+    const isInView = this.#isInView();
+    this.#source.pauseDemo(!this.#source.isLive && !(isInView && this.#demoMayGoOn()));
+    if (!isInView) return;
     const picture = this.#source.picture();
     if (!picture) return;
     const overlay = this.#find(".overlay");
@@ -237,7 +238,7 @@ class View {
 
   /** Whether anybody can see the view: not while its browser tab is in the background or another tab of the app is open. */
   #isInView() {
-    return !document.hidden && this.#element.checkVisibility();
+    return !document.hidden && this.#element.getClientRects().length > 0;
   }
 
   /** The server is not kept busy with a photo for long. */

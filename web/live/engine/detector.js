@@ -82,7 +82,7 @@ export class YuNetDetector {
     const area = finer.reduce((sum, { wh }) => sum + wh[0] * wh[1], 0);
     const many = small.length * settings.window_px ** 2 > area / 2;
     const closer = [];
-    if (finer.length && (many || (isDoubtful(left, settings) && levels.length <= settings.scales_px.length))) {
+    if (finer.length && (many || (doubtful(left, settings).length > 0 && levels.length <= settings.scales_px.length))) {
       closer.push(...(await this.#scanViews(frame, finer, settings.score_threshold)));
     } else if (finer.length) {
       for (const hint of small) closer.push(...present(await this.#scanAround(frame, hint.box, 0)));
@@ -91,10 +91,10 @@ export class YuNetDetector {
     const upright = [];
     for (const face of merge(found, settings)) upright.push(await this.#upright(frame, face));
     found = upright;
-    const doubtful = placesLeft(hints[0], found, settings).filter(({ score }) => score >= settings.doubtful_score);
-    if (found.length && doubtful.length <= settings.max_turned_places) {
+    const places = doubtful(placesLeft(hints[0], found, settings), settings);
+    if (found.length && places.length <= settings.max_turned_places) {
       const turned = [];
-      for (const hint of doubtful) turned.push(await this.#upright(frame, hint));
+      for (const place of places) turned.push(await this.#upright(frame, place));
       found.push(...this.#notAmong(found, turned.filter(({ score }) => score >= settings.upright_score)));
     } else {
       for (const turnDeg of [90, 180, 270]) {
@@ -153,7 +153,7 @@ export class YuNetDetector {
   #isCredible(face, scale, coarser) {
     const settings = this.#settings;
     if (face.score < settings.score_threshold) return false;
-    const traces = coarser.filter(({ score }) => score >= settings.doubtful_score);
+    const traces = doubtful(coarser, settings);
     if (traces.some((hint) => boxOverlap(face.box, hint.box) > settings.nms_threshold)) return true;
     return face.score >= settings.small_score_threshold && boxSize(face.box) * scale <= settings.window_px;
   }
@@ -293,6 +293,7 @@ function present(detection) {
   return detection ? [detection] : [];
 }
 
-function isDoubtful(left, settings) {
-  return left.some(({ score }) => score >= settings.doubtful_score);
+/** Of hints, those with a score that is a reason to look closer. */
+function doubtful(hints, settings) {
+  return hints.filter(({ score }) => score >= settings.doubtful_score);
 }
