@@ -50,7 +50,7 @@ from space.traffic.workers import Workers
 
 log = logging.getLogger(__name__)
 
-CLEANING_INTERVAL_S = 60
+KEEP_UPLOADS_S = 60
 # Long enough to watch and download what was made of a video.
 KEEP_VIDEOS_S = 600
 MAX_UPLOAD = f"{MAX_UPLOAD_BYTES // 1_000_000}mb"
@@ -84,14 +84,12 @@ CSS = """
 """
 
 
-def build_app(
-    pipeline: Pipeline, *, cleaning_interval_s: int = CLEANING_INTERVAL_S, limits: Limits | None = None
-) -> gr.Blocks:
+def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limits: Limits | None = None) -> gr.Blocks:
     """Lay out the page and connect it to a pipeline.
 
     Args:
         pipeline: classifies the faces; shared by all visitors.
-        cleaning_interval_s: how often uploads older than this are deleted.
+        keep_uploads_s: uploads older than this are deleted.
         limits: what one visitor and all together may ask for.
     """
 
@@ -115,7 +113,7 @@ def build_app(
     with gr.Blocks(
         title="Live Emotion Detector",
         analytics_enabled=False,
-        delete_cache=(cleaning_interval_s, cleaning_interval_s),
+        delete_cache=(max(1, keep_uploads_s // 10), keep_uploads_s),
     ) as page:
         page.limits = limits or Limits()
         page.sessions = Sessions(page.limits, forget=forget)
@@ -127,7 +125,7 @@ def build_app(
         with gr.Tab("Live (basic)"):
             build_basic_tab(pipeline)
         with gr.Tab("Photo"):
-            build_photo_tab(pipeline, photos, remember_s=cleaning_interval_s)
+            build_photo_tab(pipeline, photos, remember_s=keep_uploads_s)
         with gr.Tab("Video"):
             build_video_tab(
                 pipeline, page.videos, videos, max_upload=MAX_UPLOAD, keep_s=KEEP_VIDEOS_S, is_wanted=is_wanted

@@ -185,6 +185,8 @@ class TrackerSettings(_Settings):
     `time_constant_s`: after this long, 63 % of a change is shown. `label_margin`: lead in probability that another
     label needs before it is shown. `forget_after_s`: how long a face may be unseen. `min_iou`: least overlap of the
     same face in two frames, of boxes enlarged by `enlarge` on each side (in box sizes) so that quick heads are kept.
+    `keep_search_box_iou`: a face is searched for about the same box as before while its own overlaps that much with it,
+    so that the box of a face that stands still does too.
     `search_interval_s`: how often the whole frame is searched; in between, a few known faces are searched for where
     they were. `tile_interval_s`: how often a further tile of the frame is searched at a finer scale.
     `turn_interval_s`: how long what is known of a face's turn holds.
@@ -195,6 +197,7 @@ class TrackerSettings(_Settings):
     forget_after_s: PositiveFloat
     min_iou: Fraction
     enlarge: Annotated[float, Field(ge=0)]
+    keep_search_box_iou: Fraction
     search_interval_s: Annotated[float, Field(ge=0)]
     tile_interval_s: Annotated[float, Field(ge=0.01)]
     turn_interval_s: PositiveFloat

@@ -39,7 +39,7 @@ _FIXED_SIDES, _FREE_SIDES = bytes.fromhex("0A030880050A03088005"), bytes.fromhex
 
 @dataclass(frozen=True)
 class Known:
-    """A face of an earlier frame: where it was, how it was turned, and whether that was checked lately."""
+    """A face of earlier frames: where to search for it, how it was turned, and whether that was checked lately."""
 
     box: Box
     turn_deg: float

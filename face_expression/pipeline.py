@@ -158,7 +158,7 @@ class Pipeline:
             state = replace(state or TrackerState(), searched_s=time_s, whole_searched_s=time_s)
         else:
             known = [
-                Known(track.box, track.turn_deg, is_turn_fresh(track, time_s, settings))
+                Known(track.search_box, track.turn_deg, is_turn_fresh(track, time_s, settings))
                 for track in state.tracks
                 if time_s - track.seen_s <= settings.forget_after_s
             ]

@@ -18,11 +18,13 @@ from face_expression.config import TrackerSettings
 class Track:
     """One person in view: `probabilities` (C,) float32 smoothed, `shown` the index of the label shown.
 
+    `search_box`: the box about which it is searched for next, that of this frame or of an earlier one.
     `turn_deg`: how far the face is turned in the picture's plane, clockwise as seen, as it was found at `turn_seen_s`.
     """
 
     track_id: int
     box: Box
+    search_box: Box
     probabilities: np.ndarray
     shown: int
     seen_s: float
@@ -81,7 +83,7 @@ def update_tracks(
             current.append(_follow(known[matches[index]], box, probabilities[index], turn_deg, time_s, settings))
         else:
             row = probabilities[index]
-            current.append(Track(next_id, box, row, int(row.argmax()), time_s, turn_deg, time_s))
+            current.append(Track(next_id, box, box, row, int(row.argmax()), time_s, turn_deg, time_s))
             next_id += 1
     unseen = [track for position, track in enumerate(known) if position not in matches.values()]
     return current, replace(state, tracks=(*current, *unseen), next_id=next_id)
@@ -104,8 +106,11 @@ def _follow(
     smoothed = (track.probabilities + np.float32(share) * (row - track.probabilities)).astype(np.float32)
     leader = int(smoothed.argmax())
     leads = smoothed[leader] - smoothed[track.shown] > settings.label_margin
+    stays = iou_matrix([track.search_box], [box])[0, 0] >= settings.keep_search_box_iou
+    search_box = track.search_box if stays else box
     turn_seen_s = track.turn_seen_s if is_turn_fresh(track, time_s, settings) else time_s
-    return Track(track.track_id, box, smoothed, leader if leads else track.shown, time_s, turn_deg, turn_seen_s)
+    shown = leader if leads else track.shown
+    return Track(track.track_id, box, search_box, smoothed, shown, time_s, turn_deg, turn_seen_s)
 
 
 def is_turn_fresh(track: Track, time_s: float, settings: TrackerSettings) -> bool:

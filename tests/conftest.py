@@ -90,7 +90,7 @@ def installed_web() -> None:
 
 @pytest.fixture(scope="session")
 def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
-    """The app on a free port with uploads cleaned every two seconds: (address, folder of Gradio's files, page).
+    """The app on a free port, uploads deleted after 15 s: (address, folder of Gradio's files, page).
 
     All tests of a process in a browser are one client to it, and on a fast machine more than one client may be; so the
     limits of the page are wide. What they are and do is tested in test_shares.py; those of the service are as they are.
@@ -98,7 +98,7 @@ def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        page = app.build_app(yunet_pipeline, cleaning_interval_s=2, limits=WIDE_LIMITS)
+        page = app.build_app(yunet_pipeline, keep_uploads_s=15, limits=WIDE_LIMITS)
         app.launch(page, prevent_thread_lock=True, quiet=True)
         yield page.local_url, folder, page
         page.close()

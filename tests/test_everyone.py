@@ -105,6 +105,19 @@ def test_a_new_face_is_found_beside_one_that_is_followed(yunet_pipeline):
     assert np.ptp([face.box for face in first[1:]], axis=0).max() < 4
 
 
+@pytest.mark.parametrize(
+    "picture", [skimage.data.astronaut(), scene([(HEAD, 60, 120, 200), (CALM_HEAD, 380, 140, 80)])]
+)
+@pytest.mark.parametrize("step_s", [1 / 60, 1 / 30, 0.2])
+def test_the_boxes_of_faces_that_stand_still_do_too(yunet_pipeline, picture, step_s):
+    state, boxes = None, []
+    for number in range(20):
+        faces, state = yunet_pipeline.track(picture, state, number * step_s)
+        boxes.append([face.box for face in faces])
+    # The first frame is searched as a photo is.
+    assert boxes[1] and all(later == boxes[1] for later in boxes[2:])
+
+
 def test_a_face_that_leaves_is_gone_from_the_next_frame(yunet_pipeline):
     state = None
     for number in range(8):

@@ -35,6 +35,8 @@ def test_what_javascript_must_do_as_well(case):
     for frame, tracks in zip(frames, history, strict=True):
         assert [track.track_id for track in tracks] == frame["track_ids"]
         assert [track.shown for track in tracks] == frame["shown"]
+        if "search_boxes" in frame:
+            assert [list(track.search_box) for track in tracks] == frame["search_boxes"]
         if "smoothed" in frame:
             np.testing.assert_allclose([track.probabilities for track in tracks], frame["smoothed"], atol=1e-4)
 

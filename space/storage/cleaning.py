@@ -39,17 +39,17 @@ async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> As
     """While it lasts, whatever is too old is deleted; at its end, everything is.
 
     Args:
-        page: what lies in its folder is kept for its cleaning interval, which is also how often this looks.
+        page: its `delete_cache` says how often this looks, and for how long an upload is kept.
         videos: another folder.
         keep_videos_s: for how long that is kept.
     """
-    interval_s, _ = page.delete_cache
+    interval_s, keep_uploads_s = page.delete_cache
     uploads = Path(page.GRADIO_CACHE)
 
     async def sweep_for_ever() -> None:
         keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
         while True:
-            await asyncio.to_thread(sweep, uploads, interval_s, keep)
+            await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep)
             await asyncio.to_thread(sweep, videos, keep_videos_s, set())
             await asyncio.sleep(interval_s)
 

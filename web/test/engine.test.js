@@ -16,6 +16,7 @@ const CONFIG = {
     forget_after_s: 1,
     min_iou: 0.15,
     enlarge: 0.25,
+    keep_search_box_iou: 0.75,
     search_interval_s: 0.08,
     tile_interval_s: 0.1,
     turn_interval_s: 0.5,

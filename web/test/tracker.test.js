@@ -42,9 +42,10 @@ test("a face's turn is kept, and when it was found", () => {
 for (const { name, frames } of table.cases) {
   test(name, () => {
     play(frames).forEach((tracks, index) => {
-      const { track_ids: trackIds, shown, smoothed } = frames[index];
+      const { track_ids: trackIds, shown, search_boxes: searchBoxes, smoothed } = frames[index];
       assert.deepEqual(tracks.map((track) => track.trackId), trackIds);
       assert.deepEqual(tracks.map((track) => track.shown), shown);
+      if (searchBoxes) assert.deepEqual(tracks.map((track) => track.searchBox), searchBoxes);
       smoothed?.forEach((row, face) => assertClose(tracks[face].probabilities, row, 1e-4));
     });
   });

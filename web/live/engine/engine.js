@@ -127,7 +127,11 @@ export class Engine {
         due = viewsDue(before, views, timeS, settings);
         before = { ...before, ...due.state, wholeSearchedS: timeS };
       }
-      const places = known.map((track) => ({ ...track, isTurnFresh: isTurnFresh(track, timeS, settings) }));
+      const places = known.map((track) => ({
+        box: track.searchBox,
+        turnDeg: track.turnDeg,
+        isTurnFresh: isTurnFresh(track, timeS, settings),
+      }));
       detections = await this.#detector.follow(frame, places, due.views, search);
     }
     const found = await this.#classified(frame, detections);

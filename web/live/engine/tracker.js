@@ -14,6 +14,7 @@ import { boxOverlap } from "./boxes.js";
  * @typedef {object} Track
  * @property {number} trackId from 1
  * @property {Box} box where it was last seen
+ * @property {Box} searchBox the box about which it is searched for next, that of the last frame or of an earlier one
  * @property {Float32Array} probabilities smoothed
  * @property {number} shown index of the label shown
  * @property {number} seenS when it was last seen
@@ -65,7 +66,7 @@ export function updateTracks(state, boxes, probabilities, timeS, settings, turns
     const [row, turnDeg] = [probabilities[index], turnsDeg[index]];
     if (matches.has(index)) return follow(known[matches.get(index)], box, row, turnDeg, now, settings);
     const seen = { seenS: now, turnDeg, turnSeenS: now };
-    return { trackId: nextId++, box, probabilities: row, shown: indexOfLargest(row), ...seen };
+    return { trackId: nextId++, box, searchBox: box, probabilities: row, shown: indexOfLargest(row), ...seen };
   });
   const matched = new Set(matches.values());
   const unseen = known.filter((_, index) => !matched.has(index));
@@ -85,9 +86,11 @@ function follow(track, box, row, turnDeg, now, settings) {
   const probabilities = track.probabilities.map((value, index) => value + share * (row[index] - value));
   const leader = indexOfLargest(probabilities);
   const leads = probabilities[leader] - probabilities[track.shown] > settings.label_margin;
+  const stays = boxOverlap(track.searchBox, box) >= settings.keep_search_box_iou;
+  const searchBox = stays ? track.searchBox : box;
   const turnSeenS = isTurnFresh(track, now, settings) ? track.turnSeenS : now;
   const shown = leads ? leader : track.shown;
-  return { trackId: track.trackId, box, probabilities, shown, seenS: now, turnDeg, turnSeenS };
+  return { trackId: track.trackId, box, searchBox, probabilities, shown, seenS: now, turnDeg, turnSeenS };
 }
 
 /**

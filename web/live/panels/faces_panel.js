@@ -52,8 +52,9 @@ export class FacesPanel {
     if (now - this.#updatedAt < UPDATE_EVERY_MS) return;
     this.#updatedAt = now;
     this.#tell(face);
-    const rate = (this.#answeredAt.length * 1000) / RATE_OVER_MS;
-    this.#find(".figures").textContent = `${rate.toFixed(0)} frames/s, ${tookMs.toFixed(0)} ms each`;
+    const rate = ((this.#answeredAt.length - 1) * 1000) / (now - this.#answeredAt[0]);
+    const frames = this.#answeredAt.length > 1 ? `${rate.toFixed(0)} frames/s, ` : "";
+    this.#find(".figures").textContent = `${frames}${tookMs.toFixed(0)} ms each`;
   }
 
   showNothing() {
