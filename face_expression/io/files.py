@@ -35,10 +35,23 @@ def replacing_file(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; the file gets its place when the block ends well, and is removed if not."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield draft
-        draft.replace(path)
+        with naming(path, instead_of=draft):
+            yield draft
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path, *, instead_of: Path) -> Iterator[None]:
+    """Let errors name the file or folder that was asked for, instead of its draft."""
+    try:
+        yield
+    except OSError as error:
+        named = None if error.filename is None else Path(os.fsdecode(error.filename))
+        if error.errno is None or named is None or not named.is_relative_to(instead_of):
+            raise
+        raise OSError(error.errno, error.strerror, str(path / named.relative_to(instead_of))) from error
 
 
 @contextmanager
@@ -77,7 +90,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     A kill in the moment between the two renames leaves the old folder as `.NAME.old`; the next time brings it back.
     """
-    with fresh_draft(folder.with_name(f".{folder.name}.draft")) as draft:
+    draft = folder.with_name(f".{folder.name}.draft")
+    with naming(folder, instead_of=draft), fresh_draft(draft):
         _bring_back(folder)
         old = _set_aside(folder)
         shutil.rmtree(old, ignore_errors=True)

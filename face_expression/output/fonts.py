@@ -11,7 +11,7 @@ from PIL import ImageFont
 
 log = logging.getLogger(__name__)
 
-# Packages that bring fonts, the widest first. None is needed; what is installed is used.
+# Packages that bring fonts, the widest first. The first is a requirement; what else is installed is used, too.
 _PACKAGES = ("noto_cjk_sans_jp_regular", "matplotlib_fontja", "matplotlib")
 _SYSTEM = (
     *("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"),
@@ -49,7 +49,7 @@ def _file_with(letters: frozenset[str]) -> Path | None:
         if has_letters(file, letters):
             return file
     missing = "".join(sorted(letters))
-    log.warning("no font here has the letters %s; `apt install fonts-noto-cjk fonts-dejavu` brings nearly all", missing)
+    log.warning("no font here has the letters %s; `apt install fonts-noto-core` brings nearly all", missing)
     return None
 
 
