@@ -1,9 +1,11 @@
-"""Videos that players show and that are easily called damaged: repeated pictures, pipes, HDR."""
+"""Videos that players show and that are easily called damaged: repeated pictures, pipes, HDR; and HDR pictures."""
 
 import csv
 import io
+import struct
 import subprocess
 import sys
+import zlib
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +14,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from face_expression import read_picture
+from face_expression.io.tone_mapping import to_sdr
 from face_expression.video.reader import read_video
-from face_expression.video.tone_mapping import to_sdr
 from tests.builders import REPOSITORY, happy_photo
 from tests.programs import run_command
 
@@ -99,12 +103,44 @@ def write_hdr(path: Path, picture: np.ndarray, transfer: int, *, count: int = 2)
 def test_hdr_looks_as_on_an_ordinary_screen(tmp_path, transfer, haar_pipeline):
     picture = happy_photo()[:256, 96:352]
     shown = next(read_video(write_hdr(tmp_path / "hdr.mkv", picture, transfer))).pixels
+    assert_looks_as(picture, shown)
+    assert haar_pipeline.analyze(shown)[0].label == "happy"
+
+
+def assert_looks_as(picture: np.ndarray, shown: np.ndarray) -> None:
     # Highlights are darkened a little, so that there is room for what is brighter than white.
     mid = (picture.max(axis=2) < 200) & (picture.min(axis=2) > 8)
     difference = shown.astype(int) - cv2.GaussianBlur(picture, (0, 0), 0.7)
     assert abs(difference[mid]).mean() < 8 and abs(difference[mid].mean()) < 4
     assert shown[picture.min(axis=2) > 250].min() > 215
-    assert haar_pipeline.analyze(shown)[0].label == "happy"
+
+
+def hdr_avif(picture: np.ndarray, transfer: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray((in_hdr(picture, transfer) >> 8).astype(np.uint8)).save(
+        file, "AVIF", quality=100, subsampling="4:4:4"
+    )
+    before, after = file.getvalue().split(b"colrnclx", 1)
+    return before + b"colrnclx" + struct.pack(">HH", 9, transfer) + after[4:]
+
+
+def hdr_png(picture: np.ndarray, transfer: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray((in_hdr(picture, transfer) >> 8).astype(np.uint8)).save(file, "PNG")
+    chunk = b"cICP" + bytes([9, transfer, 0, 1])
+    header_end = 8 + 25
+    chunk = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return file.getvalue()[:header_end] + chunk + file.getvalue()[header_end:]
+
+
+@pytest.mark.parametrize("write", [hdr_avif, hdr_png])
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_an_hdr_picture_looks_as_on_an_ordinary_screen(write, transfer):
+    picture = happy_photo()[:256, 96:352]
+    assert_looks_as(picture, read_picture(io.BytesIO(write(picture, transfer))))
+    # BT.709, as files say of pictures that are no HDR: nothing is mapped.
+    plain = read_picture(io.BytesIO(write(picture, 1)))
+    assert abs(plain.astype(int) - (in_hdr(picture, 1) >> 8)).mean() < 3
 
 
 def test_what_is_brighter_than_white_does_not_wrap():

@@ -1,9 +1,11 @@
-"""Image files without their metadata, and the one thing in it that counts: how the picture is to be turned.
+"""Image files without their metadata, and the two things in it that count: how the picture is to be turned, and how
+its numbers are meant where it is an HDR picture.
 
 Whatever EXIF, XMP, colour profiles and comments hold, they never speak against the pixels: decoders do not get to see
 them. A file whose structure is odd is left as it is.
 
-JPEG: ITU-T T.81, annex B. PNG: https://www.w3.org/TR/png-3. WebP: RFC 9649. EXIF: CIPA DC-008.
+JPEG: ITU-T T.81, annex B. PNG: https://www.w3.org/TR/png-3. AVIF: ISO/IEC 14496-12, 12.1.5. WebP: RFC 9649.
+EXIF: CIPA DC-008.
 """
 
 import struct
@@ -14,6 +16,7 @@ _EXIF_HEADER = b"Exif\0\0"
 _APP0, _APP1, _APP14, _APP15, _COMMENT = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT")
+_NCLX = b"colrnclx"
 _WEBP_METADATA = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}  # with their bits in the header VP8X
 _ORIENTATION = 274
 _SHORT, _LONG = 3, 4
@@ -60,6 +63,25 @@ def orientation_of(exif: bytes) -> int:
     return 1
 
 
+def colours_of(content: bytes) -> tuple[int, int] | None:
+    """Transfer characteristic and primaries of an AVIF or PNG file as ITU-T H.273 numbers them; None if it has none."""
+    try:
+        if content.startswith(_PNG):
+            for kind, start, _ in _png_chunks(content):
+                if kind == b"cICP":
+                    primaries, transfer = struct.unpack_from("BB", content, start + 8)
+                    return transfer, primaries
+        elif content[4:8] == b"ftyp":
+            for kind, start, end in _avif_boxes(content):
+                found = content.find(_NCLX, start, end) if kind == b"meta" else -1
+                if found >= 0:
+                    primaries, transfer = struct.unpack_from(">HH", content, found + len(_NCLX))
+                    return transfer, primaries
+    except struct.error:
+        pass
+    return None
+
+
 def lacks_its_end(content: bytes) -> bool:
     """Whether a file is a JPEG that does not end as one."""
     return content.startswith(_JPEG) and not content.endswith(bytes([0xFF, _END_OF_IMAGE]))
@@ -101,18 +123,25 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _split_png(content: bytes) -> tuple[bytes, bytes]:
-    kept, exif, place = [content[:8]], b"", 8
+    kept, exif = [content[:8]], b""
+    for kind, start, end in _png_chunks(content):
+        if kind == b"eXIf":
+            exif = content[start + 8 : end - 4]
+        if kind in _PNG_PIXELS:
+            kept.append(content[start:end])
+    return b"".join(kept), exif
+
+
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk."""
+    place = 8
     while place + 8 <= len(content):
         (length,) = struct.unpack_from(">I", content, place)
         kind, end = content[place + 4 : place + 8], place + 12 + length
-        if kind == b"eXIf":
-            exif = content[place + 8 : end - 4]
-        if kind in _PNG_PIXELS:
-            kept.append(content[place:end])
+        yield kind, place, end
         if kind == b"IEND":
-            break
+            return
         place = end
-    return b"".join(kept), exif
 
 
 def _split_webp(content: bytes) -> tuple[bytes, bytes]:
@@ -134,11 +163,17 @@ def _split_webp(content: bytes) -> tuple[bytes, bytes]:
 
 def _hide_in_avif(content: bytes) -> bytes:
     """Give the EXIF block a type that no decoder knows, of the same length, so that nothing in the file moves."""
+    for kind, start, end in _avif_boxes(content):
+        if kind == b"meta":
+            return content[:start] + content[start:end].replace(b"Exif", b"none") + content[end:]
+    return content
+
+
+def _avif_boxes(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each outer box."""
     place = 0
     while place + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, place)
         end = place + length if length >= 8 else len(content)
-        if kind == b"meta":
-            return content[:place] + content[place:end].replace(b"Exif", b"none") + content[end:]
+        yield kind, place, end
         place = end
-    return content

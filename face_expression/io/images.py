@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from face_expression.io.image_limits import DEADLINE_S, MAX_SCANS, PictureError, TimedFile, require_few_scans
-from face_expression.io.image_metadata import lacks_its_end, orientation_of, split_metadata, with_end
+from face_expression.io.image_metadata import colours_of, lacks_its_end, orientation_of, split_metadata, with_end
 from face_expression.io.image_pixels import pixels_as_seen
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF")
@@ -44,10 +44,10 @@ def read_picture(
     max_scans: int = MAX_SCANS,
     deadline_s: float = DEADLINE_S,
 ) -> np.ndarray:
-    """Read a picture as people see it: EXIF orientation applied, transparency on white, 16 bits brought to 8.
+    """Read a picture as people see it: EXIF orientation applied, transparency on white, 16 bits and HDR brought to 8.
 
-    Of all metadata only the orientation is read, and nothing else in it can spoil a picture. A JPEG that lacks nothing
-    but its end marker is whole.
+    Of all metadata only the orientation and the kind of HDR are read, and nothing else in it can spoil a picture. A
+    JPEG that lacks nothing but its end marker is whole.
 
     Args:
         source: a file's path, or an open binary file.
@@ -63,7 +63,8 @@ def read_picture(
         PictureError: if the file is missing, empty, truncated, too large, too slow to decode, or no picture of a known
             format.
     """
-    content, exif = split_metadata(_content_of(source))
+    sent = _content_of(source)
+    content, exif = split_metadata(sent)
     limits = _Limits(max_side_px, max_scans, time.monotonic() + deadline_s)
     try:
         picture = _decoded(content, limits)
@@ -79,7 +80,7 @@ def read_picture(
             raise PictureError(f"the picture is damaged or incomplete: {error}") from error
     turn = _TURNS.get(orientation_of(exif or picture.info.get("exif", b"")))
     upright = picture if turn is None else picture.transpose(turn)
-    return pixels_as_seen(upright, keep_grey=keep_grey)
+    return pixels_as_seen(upright, keep_grey=keep_grey, colours=colours_of(sent))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
-from face_expression.video.tone_mapping import is_hdr, to_sdr
+from face_expression.io.tone_mapping import is_hdr, to_sdr
 
 FORMATS = ("MP4", "MOV", "WebM", "MKV", "AVI", "MPEG", "TS", "WMV", "FLV", "OGG", "GIF")
 MAX_PIXELS = 8192 * 4320

@@ -1,4 +1,4 @@
-"""HDR video (PQ or HLG) -> the 8-bit picture that an ordinary screen shows, in which faces have their usual brightness.
+"""HDR pictures and video (PQ or HLG) -> what an ordinary screen shows, in which faces have their usual brightness.
 
 PQ: SMPTE ST 2084. HLG, and the colours of both: ITU-R BT.2100. White at 203 cd/m2: ITU-R BT.2408. What is brighter
 is not cut off but runs softly into white.
