@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,8 @@ WIDE_LIMITS = Limits(
     requests_a_second=1000,
     new_sessions_a_minute=1000,
 )
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# The first is Chromium without its windows: it starts in half the time.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def skip_or_fail(message: str) -> None:
@@ -57,6 +59,15 @@ def haar_pipeline() -> Pipeline:
     return load_pipeline(detector="haar")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_cluster_stays():
+    """A local Ray cluster of a file's tests ends with them; its processes would slow down all others."""
+    yield
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        ray.shutdown()
+
+
 @pytest.fixture(params=["yunet", "haar"])
 def pipeline(request) -> Pipeline:
     """The pipeline with each of the two detectors."""
@@ -78,7 +89,9 @@ def browser_path() -> str:
     for name in BROWSERS:
         if path := shutil.which(name):
             return path
-    skip_or_fail(f"no Chromium found (looked for {', '.join(BROWSERS)}); on Debian: apt install chromium")
+    skip_or_fail(
+        f"no Chromium found (looked for {', '.join(BROWSERS)}); on Debian: apt install chromium-headless-shell"
+    )
 
 
 @pytest.fixture(scope="session")
