@@ -189,7 +189,8 @@ class TrackerSettings(_Settings):
     so that the box of a face that stands still does too.
     `search_interval_s`: how often the whole frame is searched; in between, a few known faces are searched for where
     they were. `tile_interval_s`: how often a further tile of the frame is searched at a finer scale.
-    `turn_interval_s`: how long what is known of a face's turn holds.
+    `turn_interval_s`: how long what is known of a face's turn holds. `classify_interval_s`: how often a face is
+    classified in the view on a visitor's device; in between it is only followed.
     """
 
     time_constant_s: PositiveFloat
@@ -201,6 +202,7 @@ class TrackerSettings(_Settings):
     search_interval_s: Annotated[float, Field(ge=0)]
     tile_interval_s: Annotated[float, Field(ge=0.01)]
     turn_interval_s: PositiveFloat
+    classify_interval_s: Annotated[float, Field(ge=0)]
 
 
 class Preprocessing(_Settings):

@@ -48,7 +48,9 @@ function pixelsOf(bitmap) {
 }
 
 async function look({ frame, timeS, scene }) {
-  const tracked = await engine.track(pixelsOf(frame), scene === sceneOfState ? state : null, timeS);
+  const tracked = await engine.track(pixelsOf(frame), scene === sceneOfState ? state : null, timeS, {
+    everyFrame: false,
+  });
   [state, sceneOfState] = [tracked.state, scene];
   postMessage({ faces: tracked.faces });
 }

@@ -20,6 +20,7 @@ const CONFIG = {
     search_interval_s: 0.08,
     tile_interval_s: 0.1,
     turn_interval_s: 0.5,
+    classify_interval_s: 0.06,
   },
   preprocessing: {
     yunet: { scales_px: [320, 640], video_tile_wh_px: [384, 288], window_px: 96, finer_factor: 1.25 },
@@ -82,6 +83,21 @@ test("a video's labels are smoothed, and its state is the caller's", async () =>
   assert.deepEqual([before.faces[0].trackId, after.faces[0].trackId], [1, 1]);
   assert.deepEqual([after.faces[0].label, after.faces[0].box[0]], ["happy", 2]);
   assert.ok(Math.abs(after.faces[0].confidence - Math.exp(-0.2)) < 1e-6);
+});
+
+test("a face that was classified a moment ago is only followed", async () => {
+  const before = await engineThatSees([faceAt(0, 30)], [[1, 0]]).track(FRAME, null, 0);
+  const other = engineThatSees([faceAt(2, 30), faceAt(300, 30)], [[0, 1], [0, 1]]);
+  const soon = await other.track(FRAME, before.state, 0.05, { everyFrame: false });
+  // The first keeps its answer and has a new box; the second is new and is classified.
+  assert.deepEqual(soon.faces.map(({ box, label, confidence }) => [box[0], label, confidence]), [[2, "happy", 1], [300, "sad", 1]]);
+  assert.equal(soon.faces[0].crop, before.faces[0].crop);
+  const later = await other.track(FRAME, soon.state, 0.1, { everyFrame: false });
+  // Smoothed over all the time since it was classified: the same as if it had been classified in between.
+  assert.ok(Math.abs(later.faces[0].confidence - Math.exp(-0.4)) < 1e-6);
+  assert.notEqual(later.faces[0].crop, before.faces[0].crop);
+  const again = await other.track(FRAME, soon.state, 0, { everyFrame: false });
+  assert.notEqual(again.faces[0].crop, before.faces[0].crop);
 });
 
 test("boxes end where the frame ends", async () => {

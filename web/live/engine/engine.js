@@ -10,7 +10,7 @@ import { Graphs } from "./graphs.js";
 import { adapt, changesAnswer, ownExpressions } from "./personal.js";
 import { NO_CLEAR_EXPRESSION, measureQuality, qualityReasons } from "./quality.js";
 import { videoViews } from "./search.js";
-import { NOTHING_SEEN, indexOfLargest, isTurnFresh, requireTime, updateTracks } from "./tracker.js";
+import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchBoxes, requireTime, updateTracks } from "./tracker.js";
 
 /** @typedef {import("./frame.js").Picture} Picture */
 /** @typedef {import("./tracker.js").TrackerState} TrackerState */
@@ -104,11 +104,14 @@ export class Engine {
    * @param {Picture} frame as in `analyze`
    * @param {TrackerState | null} state what the last call for this viewer returned, or null at the start
    * @param {number} timeS when the frame was taken, in seconds on any clock
+   * @param {{everyFrame?: boolean}} [options] `everyFrame`: classify each face in each frame, as Python does. Otherwise a
+   *   face that was classified within the bundle's `classify_interval_s` is only followed: its box is new, and the rest
+   *   of it of that earlier frame
    * @returns {Promise<{faces: Face[], state: TrackerState}>}
    * @throws {TypeError} if the frame is no picture
    * @throws {RangeError} if the time is not finite
    */
-  async track(frame, state, timeS) {
+  async track(frame, state, timeS, { everyFrame = true } = {}) {
     requirePicture(frame, [3, 4]);
     requireTime(timeS);
     const settings = this.#config.tracker;
@@ -134,11 +137,18 @@ export class Engine {
       }));
       detections = await this.#detector.follow(frame, places, due.views, search);
     }
-    const found = await this.#classified(frame, detections);
+    const earlier = everyFrame ? detections.map(() => null) : earlierLooks(before, detections, timeS, settings);
+    const classified = await this.#classified(
+      frame,
+      detections.filter((_, index) => !earlier[index]),
+    );
+    const found = detections.map((detection, index) =>
+      earlier[index] ? { ...earlier[index], detection } : classified.shift(),
+    );
     const updated = updateTracks(
       before,
       found.map((face) => face.detection.box),
-      found.map((face) => face.probabilities),
+      found.map((face, index) => (earlier[index] ? null : face.probabilities)),
       timeS,
       settings,
       found.map((face) => face.detection.turnDeg),
@@ -147,7 +157,8 @@ export class Engine {
       const track = updated.tracks[index];
       return this.#face(frame, face, track.probabilities, track.shown, track.trackId);
     });
-    return { faces, state: updated.state };
+    const looks = new Map(updated.tracks.map(({ trackId }, index) => [trackId, found[index]]));
+    return { faces, state: { ...updated.state, looks } };
   }
 
   /**
@@ -209,6 +220,18 @@ export class Engine {
       own: ownExpressions(this.personal, features),
     };
   }
+}
+
+/** For each detection what its face looked like when it was last classified; null where that is to be done again. */
+function earlierLooks({ tracks, looks }, detections, timeS, settings) {
+  const boxes = detections.map((detection) => detection.box);
+  const known = tracks.filter((track) => timeS - track.seenS <= settings.forget_after_s);
+  const matches = matchBoxes(known, boxes, settings);
+  return boxes.map((_, index) => {
+    const track = known[matches.get(index)];
+    const sinceS = track ? timeS - track.classifiedS : Infinity;
+    return sinceS > 0 && sinceS < settings.classify_interval_s ? (looks?.get(track.trackId) ?? null) : null;
+  });
 }
 
 /** The views whose turn has come since the last frame, all of them at most, and what of the state notes it. */

@@ -18,6 +18,7 @@ import { boxOverlap } from "./boxes.js";
  * @property {Float32Array} probabilities smoothed
  * @property {number} shown index of the label shown
  * @property {number} seenS when it was last seen
+ * @property {number} classifiedS when its probabilities were last taken in
  * @property {number} turnDeg how far the face is turned in the picture's plane, clockwise as seen
  * @property {number} turnSeenS when that was found
  */
@@ -25,7 +26,8 @@ import { boxOverlap } from "./boxes.js";
 /**
  * Everything that is remembered between two frames of one viewer. Values: they are never changed, only replaced.
  * `nextView` is the place in `videoViews` of the next view to search; all that were due by `searchedS` have been.
- * `wholeSearchedS`: when the whole frame was last searched.
+ * `wholeSearchedS`: when the whole frame was last searched. `looks` has by the number of a track what its face looked
+ * like when it was last classified (`engine.js` keeps it).
  *
  * @typedef {object} TrackerState
  * @property {Track[]} tracks
@@ -33,6 +35,7 @@ import { boxOverlap } from "./boxes.js";
  * @property {number} nextView
  * @property {number | null} searchedS
  * @property {number} wholeSearchedS
+ * @property {Map<number, object>} [looks]
  */
 
 /** @type {TrackerState} */
@@ -49,7 +52,8 @@ export const NOTHING_SEEN = Object.freeze({
  *
  * @param {TrackerState} state what the last call returned, or `NOTHING_SEEN`
  * @param {Box[]} boxes one for each face
- * @param {Float32Array[]} probabilities one row for each face, of this frame alone
+ * @param {(Float32Array | null)[]} probabilities one row for each face, of this frame alone; null for a known face that
+ *   is only followed
  * @param {number} timeS when the frame was taken, on any clock; a time before the last one counts as the same moment
  * @param {object} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/config.py` explains them
  * @param {number[]} [turnsDeg] of the faces in the picture's plane; upright by default
@@ -65,7 +69,7 @@ export function updateTracks(state, boxes, probabilities, timeS, settings, turns
   const tracks = boxes.map((box, index) => {
     const [row, turnDeg] = [probabilities[index], turnsDeg[index]];
     if (matches.has(index)) return follow(known[matches.get(index)], box, row, turnDeg, now, settings);
-    const seen = { seenS: now, turnDeg, turnSeenS: now };
+    const seen = { seenS: now, classifiedS: now, turnDeg, turnSeenS: now };
     return { trackId: nextId++, box, searchBox: box, probabilities: row, shown: indexOfLargest(row), ...seen };
   });
   const matched = new Set(matches.values());
@@ -82,15 +86,18 @@ export function indexOfLargest(values) {
 }
 
 function follow(track, box, row, turnDeg, now, settings) {
-  const share = 1 - Math.exp(-(now - track.seenS) / settings.time_constant_s);
-  const probabilities = track.probabilities.map((value, index) => value + share * (row[index] - value));
+  const share = 1 - Math.exp(-(now - track.classifiedS) / settings.time_constant_s);
+  const probabilities = row
+    ? track.probabilities.map((value, index) => value + share * (row[index] - value))
+    : track.probabilities;
   const leader = indexOfLargest(probabilities);
   const leads = probabilities[leader] - probabilities[track.shown] > settings.label_margin;
   const stays = boxOverlap(track.searchBox, box) >= settings.keep_search_box_iou;
   const searchBox = stays ? track.searchBox : box;
   const turnSeenS = isTurnFresh(track, now, settings) ? track.turnSeenS : now;
   const shown = leads ? leader : track.shown;
-  return { trackId: track.trackId, box, searchBox, probabilities, shown, seenS: now, turnDeg, turnSeenS };
+  const classifiedS = row ? now : track.classifiedS;
+  return { trackId: track.trackId, box, searchBox, probabilities, shown, seenS: now, classifiedS, turnDeg, turnSeenS };
 }
 
 /**
@@ -111,8 +118,15 @@ export function requireTime(timeS) {
   if (!Number.isFinite(timeS)) throw new RangeError(`timeS must be finite, got ${timeS}`);
 }
 
-/** Pair boxes (keys) with tracks (values), best overlap first, each used once. */
-function matchBoxes(tracks, boxes, settings) {
+/**
+ * Pair boxes with tracks, best overlap first, each used once.
+ *
+ * @param {Track[]} tracks
+ * @param {Box[]} boxes
+ * @param {object} settings `tracker` of the bundle
+ * @returns {Map<number, number>} from the place of a box to that of its track
+ */
+export function matchBoxes(tracks, boxes, settings) {
   const grownTracks = tracks.map((track) => grown(track.box, settings.enlarge));
   const pairs = boxes.flatMap((box, boxIndex) => {
     const grownBox = grown(box, settings.enlarge);

@@ -6,6 +6,8 @@ import { headlineOf, sentenceOfTen, shownPercent, tenPeople } from "../words.js"
 const NOBODY = "No face in view.";
 const UPDATE_EVERY_MS = 500;
 const SPOKEN_EVERY_MS = 2000;
+// A face that was lost for a moment is not read aloud again.
+const SPOKEN_AGAIN_MS = 20_000;
 const RATE_OVER_MS = 2000;
 const MOST_OTHERS = 5;
 
@@ -27,7 +29,8 @@ export class FacesPanel {
   #others = [];
   #answeredAt = [];
   #updatedAt = 0;
-  #spokenAt = 0;
+  #spokenAt = -Infinity;
+  #lastSpoken = "";
 
   /**
    * @param {HTMLElement} element that is empty
@@ -91,9 +94,11 @@ export class FacesPanel {
   #speak(face) {
     const spoken = this.#find(".spoken");
     const words = face ? (face.reliable ? `looks ${face.label}` : headlineOf(face)) : NOBODY;
-    if (spoken.textContent === words || performance.now() - this.#spokenAt < SPOKEN_EVERY_MS) return;
+    const sinceMs = performance.now() - this.#spokenAt;
+    const isNews = words !== this.#lastSpoken || sinceMs > SPOKEN_AGAIN_MS;
+    if (spoken.textContent === words || !isNews || sinceMs < SPOKEN_EVERY_MS) return;
     spoken.textContent = words;
-    this.#spokenAt = performance.now();
+    [this.#lastSpoken, this.#spokenAt] = [words, performance.now()];
   }
 
   #drawPeople(face) {
