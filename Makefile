@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web deploy test style quality audit notebook benchmark
+.PHONY: help app setup web deploy test style quality requirements audit notebook benchmark
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,14 @@ style: setup  ## Fix what can be fixed by itself
 quality: setup  ## Check without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/requirements.py --check
+	$(BIN)/deptry .
+
+requirements: setup  ## Write requirements*.txt and requirements.lock anew from pyproject.toml (asks PyPI for the hashes)
+	$(BIN)/python .ci/requirements.py
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command 'make requirements' --constraint requirements-train.txt \
+		--constraint requirements-data.txt --output-file requirements.lock requirements.txt
 
 audit: setup  ## Ask PyPI for known vulnerabilities of all that is installed
 	$(BIN)/pip-audit --strict
@@ -47,9 +55,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
-$(VENV)/.installed-app: requirements.txt | $(BIN)/python
+$(VENV)/.installed-app: requirements.lock | $(BIN)/python
 	@echo 'Installing what the app needs into $(VENV) ...'
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-data.txt requirements-ray.txt requirements-dev.txt | $(BIN)/python

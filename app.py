@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import fastapi
@@ -153,7 +153,7 @@ def launch(page: gr.Blocks, **options) -> None:
         return Response("not offered here", status_code=404)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: fastapi.FastAPI) -> AsyncGenerator[None]:
         async with (
             sweeping(page, page.videos.root, keep_videos_s=KEEP_VIDEOS_S),
             keeping_shares(app, page, page.limits, page.sessions),
@@ -207,7 +207,7 @@ def same_origin(server_name: str | None) -> Middleware:
 
 
 @contextlib.contextmanager
-def ending_with_signals() -> Iterator[None]:
+def ending_with_signals() -> Generator[None]:
     """While it lasts, SIGTERM and SIGHUP end the app as Ctrl-C does, so that nothing is left behind."""
 
     def interrupt(*_) -> None:

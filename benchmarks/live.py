@@ -15,7 +15,7 @@ import os
 import platform
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -81,7 +81,7 @@ async def rows_of_visitors(view: LiveView, seconds: float) -> list[Row]:
 
 
 @contextlib.contextmanager
-def step(progress: tqdm, description: str) -> Iterator[None]:
+def step(progress: tqdm, description: str) -> Generator[None]:
     """Say what is being measured, and count it once it is."""
     progress.set_description(description)
     yield

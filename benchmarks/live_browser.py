@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class LiveView:
 
 
 @contextlib.asynccontextmanager
-async def live_view(playwright: Playwright, address: str, camera: Path) -> AsyncIterator[LiveView]:
+async def live_view(playwright: Playwright, address: str, camera: Path) -> AsyncGenerator[LiveView]:
     """Open the page in a browser of its own, start the camera, and be ready to record."""
     browser = await playwright.chromium.launch(
         executable_path=find_browser(),

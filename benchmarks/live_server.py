@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def answers(server: Server) -> bool:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, *, descriptors: int | None = None) -> Iterator[Server]:
+def running_server(folder: Path, *, descriptors: int | None = None) -> Generator[Server]:
     """Start `app.py`, wait for it, and stop it afterwards; what it needs is in the given empty folder.
 
     Args:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 CHUNK_BYTES = 2048
@@ -53,7 +53,7 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dire
 @contextlib.asynccontextmanager
 async def slow_link(
     port: int, *, round_trip_s: float = 0.08, up_bits_per_s: float = 8e6, down_bits_per_s: float = 40e6
-) -> AsyncIterator[int]:
+) -> AsyncGenerator[int]:
     """Lead to a port of this machine through a slow line; gives the port of the line's other end."""
     up, down = Direction(up_bits_per_s, round_trip_s / 2), Direction(down_bits_per_s, round_trip_s / 2)
     connections: set[asyncio.Task[None]] = set()

@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
@@ -101,7 +101,7 @@ class Visitor:
         return f"{self.address}gradio_api/{path}"
 
     @contextlib.asynccontextmanager
-    async def page_open(self) -> AsyncIterator["Visitor"]:
+    async def page_open(self) -> AsyncGenerator["Visitor"]:
         """Somebody new, who keeps the page open; when its connection ends, the server forgets the session."""
         new = self.anew()
         async with self.http.get(new.url(f"heartbeat/{new.session}"), timeout=aiohttp.ClientTimeout()):

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from abc import ABCMeta
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from types import SimpleNamespace
 
@@ -113,7 +113,7 @@ def report_error() -> None:
 
 
 @contextlib.contextmanager
-def serving_with(page: gr.Blocks, options: dict[str, object]) -> Iterator[None]:
+def serving_with(page: gr.Blocks, options: dict[str, object]) -> Generator[None]:
     """While it lasts, `page.launch` gives these options to uvicorn, for which it has no door of its own.
 
     Raises:
@@ -148,7 +148,7 @@ def forget_session(page: gr.Blocks, session: str) -> None:
 @contextlib.asynccontextmanager
 async def keeping_shares(
     app: fastapi.FastAPI, page: gr.Blocks, limits: Limits, sessions: Sessions
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     """While it lasts, what nobody reads, opens or feeds with frames is dropped."""
     app.state_holder = FairStateHolder(sessions, limits)
     app.state_holder.set_blocks(page)

@@ -155,7 +155,7 @@ def test_everything_goes_up_in_one_commit_and_the_address_is_printed(deployed):
     files = space.commits[-1].files
     assert files["web/vendor/ort-wasm-simd-threaded.wasm"].lfs_sha256
     assert {path.split("/")[0] for path in files} == {
-        *(".gitattributes", "README.md", "LICENSE", "app.py", "requirements.txt"),
+        *(".gitattributes", "README.md", "LICENSE", "app.py", "requirements.txt", "requirements.lock"),
         *("docs", "examples", "face_expression", "space", "web"),
     }
     assert {path for path in files if "LICENSE" in path or "Notices" in path} == {

@@ -1,4 +1,4 @@
-"""requirements.txt alone must be enough for the app, and must not bring torch."""
+"""requirements.lock alone must be enough for the app, and must not bring torch."""
 
 import os
 import subprocess
@@ -13,10 +13,11 @@ from tests.programs import free_port
 INSTALL_LIMIT_S, START_LIMIT_S = 400, 90
 
 
-def test_requirements_alone_start_the_app(tmp_path):
+def test_the_lock_alone_starts_the_app(tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "-r", REPOSITORY / "requirements.txt"]
+    lock = REPOSITORY / "requirements.lock"
+    install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
     subprocess.run(install, check=True, timeout=INSTALL_LIMIT_S)
     heavy = "torch", "torchvision", "timm", "transformers", "datasets", "skimage"
     search = "import importlib.util as u, sys; print([name for name in sys.argv[1:] if u.find_spec(name)])"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -58,7 +58,7 @@ class Web:
         await self._session.close()
 
     @contextlib.asynccontextmanager
-    async def get(self, place: URL) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def get(self, place: URL) -> AsyncGenerator[aiohttp.ClientResponse]:
         """Ask for an address, without following redirects; the body is not read yet.
 
         Raises:

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -54,7 +54,7 @@ class RawFile:
 
 
 @contextlib.contextmanager
-def drafted(folder: Path, max_bytes: int) -> Iterator[RawFile]:
+def drafted(folder: Path, max_bytes: int) -> Generator[RawFile]:
     """A new raw file of a work folder, gone again at the end unless it was kept."""
     files = WorkFolder(folder)
     path = files.drafts / f"{os.getpid()}-{random.getrandbits(64):016x}"

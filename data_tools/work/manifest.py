@@ -8,7 +8,7 @@ which is what people and other programs read; `SCHEMA` says what its columns mea
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +135,7 @@ class Manifest:
 
 
 @contextmanager
-def opened(folder: Path, *, create: bool = False) -> Iterator[Manifest]:
+def opened(folder: Path, *, create: bool = False) -> Generator[Manifest]:
     """Open a work folder for one command, and write `manifest.parquet` when it ends, however it ends.
 
     Args:

@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -76,7 +76,7 @@ To go back:
 
 
 @contextmanager
-def _opened(camera: int) -> Iterator[cv2.VideoCapture]:
+def _opened(camera: int) -> Generator[cv2.VideoCapture]:
     # OpenCV writes pages about each way in which a camera is not there; one sentence says it below.
     before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(camera)

@@ -2,14 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
 
 
 @contextmanager
-def interruption() -> Iterator[threading.Event]:
+def interruption() -> Generator[threading.Event]:
     """Set by the first Ctrl-C, so that files can be finished; the second one interrupts as usual."""
     stop = threading.Event()
     before = signal.getsignal(signal.SIGINT)

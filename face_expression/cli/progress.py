@@ -1,7 +1,7 @@
 """Labels a video file before somebody's eyes in a terminal: with a progress bar, and so that Ctrl-C keeps its part."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -47,7 +47,7 @@ def label_with_progress(
 
 
 @contextmanager
-def _table(output: Path | None, csv: Path | None) -> Iterator[TextIO | None]:
+def _table(output: Path | None, csv: Path | None) -> Generator[TextIO | None]:
     """What the rows are written to: the file asked for, or standard output where nothing was."""
     if csv is None:
         yield None if output else sys.stdout

@@ -8,7 +8,7 @@ it has the hash that the Hub made of it.
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -287,7 +287,7 @@ def check_repo_id(repo_id: str, *, option: str = "--repo") -> None:
 
 
 @contextmanager
-def over_plain_http() -> Iterator[None]:
+def over_plain_http() -> Generator[None]:
     """No xet, whose uploads do not fall back to anything else, and no waiting for ever for an answer."""
     with_xet, timeout = constants.HF_HUB_DISABLE_XET, get_session().timeout
     constants.HF_HUB_DISABLE_XET, get_session().timeout = True, _ANSWER_S
@@ -298,7 +298,7 @@ def over_plain_http() -> Iterator[None]:
 
 
 @contextmanager
-def raises_hub_error(repository: Repository) -> Iterator[None]:
+def raises_hub_error(repository: Repository) -> Generator[None]:
     """Turn what the Hub's client raises into HubError with what to do."""
     try:
         yield

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def store(content: bytes, path: Path) -> None:
 
 
 @contextmanager
-def replacing_file(path: Path) -> Iterator[Path]:
+def replacing_file(path: Path) -> Generator[Path]:
     """A name beside `path` to write to; the file gets its place when the block ends well, and is removed if not."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -43,7 +43,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def naming(path: Path, *, instead_of: Path) -> Iterator[None]:
+def naming(path: Path, *, instead_of: Path) -> Generator[None]:
     """Let errors name the file or folder that was asked for, instead of its draft."""
     try:
         yield
@@ -55,7 +55,7 @@ def naming(path: Path, *, instead_of: Path) -> Iterator[None]:
 
 
 @contextmanager
-def fresh_draft(draft: Path) -> Iterator[Path]:
+def fresh_draft(draft: Path) -> Generator[Path]:
     """An empty folder that is gone when the block ends; what a kill left there before goes first.
 
     Another command that wants a draft in the same folder waits until this one is done.
@@ -70,7 +70,7 @@ def fresh_draft(draft: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _alone_in(folder: Path) -> Generator[None]:
     """A lock that is held until the block ends, or the process does; it leaves no file behind."""
     # Only POSIX systems have it; nothing else in this file needs one.
     import fcntl
@@ -85,7 +85,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
+def replacing_folder(folder: Path) -> Generator[Path]:
     """A draft that takes a folder's place when the block ends well; otherwise the folder stays as it was.
 
     A kill in the moment between the two renames leaves the old folder as `.NAME.old`; the next time brings it back.

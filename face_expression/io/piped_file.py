@@ -1,7 +1,7 @@
 """A pipe as a file: what comes from another program can be read once and forwards only, which no decoder likes."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ class PipeError(Exception):
 
 
 @contextmanager
-def as_file(source: Path) -> Iterator[Path]:
+def as_file(source: Path) -> Generator[Path]:
     """The file itself; of a pipe such as /dev/stdin, a copy in the folder for temporary files, deleted at the end.
 
     Raises:

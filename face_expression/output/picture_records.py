@@ -9,7 +9,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -58,7 +58,7 @@ def format_of(file: Path | None) -> Format:
 @contextmanager
 def record_writer(
     records_format: Format, file: Path | None, label_names: Sequence[str], own_names: Sequence[str] = ()
-) -> Iterator[Callable[[PictureRecord], None]]:
+) -> Generator[Callable[[PictureRecord], None]]:
     """Something that writes one record after the other.
 
     Args:
@@ -87,7 +87,7 @@ def record_writer(
 
 
 @contextmanager
-def _text_sink(file: Path | None) -> Iterator[Callable[[str], None]]:
+def _text_sink(file: Path | None) -> Generator[Callable[[str], None]]:
     if file is None:
         show_any_letter(sys.stdout)
         yield lambda text: tqdm.write(text, end="")
@@ -155,7 +155,7 @@ def _csv_line(cells: list[str]) -> str:
 @contextmanager
 def _parquet_writer(
     file: Path, label_names: Sequence[str], own_names: Sequence[str]
-) -> Iterator[Callable[[PictureRecord], None]]:
+) -> Generator[Callable[[PictureRecord], None]]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

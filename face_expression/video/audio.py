@@ -1,7 +1,7 @@
 """The sound of a video, taken over into an MP4 little by little: as it is where browsers play that, else as AAC."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,7 +110,7 @@ class SoundTrack:
 
 
 @contextmanager
-def open_sound(path: Path, target: OutputContainer) -> Iterator[SoundTrack]:
+def open_sound(path: Path, target: OutputContainer) -> Generator[SoundTrack]:
     """Open the sound of a video, to be written into `target`, which has no header yet.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,7 @@ def read_video(path: Path, *, max_s: float = math.inf, max_pixels: int = MAX_PIX
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
+def open_media(path: Path) -> Generator[InputContainer]:
     """Open a video or sound file, and nothing else that it may name.
 
     Raises:

@@ -1,7 +1,7 @@
 """Frames with their faces -> a video that browsers play: H.264 in MP4, with the sound of the original."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -29,7 +29,7 @@ _BT709, _BROADCAST_RANGE = 1, 1
 @contextmanager
 def annotated_video(
     path: Path, label_names: Sequence[str], *, sound_of: Path | None = None
-) -> Iterator["AnnotatedVideo"]:
+) -> Generator["AnnotatedVideo"]:
     """Write a video in a `with` block; it appears at `path`, in place of what was there, when the block ends well.
 
     Args:

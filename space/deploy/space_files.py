@@ -13,10 +13,12 @@ from space.paths import HOUSE
 
 PICTURE = "docs/live.png"
 README = "README.md"
-# The bundle's files by name, since a report of faces may lie beside them.
+# The bundle's files by name, since a report of faces may lie beside them. The Hub installs requirements.txt in one call
+# of pip with packages of its own without hashes, which pip refuses beside hashes: the lock is for clones of the Space.
 _PARTS = (
     "app.py",
     "requirements.txt",
+    "requirements.lock",
     "LICENSE",
     PICTURE,
     "space/**/*.py",
@@ -48,7 +50,7 @@ On a machine of your own, with Python 3.11 or newer:
 
 ```
 git clone {endpoint}/spaces/{space} && cd {folder}
-python3 -m venv .venv && .venv/bin/pip install -r requirements.txt
+python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.lock
 FACE_EXPRESSION_MODEL={model}@{commit} .venv/bin/python app.py
 ```
 

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +111,7 @@ def _require_ours(repository: Repository, before: RepositoryInfo) -> None:
 
 
 @contextmanager
-def _variable_set(repository: Repository, model: str) -> Iterator[None]:
+def _variable_set(repository: Repository, model: str) -> Generator[None]:
     """Have the Space's variable name the model; if what follows fails, it is as before."""
     api, repo_id = repository.api, repository.repo_id
     before = repository.patiently(lambda: api.get_space_variables(repo_id)).get(MODEL_VARIABLE)

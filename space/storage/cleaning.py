@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import stat
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import gradio as gr
@@ -35,7 +35,7 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> AsyncIterator[None]:
+async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> AsyncGenerator[None]:
     """While it lasts, whatever is too old is deleted; at its end, everything is.
 
     Args:

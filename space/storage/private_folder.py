@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from face_expression.errors import DataError
@@ -16,7 +16,7 @@ _LOCK = "in-use"
 
 
 @contextlib.contextmanager
-def private_folder(parent: Path) -> Iterator[Path]:
+def private_folder(parent: Path) -> Generator[Path]:
     """A new folder of this process below one of this user, mode 0700; what killed processes left there is deleted.
 
     Args:
@@ -82,7 +82,7 @@ def _delete_if_unused(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Generator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -92,7 +92,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _words(folder: Path) -> Iterator[None]:
+def _words(folder: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse, Response
@@ -158,7 +158,7 @@ class RequestLimits:
                 await answer(scope, receive, send)
 
     @contextlib.contextmanager
-    def _one_more_tool(self, client: str) -> Iterator[None]:
+    def _one_more_tool(self, client: str) -> Generator[None]:
         if self._tools[client] >= self._limits.tools_of_one:
             raise BodyError(429, "too many calls of tools at once; wait for an answer first")
         self._tools[client] += 1

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from space.limits import Limits
 
@@ -33,7 +33,7 @@ class Sessions:
             self._forget_oldest(max(owners, key=owners.get))
 
     @contextlib.contextmanager
-    def opened(self, session: str, client: str) -> Iterator[None]:
+    def opened(self, session: str, client: str) -> Generator[None]:
         """While it lasts, a session is in use, as a page that stays open says."""
         self.touch(session, client)
         self._open[session] += 1

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 # Who asked so recently may ask again at any moment.
 _ACTIVE_S = 1.0
@@ -25,7 +25,7 @@ class Turns:
         self._asked_s: dict[str, float] = {}
 
     @contextlib.asynccontextmanager
-    async def slot(self, client: str) -> AsyncIterator[None]:
+    async def slot(self, client: str) -> AsyncGenerator[None]:
         """Wait for a slot, and have it while this lasts."""
         self._asked_s[client] = self._clock_s()
         place = (client, asyncio.get_running_loop().create_future())

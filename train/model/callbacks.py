@@ -1,7 +1,7 @@
 """What happens between training steps: the moving average of weights, and a stop from outside."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class StopCallback(TrainerCallback):
         self.stopped = False
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> Generator[None]:
         """Catch Ctrl-C inside."""
 
         def stop(number, frame):
