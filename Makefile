@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web deploy test style quality requirements audit notebook benchmark
+.PHONY: help app setup web deploy test coverage style quality requirements audit notebook benchmark
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ notebook: setup web  ## Open the guided tour in JupyterLab
 test: setup web  ## Run all tests, in two processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+coverage: setup web  ## Run all tests and measure what they cover; slower than `make test`
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov
+	cd web && node --test --experimental-test-coverage
+
 style: setup  ## Fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -36,6 +40,7 @@ quality: setup  ## Check without changing anything
 	$(BIN)/ruff format --check .
 	$(BIN)/python .ci/requirements.py --check
 	$(BIN)/deptry .
+	$(BIN)/ty check
 
 requirements: setup  ## Write requirements*.txt and requirements.lock anew from pyproject.toml (asks PyPI for the hashes)
 	$(BIN)/python .ci/requirements.py

@@ -21,10 +21,10 @@ from aiohttp import web
 
 from data_tools.collect.step import fetch_found
 from data_tools.filter.step import filter_images
-from data_tools.filter.workers import cores
 from data_tools.settings import FetchSettings, FilterSettings
 from data_tools.work.manifest import Manifest, opened
 from face_expression import encode_jpeg, read_picture
+from face_expression.cli.worker_pool import cores
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 HOSTS = 16

@@ -16,7 +16,7 @@ import typer
 from PIL import Image
 
 from face_expression import encode_jpeg, read_picture
-from face_expression.cli.predict import cores
+from face_expression.cli.worker_pool import cores
 
 SIDE_PX = 350
 EXAMPLES = Path(__file__).parent.parent / "examples"

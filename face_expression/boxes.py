@@ -1,6 +1,7 @@
 """Pure geometry on boxes written xyxy: (x0, y0, x1, y1), in pixels, edges not centres, as floats."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def box_size(box: Box) -> float:
     return math.sqrt(box_area(box))
 
 
-def iou_matrix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def iou_matrix(first: np.ndarray | Sequence[Box], second: np.ndarray | Sequence[Box]) -> np.ndarray:
     """Intersection over union of every box of `first` with every box of `second`.
 
     Args:

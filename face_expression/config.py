@@ -7,8 +7,9 @@ pixel or a probability stands in that object, so that training, evaluation, app 
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
@@ -29,6 +30,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_Model = TypeVar("_Model", bound=_Settings)
 
 
 class CropRule(_Settings):
@@ -308,7 +312,7 @@ def _embedded_settings() -> dict:
     return json.loads(EMBEDDED_CONFIG.read_text(encoding="utf-8"))["face_expression"]
 
 
-def _validated(model: type[_Settings], path: Path, part) -> _Settings:
+def _validated(model: type[_Model], path: Path, part: Callable[[dict], dict]) -> _Model:
     try:
         return model.model_validate(part(json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -7,6 +7,7 @@ calls it.
 import functools
 import os
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnxruntime
@@ -65,7 +66,7 @@ class Graphs:
 
     def run(self, name: str, **inputs: np.ndarray) -> list[np.ndarray]:
         """Run one graph; `train.export.graphs` describes its inputs and outputs."""
-        return self._sessions[name].run(None, inputs)
+        return cast("list[np.ndarray]", self._sessions[name].run(None, inputs))
 
 
 def embedded_graphs() -> Graphs:

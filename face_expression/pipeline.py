@@ -12,9 +12,10 @@ import numpy as np
 from face_expression.boxes import Box, clip_box
 from face_expression.classifier import Classifier, softmax
 from face_expression.config import BundleConfig
-from face_expression.detector import Detector, HaarDetector, Known, YuNetDetector
+from face_expression.detector import Detector
 from face_expression.errors import BundleError
 from face_expression.graphs import Graphs, embedded_graphs
+from face_expression.haar import HaarDetector
 from face_expression.hub.download import (
     EMBEDDED_BUNDLE,
     MODEL_VARIABLE,
@@ -34,8 +35,9 @@ from face_expression.preprocess import (
     whole_image_region,
 )
 from face_expression.quality import NO_CLEAR_EXPRESSION, measure_quality, quality_reasons
-from face_expression.search import Detection, View, video_views
+from face_expression.search import Detection, Known, View, video_views
 from face_expression.tracker import TrackerState, is_turn_fresh, require_time, update_tracks
+from face_expression.yunet import YuNetDetector
 
 log = logging.getLogger(__name__)
 
@@ -187,6 +189,7 @@ class Pipeline:
         """The views whose turn has come since the last frame, all of them at most, and the state that notes it."""
         views = video_views(frame.shape[1], frame.shape[0], self.config.preprocessing.yunet)
         interval_s = self.config.tracker.tile_interval_s
+        assert state.searched_s is not None, "the first frame is searched whole"
         since_s = time_s - state.searched_s
         if since_s >= len(views) * interval_s:
             return views, replace(state, searched_s=time_s)
@@ -233,8 +236,10 @@ class Pipeline:
         own = self._own(features)
         qualities = measure_quality(detections, crops, settings, self.graphs)
         return [
-            _Classified(detections[n], crops[n], rows[n], quality_reasons(quality, settings.quality), *of_face)
-            for n, (quality, *of_face) in enumerate(zip(qualities, logits, features, own, strict=True))
+            _Classified(detection, crop, row, quality_reasons(quality, settings.quality), *of_face)
+            for detection, crop, row, quality, of_face in zip(
+                detections, crops, rows, qualities, zip(logits, features, own, strict=True), strict=True
+            )
         ]
 
     def _adapted(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -318,7 +323,9 @@ def load_pipeline(
     if learned:
         source += f", adapted to one person by {personal}"
     log.info("using %s", source)
-    files = PipelineFiles(bundle.folder, bundle.graphs_folder, weights, Path(personal) if learned else None)
+    files = PipelineFiles(
+        bundle.folder, bundle.graphs_folder, weights, Path(personal) if personal is not None else None
+    )
     return Pipeline(bundle.config, chosen, classifier, graphs, source, files, learned)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from face_expression.boxes import box_size
 from face_expression.config import Preprocessing, QualityLimits
-from face_expression.detector import Detection
 from face_expression.graphs import Graphs
 from face_expression.preprocess import measure_crops
+from face_expression.search import Detection
 
 MAYBE_NO_FACE = "may be no face"
 TOO_SMALL = "too small"

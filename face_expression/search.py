@@ -28,6 +28,15 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A face of earlier frames: where to search for it, how it was turned, and whether that was checked lately."""
+
+    box: Box
+    turn_deg: float
+    is_turn_fresh: bool
+
+
+@dataclass(frozen=True)
 class View:
     """A part of the frame to search: `box` in whole pixels of the frame, `wh` its size in pixels when it is searched.
 
@@ -140,7 +149,7 @@ def to_frame(detection: Detection, view: View) -> Detection:
 
     ends = [point(*detection.box[:2]), point(*detection.box[2:])]
     (left, right), (top, bottom) = (sorted(values) for values in zip(*ends, strict=True))
-    landmarks = tuple(point(x, y) for x, y in detection.landmarks)
+    landmarks = detection.landmarks and tuple(point(x, y) for x, y in detection.landmarks)
     return Detection((left, top, right, bottom), detection.score, landmarks, float(view.turn_deg))
 
 
@@ -197,3 +206,8 @@ def best_overlap(box: Box, others: Sequence[Box]) -> tuple[int, float]:
         return -1, 0.0
     overlaps = iou_matrix(np.array([box]), np.array(others))[0]
     return int(overlaps.argmax()), float(overlaps.max())
+
+
+def largest_first(detections: list[Detection]) -> list[Detection]:
+    """The same detections in the order of their boxes' areas."""
+    return sorted(detections, key=lambda detection: -box_area(detection.box))

@@ -20,6 +20,7 @@ from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist
 from data_tools.work.ray import Engine, packed, ray_data, unpacked
 from data_tools.work.schema import Reason, Row, Status
+from face_expression.cli.worker_pool import cores
 
 _ROWS_IN_FLIGHT = 8
 _DEADLINE_S = 120.0
@@ -47,11 +48,6 @@ def judged(
     if engine is Engine.RAY:
         return _judged_by_ray(rows, folder, settings, denylist)
     return _judged_by_pool(rows, folder, settings, denylist, workers or cores())
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _judge: Judge | None = None

@@ -14,7 +14,7 @@ import numpy as np
 from markupsafe import Markup
 from tqdm import tqdm
 
-from data_tools.report import plots as figures
+from data_tools.report import plots
 from data_tools.report.statistics import SPLITS, STAGES, Face, balance, funnels, in_label_order, kept_faces, word_tables
 from data_tools.work.denylist import Denylist, read_denylist
 from data_tools.work.manifest import Manifest
@@ -95,7 +95,7 @@ def write_report(manifest: Manifest, path: Path) -> Path:
         word_tables=word_tables(faces, labels),
         histograms=[drawing for kind in _HISTOGRAMS if (drawing := _histogram(faces, *kind))],
         sheets=_contact_sheets(manifest, faces, labels, denylist),
-        sheet_columns=figures.SHEET_COLUMNS,
+        sheet_columns=plots.SHEET_COLUMNS,
         hosts=Counter(face.host for face in faces),
         licenses=Counter(face.license_requested for face in faces),
         opt_outs=manifest.counts("rejection_reason", "opt_out", where=f"status = '{Status.OPTED_OUT}'"),
@@ -122,7 +122,7 @@ def _samples(manifest: Manifest, denylist: Denylist, status: str, reason: str | 
     drawn = []
     for file in _spread([file for file in files if file.is_file()], _SAMPLES):
         try:
-            drawn.append(figures.small_picture(read_picture(file)))
+            drawn.append(plots.small_picture(read_picture(file)))
         except PictureError:
             continue
     return tuple(drawn)
@@ -140,7 +140,7 @@ def _contact_sheets(manifest: Manifest, faces: list[Face], labels: list[str], de
                 progress.update()
                 if face is not None:
                     cut[url] = face
-            image = figures.contact_sheet(list(cut.values())) if cut else None
+            image = plots.contact_sheet(list(cut.values())) if cut else None
             sheets.append(Sheet(label, image, tuple(cut), missing=len(urls) - len(cut)))
     return sheets
 
@@ -150,7 +150,7 @@ def _cut_face(manifest: Manifest, url: str, denylist: Denylist) -> np.ndarray | 
     if row["image_sha256"] is None or denylist.forbids(row):
         return None
     try:
-        return figures.cut_face(read_picture(manifest.files.find_image(row["image_sha256"])), row["face_box"])
+        return plots.cut_face(read_picture(manifest.files.find_image(row["image_sha256"])), row["face_box"])
     except (PictureError, FileNotFoundError):
         return None
 
@@ -166,7 +166,7 @@ def _histogram(faces: list[Face], name: str, title: str, unit: str, logarithmic:
     values = [face.measures[name] for face in faces if name in face.measures]
     if logarithmic:
         values = [value for value in values if value > 0]
-    return figures.histogram(values, title=title, unit=unit, logarithmic=logarithmic) if values else None
+    return plots.histogram(values, title=title, unit=unit, logarithmic=logarithmic) if values else None
 
 
 def _share(count: float, of: float) -> str:

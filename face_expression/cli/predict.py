@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from face_expression.cli.worker_pool import TaskFault, shared_out
+from face_expression.cli.worker_pool import TaskFault, cores, shared_out
 from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.io.image_search import find_images
 from face_expression.io.images import PictureError, encode_jpeg, read_picture
@@ -145,11 +145,6 @@ def predict_one(pipeline: Pipeline, picture: Picture) -> PictureRecord:
         "height": frame.shape[0],
         "faces": [face_as_json(face, pipeline.label_names) for face in faces],
     }
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write(copy: Path, content: bytes) -> None:

@@ -130,7 +130,7 @@ class _Pool:
         """What is there after a fraction of a second at most."""
         if not self._workers:
             raise WorkersError("the worker processes ended before they were ready")
-        by_handle = {worker.connection: worker for worker in self._workers}
+        by_handle: dict[Any, _Worker] = {worker.connection: worker for worker in self._workers}
         by_handle |= {worker.process.sentinel: worker for worker in self._workers}
         signalled = {id(by_handle[handle]) for handle in wait(list(by_handle), timeout=_POLL_S)}
         for worker in list(self._workers):
@@ -200,6 +200,11 @@ def _send(connection: Connection, value: Any) -> bool:
     return True
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def _interrupts_held() -> Generator[None]:
     """A process started inside never gets Ctrl-C, which a terminal sends to all: the parent ends it."""
@@ -229,5 +234,6 @@ def _serve(connection: Connection, make_work: Callable[[], Work]) -> None:
 
 def _end_with_parent() -> None:
     """Also in the midst of a task, and also when the parent was killed."""
-    wait([multiprocessing.parent_process().sentinel])
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
     os._exit(1)

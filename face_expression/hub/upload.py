@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from huggingface_hub import (
     CommitOperationAdd,
@@ -136,7 +136,7 @@ class Repository:
 
     def info(self) -> RepositoryInfo:
         """What the Hub tells about the newest state."""
-        return self.api.repo_info(self.repo_id, repo_type=self.repo_type)
+        return cast("RepositoryInfo", self.api.repo_info(self.repo_id, repo_type=self.repo_type))
 
     def patiently(self, act: Callable[[], Done]) -> Done:
         """Do something on the Hub, again after each pause while the Hub is busy or the connection breaks."""
@@ -171,7 +171,9 @@ class Repository:
         if arrived := self._arrived(files, before):
             return arrived
         outdated = [path for path in _paths(before) if path not in files and is_outdated(path)]
-        operations = [CommitOperationAdd(path_in_repo=path, path_or_fileobj=file) for path, file in files.items()]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(path_in_repo=path, path_or_fileobj=file) for path, file in files.items()
+        ]
         operations += [CommitOperationDelete(path_in_repo=path) for path in outdated]
         try:
             commit = self.api.create_commit(
@@ -186,7 +188,7 @@ class Repository:
     def _arrived(self, files: dict[str, Path], before: RepositoryInfo) -> str | None:
         """The newest commit, if it is a newer one than `before` and holds the files."""
         head = self.info().sha
-        return head if head != before.sha and not self._differing(files, head) else None
+        return head if head and head != before.sha and not self._differing(files, head) else None
 
     def _differing(self, files: dict[str, Path], commit: str) -> list[str]:
         """Paths of the files that the Hub has not, or has with other bytes than were sent."""
@@ -207,7 +209,8 @@ class Repository:
 
     def _hashes(self, paths: list[str], commit: str) -> dict[str, RepoFile]:
         def ask() -> list[RepoFile]:
-            return self.api.get_paths_info(self.repo_id, paths, revision=commit, repo_type=self.repo_type)
+            there = self.api.get_paths_info(self.repo_id, paths, revision=commit, repo_type=self.repo_type)
+            return [found for found in there if isinstance(found, RepoFile)]
 
         return {found.path: found for found in self.patiently(ask)}
 
@@ -228,9 +231,10 @@ class Repository:
             What is there now.
         """
         try:
-            earlier, now = self._hashes(_paths(before), before.sha), self._hashes(list(files), commit)
-            operations = [
-                self._earlier(found, before.sha)
+            # The Hub names the commit of every state.
+            earlier, now = self._hashes(_paths(before), str(before.sha)), self._hashes(list(files), commit)
+            operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
+                self._earlier(found, str(before.sha))
                 for path, found in earlier.items()
                 if path not in now or _hash(now[path]) != _hash(found)
             ]

@@ -4,7 +4,7 @@ import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import cv2
 import numpy as np
@@ -108,7 +108,8 @@ def _content_of(source: Path | str | BinaryIO) -> bytes:
 
 def _decoded(content: bytes, limits: _Limits) -> Image.Image:
     file = TimedFile(io.BytesIO(content), limits.until_s - time.monotonic())
-    with Image.open(file, formats=FORMATS) as picture:
+    # Pillow reads, seeks and tells, and needs nothing else of a file.
+    with Image.open(cast("BinaryIO", file), formats=FORMATS) as picture:
         if limits.max_side_px is not None and max(picture.size) > limits.max_side_px:
             size = f"{picture.width} x {picture.height} pixels"
             raise PictureError(f"the picture has {size}; at most {limits.max_side_px} pixels a side are taken")

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 MAX_BYTES = 4_000_000_000
 _CHUNK_BYTES = 1 << 20
@@ -32,7 +32,7 @@ def as_file(source: Path) -> Generator[Path]:
         yield Path(copy.name)
 
 
-def _copy(source: Path, copy: BinaryIO) -> None:
+def _copy(source: Path, copy: IO[bytes]) -> None:
     size = 0
     with source.open("rb") as pipe:
         while chunk := pipe.read(_CHUNK_BYTES):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 
 def read_yaml(path: Path) -> Any:
@@ -27,5 +28,5 @@ class _NoKeyTwice(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := [key for key in keys if keys.count(key) > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"the key “{twice[0]}” is given twice", node.start_mark)
+            raise ConstructorError(None, None, f"the key “{twice[0]}” is given twice", node.start_mark)
         return super().construct_mapping(node, deep)

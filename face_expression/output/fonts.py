@@ -3,9 +3,10 @@
 import importlib.util
 import logging
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from PIL import ImageFont
 
@@ -40,7 +41,10 @@ def font_and_text(text: str, size_px: int) -> tuple[ImageFont.FreeTypeFont, str]
 
 @lru_cache(maxsize=64)
 def _load(file: Path | None, size_px: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size_px) if file is None else ImageFont.truetype(str(file), size_px)
+    if file is not None:
+        return ImageFont.truetype(str(file), size_px)
+    # With a size, Pillow gives its outlines and not its old bitmaps.
+    return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size_px))
 
 
 @lru_cache(maxsize=256)
@@ -65,7 +69,7 @@ def has_letters(file: Path, letters: frozenset[str]) -> bool:
 
 def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(letter)
-    return mask.size, bytes(mask)
+    return mask.size, bytes(cast("Iterable[int]", mask))
 
 
 @lru_cache(maxsize=1)

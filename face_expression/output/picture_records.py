@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TextIO, TypedDict
 
 from tqdm import tqdm
 
@@ -58,7 +58,7 @@ def format_of(file: Path | None) -> Format:
 @contextmanager
 def record_writer(
     records_format: Format, file: Path | None, label_names: Sequence[str], own_names: Sequence[str] = ()
-) -> Generator[Callable[[PictureRecord], None]]:
+) -> Generator[Callable[[PictureRecord], object]]:
     """Something that writes one record after the other.
 
     Args:
@@ -87,7 +87,7 @@ def record_writer(
 
 
 @contextmanager
-def _text_sink(file: Path | None) -> Generator[Callable[[str], None]]:
+def _text_sink(file: Path | None) -> Generator[Callable[[str], object]]:
     if file is None:
         show_any_letter(sys.stdout)
         yield lambda text: tqdm.write(text, end="")
@@ -99,7 +99,7 @@ def _text_sink(file: Path | None) -> Generator[Callable[[str], None]]:
         yield opened.write
 
 
-def show_any_letter(stream: io.TextIOBase) -> None:
+def show_any_letter(stream: TextIO) -> None:
     """Write letters that a terminal's encoding lacks as escapes, instead of failing."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
@@ -155,7 +155,7 @@ def _csv_line(cells: list[str]) -> str:
 @contextmanager
 def _parquet_writer(
     file: Path, label_names: Sequence[str], own_names: Sequence[str]
-) -> Generator[Callable[[PictureRecord], None]]:
+) -> Generator[Callable[[PictureRecord], object]]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

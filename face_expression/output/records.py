@@ -7,7 +7,7 @@ from face_expression.output.csv_cells import csv_text
 from face_expression.pipeline import Face
 from face_expression.video.label import VideoFrame
 
-Cell = str | int | float | bool | list[str]
+Cell = str | int | float | bool | list[str] | None
 
 
 class FaceJson(TypedDict):
@@ -76,12 +76,12 @@ def face_columns(label_names: Sequence[str], own_names: Sequence[str] = ()) -> l
     return [csv_text(name) for name in column_names(label_names, own_names)]
 
 
-def face_rows(frame: VideoFrame) -> list[list[str | int | float]]:
+def face_rows(frame: VideoFrame) -> list[list[str | int | float | None]]:
     """`face_values` as cells of a CSV table: "true" or "false", reasons joined, no text that could be a formula."""
     return [[_csv_cell(value) for value in values] for values in face_values(frame)]
 
 
-def _csv_cell(value: Cell) -> str | int | float:
+def _csv_cell(value: Cell) -> str | int | float | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -28,7 +29,7 @@ class SoundTrack:
         self._waiting: av.Packet | None = None
         self._packets: Iterator[av.Packet] = iter(())
         stream = source.streams.best("audio")
-        if stream is None:
+        if not isinstance(stream, AudioStream):
             return
         if stream.codec_context is None:
             log.warning("the sound is left out: it was made in a way that is not known here")
@@ -42,7 +43,7 @@ class SoundTrack:
         """Write the sound that begins before a moment and was not yet written."""
         while True:
             self._waiting = self._waiting or next(self._packets, None)
-            if self._waiting is None or self._waiting.pts * self._waiting.time_base >= time_s:
+            if self._waiting is None or (self._waiting.pts or 0) * self._waiting.time_base >= time_s:
                 return
             self._mux(self._waiting)
             self._waiting = None
@@ -68,7 +69,7 @@ class SoundTrack:
         resampler, made_for = None, None
         for frame in self._frames(stream):
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if kind != made_for:
+            if resampler is None or kind != made_for:
                 # With "async", gaps become silence and the coarse clocks of some formats become samples.
                 layout = encoder.codec_context.layout
                 resampler = av.AudioResampler("fltp", layout, _SAMPLES_PER_S, _AAC_SAMPLES, {"async": "1"})
@@ -88,18 +89,19 @@ class SoundTrack:
             except av.FFmpegError:
                 continue
             for frame in frames:
-                frame.time_base = frame.time_base or stream.time_base
+                frame.time_base = frame.time_base or _clock_of(stream)
                 frame.pts = end if frame.pts is None else frame.pts
                 end = frame.pts + round(frame.samples / frame.sample_rate / frame.time_base)
                 yield frame
 
     def _read(self, stream: AudioStream) -> Iterator[av.Packet]:
         """The packets from time 0; where their clock leaps back, as in files put together, it goes on instead."""
-        shift, end = round(start_s(self._source) / stream.time_base), None
+        clock = _clock_of(stream)
+        shift, end = round(start_s(self._source) / clock), None
         try:
             for packet in self._source.demux(stream):
                 if packet.dts is not None:
-                    if end is not None and packet.dts - shift < end - 1 / stream.time_base:
+                    if end is not None and packet.dts - shift < end - 1 / clock:
                         shift = packet.dts - end
                     packet.dts -= shift
                     packet.pts = packet.dts if packet.pts is None else packet.pts - shift
@@ -107,6 +109,11 @@ class SoundTrack:
                 yield packet
         except av.FFmpegError:
             log.warning(_DAMAGED)
+
+
+def _clock_of(stream: AudioStream) -> Fraction:
+    """How many seconds one unit of a stream's times lasts."""
+    return stream.time_base or Fraction(1, av.time_base)
 
 
 @contextmanager

@@ -6,11 +6,12 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.stream import Disposition
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
@@ -98,10 +99,11 @@ def read_video(path: Path, *, max_s: float = math.inf, max_pixels: int = MAX_PIX
             if isinstance(frame, _Repeat):
                 duration_s = step_s
             else:
-                duration_s = float(frame.duration * frame.time_base) if frame.duration else step_s
+                duration_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else step_s
                 _require_within(max_s, max_pixels, time_s, frame.width, frame.height)
                 pixels = converter.upright_rgb(frame)
             end_s = time_s + duration_s
+            assert pixels is not None, "a repeat that comes before any picture is left out"
             yield VideoPicture(time_s, duration_s, pixels)
     if time_s is None:
         raise VideoError("the video holds no picture that can be read")
@@ -150,7 +152,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
 def _header(container: InputContainer, stream: VideoStream) -> VideoHeader:
     length_s = None
     if container.format.name.startswith(_FORMATS_WITH_LENGTH):
-        if stream.duration:
+        if stream.duration and stream.time_base:
             length_s = float(stream.duration * stream.time_base)
         elif container.duration and len(container.streams) == 1:
             length_s = container.duration / av.time_base
@@ -254,7 +256,8 @@ def _display_matrix(frame: av.VideoFrame) -> np.ndarray:
 
     It is asked of one frame only: once its side data were read, a frame refers to itself and is not freed at once.
     """
-    for data in frame.side_data:
+    # The stub says that it gives names.
+    for data in cast("Iterator[SideData]", iter(frame.side_data)):
         if data.type == Type.DISPLAYMATRIX:
             return np.frombuffer(bytes(data), np.int32)
     return np.eye(3, dtype=np.int32).ravel()

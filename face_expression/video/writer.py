@@ -110,14 +110,18 @@ class AnnotatedVideo:
     def _write_packets(self, packets: list[av.Packet]) -> None:
         for packet in packets:
             # The encoder takes a constant rate for granted; the last frame would be shown for too short or too long.
-            packet.duration = self._durations.pop(packet.pts)
+            packet.duration = self._durations.pop(packet.pts or 0)
             self._container.mux(packet)
 
 
 def _output_size(picture: np.ndarray) -> tuple[int, int]:
     height, width = picture.shape[:2]
     scale = min(1.0, MAX_SIDE_PX / max(width, height))
-    return tuple(max(2, 2 * round(side * scale / 2)) for side in (width, height))
+    return _even(width * scale), _even(height * scale)
+
+
+def _even(side_px: float) -> int:
+    return max(2, 2 * round(side_px / 2))
 
 
 def _fitted(picture: np.ndarray, faces: Sequence[Face], width: int, height: int) -> tuple[np.ndarray, list[Face]]:

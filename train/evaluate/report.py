@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from face_expression.config import BundleConfig
-from train.evaluate import plots as figures
+from train.evaluate import plots
 from train.evaluate.fairness_card import TITLES
 from train.evaluate.fairness_tables import MIN_RANKED
 from train.evaluate.protocols import Truth
@@ -61,18 +61,18 @@ def write_report(path: Path, metrics: dict, config: BundleConfig, evidence: Evid
         names=names,
         headline=headline(metrics),
         training=config.training,
-        training_curves=figures.training_curves(history) if history else None,
-        confusion=figures.confusion_matrix(main["confusion"], names),
+        training_curves=plots.training_curves(history) if history else None,
+        confusion=plots.confusion_matrix(main["confusion"], names),
         confused=most_confused(main, names),
         own_label_agreement=own_label_agreement(evidence.truth),
-        class_bars=figures.class_bars(main, names),
-        reliability=figures.reliability_diagram(metrics["calibration"]),
-        risk_coverage=figures.risk_coverage_curve(metrics["risk_coverage"]),
+        class_bars=plots.class_bars(main, names),
+        reliability=plots.reliability_diagram(metrics["calibration"]),
+        risk_coverage=plots.risk_coverage_curve(metrics["risk_coverage"]),
         robustness=[
-            figures.robustness_curve(name, curve, robustness["untouched"])
+            plots.robustness_curve(name, curve, robustness["untouched"])
             for name, curve in (robustness["corruptions"] if robustness else {}).items()
         ],
-        groups=figures.group_accuracies(metrics["groups"]["groups"]) if metrics["groups"] else None,
+        groups=plots.group_accuracies(metrics["groups"]["groups"]) if metrics["groups"] else None,
         fairness_titles=TITLES,
         min_ranked=MIN_RANKED,
         mistakes=[describe_face(evidence, names, row) for row in confident_mistakes(evidence)],

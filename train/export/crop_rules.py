@@ -16,10 +16,13 @@ from tqdm import tqdm
 
 from face_expression.boxes import Box, box_size
 from face_expression.config import read_preprocessing
-from face_expression.detector import Detection, Detector, HaarDetector, YuNetDetector
+from face_expression.detector import Detector
+from face_expression.haar import HaarDetector
 from face_expression.hub.download import find_yunet_weights
 from face_expression.io.files import write_json
 from face_expression.quality import measure_turn
+from face_expression.search import Detection
+from face_expression.yunet import YuNetDetector
 from train.data.dataset import decode, load_split
 from train.data.evenly import evenly
 
