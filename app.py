@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
-import fastapi
 import gradio as gr
+from gradio.routes import App
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
@@ -153,7 +153,7 @@ def launch(page: gr.Blocks, **options) -> None:
         return Response("not offered here", status_code=404)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: fastapi.FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: App) -> AsyncGenerator[None]:
         async with (
             sweeping(page, page.videos.root, keep_videos_s=KEEP_VIDEOS_S),
             keeping_shares(app, page, page.limits, page.sessions),

@@ -18,10 +18,11 @@ from face_expression import (
     label_file,
 )
 from face_expression.output.records import Cell, column_names, face_values
+from space.gradio_internals import session_of
 from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind, Limits
 from space.photos import Photos
 from space.storage.sent_file import SentFileError, sent_file
-from space.tabs.person_timeline import PeopleSeen, Person
+from space.tabs.person_timeline import PeopleSeen, Person, longest_first
 from space.tabs.video import TOO_MANY_FRAMES
 from space.traffic.workers import BusyError, Workers
 
@@ -135,7 +136,7 @@ def build_api(
                 source = sent if isinstance(sent, Path) else Path(folder) / "sent"
                 if isinstance(sent, bytes):
                     source.write_bytes(sent)
-                session = request.session_hash
+                session = session_of(request)
                 return videos.run(
                     video_answer,
                     pipeline,
@@ -148,7 +149,7 @@ def build_api(
             raise refusal(error) from None
 
     width, height = MAX_VIDEO_WH
-    analyze_video.__doc__ = analyze_video.__doc__.format(
+    analyze_video.__doc__ = (analyze_video.__doc__ or "").format(
         seconds=MAX_VIDEO_S,
         frames=MAX_VIDEO_FRAMES,
         width=width,
@@ -210,5 +211,5 @@ def person_as_json(person: Person) -> PersonJson:
         "seen_s": round(person.seen_s, 3),
         "judged_s": round(person.classified_s, 3),
         "expressions": {label: round(share, 4) for label, share in person.shares().items()},
-        "not_sure": {reason: round(duration_s, 3) for reason, duration_s in person.reasons.most_common()},
+        "not_sure": {reason: round(duration_s, 3) for reason, duration_s in longest_first(person.reasons)},
     }

@@ -12,6 +12,7 @@ from abc import ABCMeta
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
 from types import SimpleNamespace
+from typing import cast
 
 import fastapi
 import gradio as gr
@@ -20,6 +21,7 @@ from gradio import http_server, queueing
 from gradio.components import Component
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
+from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 from mcp.types import TextContent
 from starlette.requests import ClientDisconnect
@@ -133,6 +135,16 @@ def serving_with(page: gr.Blocks, options: dict[str, object]) -> Generator[None]
         raise RuntimeError("Gradio serves without this app's limits for connections; is it another version?")
 
 
+def queue_of(page: gr.Blocks) -> FairQueue:
+    """The queue that `give_shares` has given a page."""
+    return cast("FairQueue", page._queue)
+
+
+def session_of(request: gr.Request) -> str:
+    """The session that asks; the queue gives one to each event."""
+    return request.session_hash or ""
+
+
 def forget_state(page: gr.Blocks, session: str) -> None:
     """Drop the last values of all components, pictures included, which Gradio remembers for each session."""
     page.app.state_holder.session_data.pop(session, None)
@@ -142,17 +154,15 @@ def forget_state(page: gr.Blocks, session: str) -> None:
 def forget_session(page: gr.Blocks, session: str) -> None:
     """Drop all that Gradio remembers of a session: values, events that wait, and answers that nobody has read."""
     forget_state(page, session)
-    page._queue.forget(session)
+    queue_of(page).forget(session)
 
 
 @contextlib.asynccontextmanager
-async def keeping_shares(
-    app: fastapi.FastAPI, page: gr.Blocks, limits: Limits, sessions: Sessions
-) -> AsyncGenerator[None]:
+async def keeping_shares(app: App, page: gr.Blocks, limits: Limits, sessions: Sessions) -> AsyncGenerator[None]:
     """While it lasts, what nobody reads, opens or feeds with frames is dropped."""
     app.state_holder = FairStateHolder(sessions, limits)
     app.state_holder.set_blocks(page)
-    queue: FairQueue = page._queue
+    queue = queue_of(page)
     if page.mcp_server_obj:
         page.mcp_server_obj.postprocess_output_data = tools_as_json
 

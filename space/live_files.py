@@ -24,7 +24,7 @@ def device_files(pipeline: Pipeline) -> dict[str, Path | bytes]:
     """
     if pipeline.files.yunet is None:
         raise FileNotFoundError("it needs YuNet, and another detector is in use")
-    files = {
+    files: dict[str, Path] = {
         "ort": VENDOR / "ort.wasm.bundle.min.mjs",
         "wasm": VENDOR / "ort-wasm-simd-threaded.wasm",
         "model": pipeline.files.bundle / "model.onnx",

@@ -163,7 +163,7 @@ class Viewers:
     def _make_room(self, client: str) -> bool:
         """Take a place from the client with most, if that still has as many as the new one afterwards."""
         places = Counter(known.client for known in self._viewers.values())
-        largest = max(places, key=places.get)
+        largest = max(places, key=lambda name: places[name])
         if places[largest] < places[client] + 2:
             return False
         its = [name for name, known in self._viewers.items() if known.client == largest]

@@ -61,7 +61,7 @@ def pin_model(model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ..
             lambda: api.snapshot_download(
                 repo_id,
                 revision=info.sha,
-                allow_patterns=BUNDLE_FILES,
+                allow_patterns=list(BUNDLE_FILES),
                 local_dir=folder,
                 force_download=force,
             )
@@ -80,7 +80,7 @@ def pin_model(model: str, folder: Path, *, api: HfApi, pauses_s: tuple[float, ..
     loaded = [name for name in BUNDLE_FILES if name in names] + weights
     return PinnedModel(
         repo_id,
-        info.sha,
+        str(info.sha),
         datasets=_named_datasets(info),
         preload=(f"{repo_id} {','.join(loaded)} {info.sha}",),
         is_open=not info.private and not info.gated,

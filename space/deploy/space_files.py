@@ -1,9 +1,9 @@
 """What a Space is made of: the app's files from here, and a README for it."""
 
-import importlib.util
 import re
 from pathlib import Path
 
+import onnxruntime
 import yaml
 
 from face_expression.errors import DataError
@@ -79,7 +79,7 @@ def space_files(space: str, model: PinnedModel, folder: Path, *, endpoint: str) 
             raise DataError(f"{HOUSE / part} is missing{remedy}")
         files |= found
     for name in _LICENCES:
-        files[f"web/vendor/onnxruntime-web.{name}"] = Path(importlib.util.find_spec("onnxruntime").origin).parent / name
+        files[f"web/vendor/onnxruntime-web.{name}"] = Path(onnxruntime.__file__).parent / name
     files[README] = folder / README
     files[README].write_text(_readme(space, model, endpoint), encoding="utf-8")
     return files
@@ -92,8 +92,11 @@ def front_matter(space: str, model: PinnedModel, *, endpoint: str) -> dict[str, 
     """
     settings = yaml.safe_load((HOUSE / README).read_text(encoding="utf-8").split("---\n")[1])
     requirements = (HOUSE / "requirements.txt").read_text(encoding="utf-8")
+    gradio = re.search(r"^gradio==(\S+)", requirements, re.MULTILINE)
+    if gradio is None:
+        raise DataError(f"{HOUSE / 'requirements.txt'} pins no gradio")
     settings |= {
-        "sdk_version": re.search(r"^gradio==(\S+)", requirements, re.MULTILINE)[1],
+        "sdk_version": gradio[1],
         "models": [model.repo_id],
         "thumbnail": f"{endpoint}/spaces/{space}/resolve/main/{PICTURE}",
     }

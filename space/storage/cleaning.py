@@ -43,6 +43,8 @@ async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> As
         videos: another folder.
         keep_videos_s: for how long that is kept.
     """
+    if page.delete_cache is None:
+        raise ValueError("the page has no time after which uploads go")
     interval_s, keep_uploads_s = page.delete_cache
     uploads = Path(page.GRADIO_CACHE)
 

@@ -56,7 +56,7 @@ def require_refusal() -> None:
         ]
         # In a thread, since the caller's may run an event loop.
         with ThreadPoolExecutor(1) as thread:
-            answers = [thread.submit(asyncio.run, _answer(door)).result() for door in doors]
+            answers = [thread.submit(_answer_in_a_loop, door).result() for door in doors]
         with contextlib.suppress(BlockingIOError):
             listener.accept()[0].close()
             answers.append("asked")
@@ -64,6 +64,10 @@ def require_refusal() -> None:
         raise RuntimeError(
             f"Gradio would fetch addresses for visitors ({answers}); install the pinned gradio and safehttpx"
         )
+
+
+def _answer_in_a_loop(door: Callable[[], Awaitable[object]]) -> str:
+    return asyncio.run(_answer(door))
 
 
 async def _answer(door: Callable[[], Awaitable[object]]) -> str:
@@ -88,11 +92,10 @@ def sent_file(sent: str | dict, uploads: Path) -> Path | bytes:
     Raises:
         SentFileError: if it is none of these.
     """
-    if isinstance(sent, dict):
-        sent = sent.get("path") or sent.get("url")
-    if not isinstance(sent, str) or not sent:
+    given = (sent.get("path") or sent.get("url")) if isinstance(sent, dict) else sent
+    if not isinstance(given, str) or not given:
         raise SentFileError("no file was sent")
-    sent = sent.strip()
+    sent = given.strip()
     if sent[:5].lower() == "data:":
         return _decoded(unquote(sent.partition(",")[2]))
     if sent.startswith(("http://", "https://")) and _OF_AN_UPLOAD in sent:

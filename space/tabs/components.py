@@ -5,7 +5,7 @@ import binascii
 
 import gradio as gr
 import numpy as np
-from gradio.components.image import ImageData
+from gradio.data_classes import ImageData
 
 from face_expression import Face, encode_jpeg
 from space.gradio_internals import replace_methods

@@ -1,7 +1,7 @@
 """The frames of a video -> the people in it, and what their expressions looked like over time."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,8 +42,8 @@ class Person:
 
     track_id: int
     moments: list[Moment] = field(default_factory=list)
-    labels: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    reasons: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def seen_s(self) -> float:
@@ -53,7 +53,7 @@ class Person:
     @property
     def classified_s(self) -> float:
         """For how much of it the expression could be classified."""
-        return self.labels.total()
+        return sum(self.labels.values())
 
     @property
     def end_s(self) -> float:
@@ -62,7 +62,7 @@ class Person:
 
     def shares(self) -> dict[str, float]:
         """The labels, each with its part of the time that could be classified, the most frequent first."""
-        return {label: seconds / self.classified_s for label, seconds in self.labels.most_common()}
+        return {label: seconds / self.classified_s for label, seconds in longest_first(self.labels)}
 
     def curve(self, most_points: int) -> Iterator[Point]:
         """The probabilities over time, averaged where there would be more than `most_points`."""
@@ -85,7 +85,9 @@ class PeopleSeen:
     def add(self, frame: VideoFrame) -> None:
         """Take the next frame; one that was not analysed makes the look before it last longer."""
         for face in frame.faces:
-            person = self._people.setdefault(face.track_id, Person(face.track_id))
+            # `label_video` gives every face a track.
+            track_id = face.track_id or 0
+            person = self._people.setdefault(track_id, Person(track_id))
             if frame.analysed or not person.moments:
                 person.moments.append(Moment(frame.time_s, 0.0, face.probabilities, face.reasons))
             person.moments[-1].duration_s += frame.duration_s
@@ -117,8 +119,13 @@ def seconds(duration_s: float) -> str:
     return f"{duration_s:.1f} s" if duration_s < 10 else f"{duration_s:.0f} s"
 
 
-def _reasons_text(reasons: Counter[str]) -> str:
-    return ", ".join(reason for reason, _ in reasons.most_common())
+def longest_first(durations_s: Mapping[str, float]) -> list[tuple[str, float]]:
+    """What lasted, and for how long."""
+    return sorted(durations_s.items(), key=lambda lasted: -lasted[1])
+
+
+def _reasons_text(reasons: Mapping[str, float]) -> str:
+    return ", ".join(reason for reason, _ in longest_first(reasons))
 
 
 def visible_people(people: Sequence[Person], *, most: int, least_s: float) -> tuple[list[Person], int]:

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pandas as pd
 
 from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, label_file, read_header, read_video
 from face_expression.output.markdown import plain_words
-from space.gradio_internals import replace_methods
+from space.gradio_internals import replace_methods, session_of
 from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
@@ -63,25 +64,25 @@ def build_video_tab(
 
     def on_upload(path: str | None, request: gr.Request):
         """Read the first frame at once: an unusable file is refused before it waits in the queue."""
-        folders.forget(request.session_hash)
+        folders.forget(session_of(request))
         if path is None:
             return "", gr.update(visible=False), HIDDEN
         try:
-            folder = folders.begin(request.session_hash, Path(path))
+            folder = folders.begin(session_of(request), Path(path))
             first_looks.run(
                 lambda: next(read_video(folder.source, max_s=MAX_VIDEO_S, max_pixels=math.prod(MAX_VIDEO_WH)))
             )
         except (VideoError, OSError) as error:
-            folders.forget(request.session_hash)
+            folders.forget(session_of(request))
             return cannot_be_used(error), gr.update(visible=False), HIDDEN
         return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN
 
     def on_video(name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-        folder = folders.of(request.session_hash)
+        folder = folders.of(session_of(request))
         if folder is None or not folder.source.exists():
             return [gr.skip()] * 4
         try:
-            session = request.session_hash
+            session = session_of(request)
             people, summary = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
         except (VideoError, OSError) as error:
             if folder.stop.is_set():
@@ -92,7 +93,7 @@ def build_video_tab(
         return summary, gr.update(visible=False), shown, people
 
     def on_cancel(request: gr.Request):
-        folders.forget(request.session_hash)
+        folders.forget(session_of(request))
         return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
 
     gr.Markdown(
@@ -108,10 +109,10 @@ def build_video_tab(
     result = gr.HTML(visible=False, js_on_load=SAY_WHAT_CANNOT_BE_PLAYED, elem_id="video-result")
     people = gr.State([], time_to_live=keep_s)
     shown = [status, cancel, result]
-    private = {"api_visibility": "private", "show_progress_on": status}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": status}
     taken = video.upload(on_upload, video, shown, queue=False, **private)
     # Only what goes through the queue tells Gradio that a state is another one, and so what to render anew.
-    forget_people = {
+    forget_people: dict[str, Any] = {
         "fn": lambda: [],
         "outputs": people,
         "concurrency_limit": None,

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import fastapi
 from gradio import queueing, route_utils
@@ -197,7 +198,7 @@ class FairQueue(queueing.Queue):
         if session not in boxes:
             boxes[session] = Mailbox()
         self.pending_event_ids_session.setdefault(session, set())
-        return boxes[session]
+        return cast("Mailbox", boxes[session])
 
     def _make_room(self, address: str, kind: Kind, size: int) -> bool:
         """Make room for an event of a client: who has most of what waits loses its newest, if that is another one."""
@@ -230,9 +231,11 @@ class FairQueue(queueing.Queue):
         address = address_of(request)
         if self._in_words.ask(address):
             raise error
-        event = queueing.Event(body.session_hash, fn, request, None)
-        self._mailbox(body.session_hash)
-        self.pending_event_ids_session[body.session_hash].add(event._id)
+        # `push` has given it one.
+        session = body.session_hash or ""
+        event = queueing.Event(session, fn, request, None)
+        self._mailbox(session)
+        self.pending_event_ids_session[session].add(event._id)
         self.send_message(event, refusal(error.detail))
         return True, event._id, "success"
 
@@ -266,4 +269,4 @@ def too_many(rate: RateLimit, what: str, wait_s: float) -> fastapi.HTTPException
 def refusal(reason: str) -> ProcessCompletedMessage:
     """The answer to an event that is not worked on."""
     output = error_payload(Error(reason, print_exception=False), True)
-    return ProcessCompletedMessage(output=output, title=output["title"], success=False)
+    return ProcessCompletedMessage(output=output, title=str(output["title"]), success=False)

@@ -30,7 +30,7 @@ class Sessions:
         if owners[owner] > self._limits.sessions_of_one:
             self._forget_oldest(owner)
         elif len(self._known) > self._limits.most_sessions:
-            self._forget_oldest(max(owners, key=owners.get))
+            self._forget_oldest(max(owners, key=lambda name: owners[name]))
 
     @contextlib.contextmanager
     def opened(self, session: str, client: str) -> Generator[None]:

@@ -26,7 +26,8 @@ class Workers:
 
     def run(self, work: Callable[..., Done], *arguments, **options) -> Done:
         """Do something there, and wait for it."""
-        return self._threads.submit(copy_context().run, work, *arguments, **options).result()
+        context = copy_context()
+        return self._threads.submit(lambda: context.run(work, *arguments, **options)).result()
 
 
 class PixelBudget:
