@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web deploy test coverage style quality requirements audit notebook benchmark
+.PHONY: help app setup web web-dev deploy test coverage style quality requirements audit notebook benchmark
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,10 +24,10 @@ deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME M
 notebook: setup web  ## Open the guided tour in JupyterLab
 	$(BIN)/jupyter lab notebooks/live_emotion_detector.ipynb
 
-test: setup web  ## Run all tests, in two processes of one thread each
+test: setup web-dev  ## Run all tests, in two processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-coverage: setup web  ## Run all tests and measure what they cover; slower than `make test`
+coverage: setup web-dev  ## Run all tests and measure what they cover; slower than `make test`
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov
 	cd web && node --test --experimental-test-coverage
 
@@ -35,12 +35,13 @@ style: setup  ## Fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-quality: setup  ## Check without changing anything
+quality: setup web-dev  ## Check without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python .ci/requirements.py --check
 	$(BIN)/deptry .
 	$(BIN)/ty check
+	@if command -v npm >/dev/null; then cd web && npm run --silent lint; else echo 'No npm here: web/ is not checked'; fi
 
 requirements: setup  ## Write requirements*.txt and requirements.lock anew from pyproject.toml (asks PyPI for the hashes)
 	$(BIN)/python .ci/requirements.py
@@ -70,6 +71,16 @@ $(VENV)/.installed-dev: requirements.txt requirements-train.txt requirements-dat
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed-app
 
-web/vendor/fflate.js: web/package.json web/package-lock.json web/vendor.js
+WEB_SOURCES := web/package.json web/package-lock.json web/vendor.js
+
+web/vendor/fflate.js: $(WEB_SOURCES)
 	@if ! command -v npm >/dev/null; then echo 'No npm here: $(NO_WEB). On Debian and Ubuntu: sudo apt install nodejs npm'; \
-		else (cd web && npm ci && node vendor.js && touch vendor/fflate.js) || echo 'npm failed: $(NO_WEB)'; fi
+		else (cd web && npm ci --omit=dev && node vendor.js && touch vendor/fflate.js) || echo 'npm failed: $(NO_WEB)'; fi
+
+# The same, with what tests and checks need on top.
+web-dev: web/node_modules/.installed-dev
+
+web/node_modules/.installed-dev: $(WEB_SOURCES)
+	@if ! command -v npm >/dev/null; then echo 'No npm here: $(NO_WEB). On Debian and Ubuntu: sudo apt install nodejs npm'; \
+		else (cd web && npm ci && node vendor.js && touch vendor/fflate.js node_modules/.installed-dev) \
+		|| echo 'npm failed: $(NO_WEB)'; fi

@@ -55,7 +55,7 @@ async function look({ frame, timeS, scene }) {
   postMessage({ faces: tracked.faces });
 }
 
-onmessage = async ({ data }) => {
+self.onmessage = async ({ data }) => {
   try {
     if (data.load) await load(data.load);
     else if ("personal" in data) engine.personal = data.personal;

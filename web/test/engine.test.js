@@ -49,8 +49,14 @@ function faceAt(left, sidePx) {
 function engineThatSees(faces, rows, asked = []) {
   const detector = {
     cropRule: { scale: 1, shift_x: 0, shift_y: 0 },
-    detect: async () => (asked.push("photo"), faces),
-    follow: async (_, known, views, search) => (asked.push({ known, views, search }), faces),
+    detect: async () => {
+      asked.push("photo");
+      return faces;
+    },
+    follow: async (_, known, views, search) => {
+      asked.push({ known, views, search });
+      return faces;
+    },
   };
   const classifier = {
     run: async ({ dims }) =>

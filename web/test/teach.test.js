@@ -63,5 +63,5 @@ test("the zip holds class folders, what the model answered, and what it is", asy
       "train/sad/1.png,sad,neutral,0.612,yes\r\n" +
       '"train/so, ""so""/1.png","so, ""so""",happy,1.000,no\r\n',
   );
-  assert.match(text("README.txt"), /^Corrections[^]*\n2 faces[^]*pictures of people[^]*finetune --from MODEL --data/);
+  assert.match(text("README.txt"), /^Corrections[\s\S]*\n2 faces[\s\S]*pictures of people[\s\S]*finetune --from MODEL --data/);
 });

@@ -25,14 +25,12 @@ const RADIANS = Math.PI / 180;
 
 /** YuNet, one frame at a time. */
 export class YuNetDetector {
-  #ort;
   #session;
   #settings;
   #crop;
   #graphs;
 
-  constructor(ort, session, settings, crop, graphs) {
-    this.#ort = ort;
+  constructor(session, settings, crop, graphs) {
     this.#session = session;
     this.#settings = settings;
     this.#crop = crop;
@@ -50,7 +48,7 @@ export class YuNetDetector {
   static async load(ort, weights, { yunet, crop }, graphs) {
     const session = await loadNetwork(ort, freeSides(weights), "the face detector");
     if (!session.outputNames.includes("kps_32")) throw new BundleError("the face detector's file is no YuNet");
-    return new YuNetDetector(ort, session, yunet, crop, graphs);
+    return new YuNetDetector(session, yunet, crop, graphs);
   }
 
   /** Where the crop lies relative to this detector's boxes. */
