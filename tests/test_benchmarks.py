@@ -54,12 +54,16 @@ def test_collecting_measures_fetching_and_filtering(tmp_path, capsys):
     assert f"| {report['images_per_s']:.0f} | {report['filtered_per_s']:.0f} |" in capsys.readouterr().out
 
 
-def test_a_folder_is_measured_with_its_start_up_apart(monkeypatch, capsys):
+def test_a_folder_is_measured_with_speed_and_memory(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    predict_folder.main(pictures=6, workers=[1, 2])
-    table = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert [row[1].strip() for row in table[2:]] == ["1", "2"]
-    assert all(float(row[2]) > 0 and float(row[3]) > 0 and float(row[4]) > 0 for row in table[2:])
+    predict_folder.main(pictures=6, files=2, workers=[1, 2], output=tmp_path / "predict.json")
+    on_record = json.loads((tmp_path / "predict.json").read_text())
+    speed, memory = on_record["tables"]["speed"], on_record["tables"]["memory"]
+    assert [row[0] for row in speed["rows"]] == [row[0] for row in memory["rows"]] == ["1", "2"]
+    assert all(float(cell) > 0 for row in speed["rows"] for cell in row[1:2])
+    assert all(float(cell) > 10 for row in memory["rows"] for cell in row[1:])
+    assert on_record["data"]["2"][-1]["pictures"] == 6
+    assert "| processes | whole command s | pictures/s |" in capsys.readouterr().out
 
 
 def shown_every(ms: int, numbers) -> tuple[Shown, ...]:
