@@ -93,8 +93,8 @@ def run(folder: Path, results: Path, workers: int, engine: Engine) -> Iterator[M
 
 
 def at_shares(moments: list[Moment], pictures: int, shares: int = 5) -> list[Moment]:
-    """The first moments at which a fifth, two fifths, ... of the pictures were done, before the end."""
-    running = [moment for moment in moments if moment.pictures and moment.memory_mib]
+    """The first moments at which a fifth, two fifths, ... of the pictures were done, and the last before all were."""
+    running = [moment for moment in moments if moment.memory_mib and moment.pictures < pictures]
     wanted = [pictures * number / shares for number in range(1, shares)]
     found = [next((moment for moment in running if moment.pictures >= count), running[-1]) for count in wanted]
     return [*found, running[-1]]

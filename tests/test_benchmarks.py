@@ -27,7 +27,7 @@ def few_faces(monkeypatch):
 
 def test_latency_measures_every_step(tmp_path, capsys, few_faces):
     latency.main(repeats=10, output=tmp_path / "latency.json", detector="haar")
-    rows = json.loads((tmp_path / "latency.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "latency.json").read_text())["data"]["rows"]
     assert [(row["threads"], row["faces"]) for row in rows] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     assert all(set(row) == {"threads", "faces", "detect", "crop", "classify", "analyze", "track"} for row in rows)
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
@@ -213,7 +213,7 @@ def test_the_live_benchmark_measures_every_row(
     # The files of the engine on the device take seconds otherwise.
     monkeypatch.setattr(live, "slow_link", partial(slow_link, down_bits_per_s=1e9))
     live.main(seconds=2.2, still_seconds=1, minutes=0, output=tmp_path / "live.json")
-    report = json.loads((tmp_path / "live.json").read_text())
+    report = json.loads((tmp_path / "live.json").read_text())["data"]
     figures = {(row["engine"], row["measure"]): row["value"] for row in report["rows"]}
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(table) == 2 + len(figures) == 2 + len(report["rows"])
