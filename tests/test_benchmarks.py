@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import collecting, latency, live, live_browser, live_camera, predict_folder
+from benchmarks import collecting, latency, live, live_browser, live_camera, live_crowd, live_visitors, predict_folder
 from benchmarks.live_figures import Answered, Recording, Shown
 from benchmarks.personal import points_gained
 from benchmarks.slow_link import slow_link
@@ -240,3 +240,14 @@ def test_points_are_counted_on_the_faces_that_were_not_kept():
 
     assert [gained(count, checked=True) for count in (0, 1, 12)] == [0, 0, 1]
     assert [gained(count, checked=False) for count in (0, 12)] == [0, 1]
+
+
+def test_a_crowd_is_summed_up_over_those_who_were_served(tmp_path):
+    served = [live_visitors.Visit(2.0, [100.0] * 20), live_visitors.Visit(2.0, [200.0] * 10)]
+    row = live_crowd.figures_of([*served, live_visitors.Visit(refused="the server is busy")])
+    assert (row["visitors"], row["served"], row["refused"]) == (3, 2, 1)
+    assert (row["slowest_per_s"], row["all_per_s"], row["p95_ms"]) == (5.0, 15.0, 200.0)
+    assert live_crowd.most_carried([row], cores=1) == 15 / 8
+    live_crowd.draw([row], tmp_path / "crowd.svg")
+    assert "visitors served" in (tmp_path / "crowd.svg").read_text()
+    assert math.isnan(live_crowd.figures_of([live_visitors.Visit(refused="busy")])["slowest_per_s"])
