@@ -33,8 +33,8 @@ class ViewerLimits:
     `most_viewers` at once, and a new one only if all can then have `least_frames_per_s` in `busy_share` of the threads'
     time, going by how long pictures take now. `frames_per_s` of one viewer, beyond which pictures are dropped;
     `frame_bytes`, `frame_side_px` and `frame_scans` (of a JPEG) of one picture, and `frame_deadline_s` to decode it. A
-    viewer who sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads` analyse
-    pictures; `name_length` is that of a viewer's name.
+    viewer who sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads`
+    analyse pictures; `name_length` is that of a viewer's name.
     """
 
     most_viewers: int = 64
