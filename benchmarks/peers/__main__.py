@@ -162,13 +162,14 @@ def main(
     faces: Annotated[Path, typer.Option(help="Folder of genki.parquet and london.parquet.")] = Path(
         "../shared/data/faces"
     ),
-    limit: Annotated[int | None, typer.Option(min=10, help="So many rows of each set, evenly spread.")] = None,
+    limit: Annotated[int | None, typer.Option(min=10, help="So many crops of each set, evenly spread.")] = None,
+    people: Annotated[int | None, typer.Option(min=1, help="So many pairs of photos, which take longest.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Tools whose names begin so; repeatable.")] = None,
     cache: Annotated[Path, typer.Option(help="Where the tools are installed.")] = CACHE,
     output: Annotated[Path, typer.Option(help="JSON to write; the picture goes beside it.")] = FOLDER / "peers.json",
 ) -> None:
     """Measure all, print the table, and put it on record."""
-    pictures = read_pictures(data, faces, limit)
+    pictures = read_pictures(data, faces, limit, people)
     chosen = [tool for tool in TOOLS if not only or any(tool.name.startswith(name) for name in only)]
     with tempfile.TemporaryDirectory() as temporary:
         work = write_work(pictures, Path(temporary))
@@ -187,7 +188,8 @@ def main(
     print("\n".join(notes))
     short = table(SHORT, [[row[COLUMNS.index(name)] for name in SHORT] for row in shown["rows"] if row[-1]])
     draw(found, output.with_suffix(".svg"))
-    command = "python -m benchmarks.peers" + (f" --limit {limit}" if limit else "")
+    options = [f" --{name} {value}" for name, value in (("limit", limit), ("people", people)) if value]
+    command = "python -m benchmarks.peers" + "".join(options)
     tables = {"tools": shown, "short": short}
     record(output, command=command, speaks_of=SPEAKS_OF, tables=tables, data={"n": numbers, "tools": found})
 

@@ -46,8 +46,8 @@ class Pictures:
         return [("crop", self.ferplus), ("crop", self.genki), ("photo", self.london)]
 
 
-def read_pictures(ferplus: str, faces: Path, limit: int | None) -> Pictures:
-    """Read all, or so many of each, evenly spread."""
+def read_pictures(ferplus: str, faces: Path, limit: int | None, people: int | None) -> Pictures:
+    """Read all, or so many crops of each set and so many people, evenly spread."""
 
     def some(rows: datasets.Dataset) -> datasets.Dataset:
         return rows.select(evenly(len(rows), min(limit or len(rows), len(rows))))
@@ -60,7 +60,7 @@ def read_pictures(ferplus: str, faces: Path, limit: int | None) -> Pictures:
     for number, (person, expression) in enumerate(zip(london["face_id"], london["expression"], strict=True)):
         of_person.setdefault(person, {})[expression] = number
     pairs = np.array([[both["neutral"], both["smiling"]] for both in of_person.values() if len(both) == 2])
-    pairs = pairs[evenly(len(pairs), min(limit or len(pairs), len(pairs)))]
+    pairs = pairs[evenly(len(pairs), min(people or len(pairs), len(pairs)))]
     london, pairs = london.select(pairs.ravel()), np.arange(pairs.size).reshape(-1, 2)
     return Pictures(
         _decoded(test),
