@@ -124,7 +124,7 @@ def _require_reachable(url: str) -> None:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_ASK_S):
             pass
     except OSError as error:
-        raise Unavailable(f"its weights cannot be downloaded here ({error})") from error
+        raise Unavailable(f"its weights cannot be downloaded here ({getattr(error, 'reason', error)})") from error
 
 
 def _run(command: list[str], folder: Path) -> None:

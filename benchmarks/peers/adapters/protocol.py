@@ -33,8 +33,8 @@ def serve(crop: Answer, photo: Answer) -> None:
     print("ready", file=printed, flush=True)
     for answer, pictures in answers:
         for picture in pictures:
-            begun = time.perf_counter()
+            begun = time.process_time()
             found = answer(picture)
-            ms = (time.perf_counter() - begun) * 1000
+            ms = (time.process_time() - begun) * 1000
             values = None if found is None else [float(value) for value in found]
             print(json.dumps({"ms": ms, "probabilities": values}), file=printed, flush=True)
