@@ -178,7 +178,7 @@ def main(
     second_head = json.loads((EMBEDDED_BUNDLE / "metrics.json").read_text())["protocols"]["fer2013"]
     notes = [
         "n = " + ", ".join(f"{count:,} ({name})" for name, count in numbers.items()) + ".",
-        "One thread each; processor time, the median of all pictures; a photo is 450 px and goes through the tool's own "
+        "One thread each; processor time, the median of all; a photo is 450 px and goes through the tool's own "
         "detector. London pairs: how many of the same people look happier smiling than neutral. FER2013's labels agree "
         "with the votes on 63% of the rows only; the bars of this project are made for the votes, and its second head, "
         f"made for those labels, gets {second_head['accuracy']:.1%}.",
