@@ -136,9 +136,9 @@ def test_the_rows_of_a_parquet_file(happy, tmp_path):
     pq.write_table(pa.table({"photo": [happy]}), bytes_only)
     result = in_process("--data", file)
     assert result.exit_code == 1
-    names, said = zip(*found(result), strict=True)
+    names, labels = zip(*found(result), strict=True)
     assert names == tuple(f"faces.parquet#{row}" for row in range(4))
-    assert said[0] == said[3] == "happy" and "not a picture" in said[1] and said[2] == "the row has no picture"
+    assert labels[0] == labels[3] == "happy" and "not a picture" in labels[1] and labels[2] == "the row has no picture"
     assert found(in_process("--data", bytes_only, "--column", "photo")) == [("bytes.parquet#0", "happy")]
     assert lines(in_process("--data", file, "--workers", 2).stdout) == lines(result.stdout)
 
