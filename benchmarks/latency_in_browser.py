@@ -1,7 +1,8 @@
 """Latency of the engine in the browser, in ms, in real Chromium: `python -m benchmarks.latency_in_browser`.
 
 Each figure is of one frame of a video of FRAMES_PER_S, 640x480, with 0, 1 or 5 faces that stay where they are: from
-the bitmap of a camera's frame to its labelled faces, on one thread, as the page's worker does it. The frames are those of `benchmarks.latency`.
+the bitmap of a camera's frame to its labelled faces, on one thread, as the page's worker does it. The
+frames are those of `benchmarks.latency`.
 """
 
 from pathlib import Path
