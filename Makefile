@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web web-dev deploy test coverage style quality requirements audit notebook benchmark
+.PHONY: help app setup web web-dev deploy test coverage style quality requirements audit notebook benchmark figures
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,18 @@ requirements: setup  ## Write requirements*.txt and requirements.lock anew from 
 
 audit: setup  ## Ask PyPI for known vulnerabilities of all that is installed
 	$(BIN)/pip-audit --strict
+
+figures: setup web  ## Measure everything that the documents show, on a calm machine, and insert it (an hour or more)
+	$(BIN)/python -m benchmarks.figures bundle
+	$(BIN)/python -m benchmarks.latency --repeats 60
+	$(BIN)/python -m benchmarks.latency_in_browser
+	$(BIN)/python -m benchmarks.predict_folder --pictures 10000
+	$(BIN)/python -m benchmarks.live
+	$(BIN)/python -m benchmarks.live --visitors 1 --visitors 2 --visitors 4 --visitors 8 --visitors 16 --visitors 32
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m train card
+	$(BIN)/python -m benchmarks.figures insert
 
 benchmark: setup  ## Measure latency on this machine (also: python -m benchmarks.live, collecting, soak)
 	$(BIN)/python -m benchmarks.latency

@@ -4,9 +4,6 @@ Each figure is the p50 and p95 over repeated calls on one 640x480 frame with 0, 
 Runtime held to the same number of threads. The frames are made of portraits that lie in this repository.
 """
 
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +13,15 @@ import cv2
 import numpy as np
 import typer
 
+from benchmarks.figures import FOLDER, as_markdown, machine_name, record, table
 from face_expression import BundleError, Pipeline, load_pipeline, read_picture
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FRAMES_PER_S = 30
+SPEAKS_OF = ["face_expression/bundle"] + [
+    f"face_expression/{name}.py"
+    for name in ("classifier", "detector", "graphs", "pipeline", "preprocess", "quality", "search", "tracker")
+]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Left, top and side of the squares that hold a face, for each number of faces.
 PLACES = {
@@ -93,14 +95,9 @@ def time_track(pipeline: Pipeline, frame: np.ndarray, repeats: int) -> dict[str,
     return figures(times_ms[10:])
 
 
-def machine_name() -> str:
-    """Processor, cores and system."""
-    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-
-
 def main(
     repeats: Annotated[int, typer.Option(min=10, help="Calls for each figure.")] = 200,
-    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/latency.json"),
+    output: Annotated[Path, typer.Option(help="JSON to write.")] = FOLDER / "latency.json",
     detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")] = None,
 ) -> None:
     """Measure, print a table, write JSON."""
@@ -120,13 +117,20 @@ def main(
     machine = machine_name()
     typer.echo(f"{machine}; {pipeline.source}; 640x480; p50 / p95 (track: / mean) in ms of {repeats} calls\n")
     steps = ("detect", "crop", "classify", "analyze", "track")
-    typer.echo("| threads | faces | " + " | ".join(steps) + " |\n|---|---|" + "---|" * len(steps))
+    lines = []
     for row in rows:
         cells = [f"{row[step]['p50_ms']:.1f} / {row[step]['p95_ms']:.1f}" for step in steps]
         cells[-1] += f" / {row['track']['mean_ms']:.1f}"
-        typer.echo(f"| {row['threads']} | {row['faces']} | " + " | ".join(cells) + " |")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"machine": machine, "source": pipeline.source, "rows": rows}, indent=2) + "\n")
+        lines.append((row["threads"], row["faces"], *cells))
+    shown = table(("threads", "faces", *steps), lines)
+    typer.echo(as_markdown(shown))
+    record(
+        output,
+        command=f"python -m benchmarks.latency --repeats {repeats}",
+        speaks_of=SPEAKS_OF,
+        tables={"python": shown},
+        data={"source": pipeline.source, "rows": rows},
+    )
 
 
 if __name__ == "__main__":

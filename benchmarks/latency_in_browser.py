@@ -1,10 +1,10 @@
 """Latency of the engine in the browser, in ms, in real Chromium: `python -m benchmarks.latency_in_browser`.
 
 Each figure is of one frame of a video of FRAMES_PER_S, 640x480, with 0, 1 or 5 faces that stay where they are: from
-the bitmap of a camera's frame to its labelled faces, on one thread, as the page's worker does it. The frames are those of `benchmarks.latency`.
+the bitmap of a camera's frame to its labelled faces, on one thread, as the page's worker does it. The
+frames are those of `benchmarks.latency`.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,8 @@ import numpy as np
 import typer
 from playwright.sync_api import Route, sync_playwright
 
-from benchmarks.latency import FRAMES_PER_S, PLACES, figures, machine_name, make_frame
+from benchmarks.figures import FOLDER, as_markdown, machine_name, record, table
+from benchmarks.latency import FRAMES_PER_S, PLACES, figures, make_frame
 from benchmarks.live_browser import find_browser
 from face_expression import load_pipeline
 from face_expression.graphs import GRAPH_NAMES
@@ -53,7 +54,7 @@ _WARM_UP = 20
 
 def main(
     repeats: Annotated[int, typer.Option(min=10, help="Frames for each figure.")] = 150,
-    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/latency_in_browser.json"),
+    output: Annotated[Path, typer.Option(help="JSON to write.")] = FOLDER / "latency-in-browser.json",
 ) -> None:
     """Measure, print a table, write JSON."""
     served = device_files(load_pipeline())
@@ -86,11 +87,20 @@ def main(
             rows.append({"faces": faces, **figures(measured["times"][_WARM_UP:])})
         browser.close()
     typer.echo(f"Chromium {version}, {machine_name()}, one thread; 640x480; of {repeats} frames\n")
-    typer.echo("| faces | p50 ms | p95 ms | mean ms |\n|---|---|---|---|")
-    for row in rows:
-        typer.echo(f"| {row['faces']} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {row['mean_ms']:.1f} |")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"machine": machine_name(), "chromium": version, "rows": rows}, indent=2) + "\n")
+    keys = ("p50_ms", "p95_ms", "mean_ms")
+    shown = table(
+        ("faces", "p50 ms", "p95 ms", "mean ms"),
+        [(row["faces"], *(f"{row[key]:.1f}" for key in keys)) for row in rows],
+        notes=[f"Chromium {version}, one thread."],
+    )
+    typer.echo(as_markdown(shown))
+    record(
+        output,
+        command=f"python -m benchmarks.latency_in_browser --repeats {repeats}",
+        speaks_of=["face_expression/bundle", "web/live/engine"],
+        tables={"browser": shown},
+        data={"chromium": version, "rows": rows},
+    )
 
 
 def _rgba(places: list[tuple[int, int, int]]) -> bytes:

@@ -10,7 +10,6 @@ camera's noise and flicker; the lag is from the first frame of another face to i
 
 import asyncio
 import contextlib
-import json
 import os
 import platform
 import tempfile
@@ -27,8 +26,10 @@ import typer
 from playwright.async_api import Playwright, async_playwright
 from tqdm import tqdm
 
+from benchmarks.figures import FOLDER, as_markdown, record, table
 from benchmarks.live_browser import LiveView, find_browser, live_view
 from benchmarks.live_camera import CALM, HAPPY, NOISY_FRAMES, changing_faces, still_face, write_camera
+from benchmarks.live_crowd import measure_visitors
 from benchmarks.live_figures import percentile
 from benchmarks.live_minutes import Memory, rows_of_minutes
 from benchmarks.live_rows import Engine, Row, per_s, row_of_flips, rows_of_recording, rows_of_slow_link
@@ -59,6 +60,8 @@ async def rows_of_visitors(view: LiveView, seconds: float) -> list[Row]:
             view.record(seconds),
             *(visit(http, request.url, request.post_data, sent, seconds) for sent in pictures),
         )
+    if refused := [made.refused for made in visits if made.refused]:
+        raise SystemExit(f"the server took no picture: {refused[0]}")
     latencies = [recording.latencies_ms(), *(made.latencies_ms for made in visits)]
     rates = [recording.rate(), *(made.rate() for made in visits)]
     labels = [Counter(answer.label for answer in recording.answers), *(made.labels for made in visits)]
@@ -136,10 +139,20 @@ def main(
     seconds: Annotated[float, typer.Option(min=1, help="Seconds for each figure.")] = 20,
     still_seconds: Annotated[float, typer.Option(min=1, help="Seconds for the flips on each still face.")] = 60,
     minutes: Annotated[float, typer.Option(min=0, help="Minutes for memory and files; 0 leaves them out.")] = 10,
-    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/live.json"),
+    visitors: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Only this: so many visitors of the server's engine at once; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="JSON to write; default: live.json or visitors.json in docs/figures.")
+    ] = None,
 ) -> None:
     """Measure, and print one table."""
     find_browser()
+    if visitors:
+        measure_visitors(visitors, seconds, output or FOLDER / "visitors.json")
+        return
+    output = output or FOLDER / "live.json"
     engines = engine.engines()
     steps = len(engines) * (4 + bool(minutes)) + (Engine.SERVER in engines)
     machine = (
@@ -164,18 +177,21 @@ def main(
         rows, memories = asyncio.run(run())
         source = server.output().splitlines()[0]
     typer.echo(f"{machine}; {source}; Chromium drawing in software, camera 640x480 at 30 frames/s\n")
-    typer.echo("| engine | measure | target | measured | met |\n|---|---|---|---|---|")
-    for row in rows:
-        typer.echo(row.line())
+    shown = table(("engine", "measure", "target", "measured", "met"), [row.cells() for row in rows])
+    typer.echo(as_markdown(shown))
     report = {
-        "machine": machine,
         "source": source,
         "seconds": {"figure": seconds, "still": still_seconds, "long": 60 * minutes},
         "rows": [row.as_json() for row in rows],
         "memory_mib": {name: [asdict(memory) for memory in course] for name, course in memories.items()},
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    record(
+        output,
+        command=f"python -m benchmarks.live --seconds {seconds:g} --minutes {minutes:g}",
+        speaks_of=["app.py", "face_expression", "space", "web/live"],
+        tables={"view": shown},
+        data=report,
+    )
 
 
 if __name__ == "__main__":

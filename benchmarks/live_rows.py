@@ -45,12 +45,12 @@ class Row:
         rounded = (math.floor if self.at_least else math.ceil)(round(self.value * scale, 6)) / scale
         return f"{rounded:.{self.digits}f} {self.unit}".strip()
 
-    def line(self) -> str:
+    def cells(self) -> tuple[str, ...]:
         """As a row of the table."""
         sign = "at least" if self.at_least else "at most"
         target = "" if self.target is None else f"{sign} {self.target:g} {self.unit}".strip()
         verdict = {None: "", True: "yes", False: "**no**"}[self.met()]
-        return f"| {self.engine} | {self.measure} | {target} | {self.shown()} | {verdict} |"
+        return self.engine, self.measure, target, self.shown(), verdict
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ class Visit:
     seconds: float = 0.0
     latencies_ms: list[float] = field(default_factory=list)
     labels: Counter[str | None] = field(default_factory=Counter)
+    refused: str | None = None
 
     def rate(self) -> float:
         """Answers a second."""
-        return len(self.latencies_ms) / self.seconds
+        return len(self.latencies_ms) / self.seconds if self.seconds else 0.0
 
 
 def pictures_of(portrait: Portrait) -> list[bytes]:
@@ -51,6 +52,9 @@ async def visit(
         address: to which the page sends its frames.
         sent_by_page: what it sent there once, as JSON; all but the visitor, the picture and its time is kept.
         pictures: what the camera sees in turn.
+
+    Returns:
+        What it got; `refused` is why the server took no picture, which ends the visit.
     """
     request = json.loads(sent_by_page) | {"session_hash": uuid.uuid4().hex[:10]}
     visitor, made = str(uuid.uuid4()), Visit()
@@ -63,7 +67,8 @@ async def visit(
             response.raise_for_status()
             answer = await response.json()
         if "refused" in answer:
-            raise SystemExit(f"the server took no picture: {answer['refused']}")
+            made.refused = answer["refused"]
+            return
         faces = answer["faces"]
         if faces is not None and taken > newest_shown:
             newest_shown = taken
@@ -74,6 +79,8 @@ async def visit(
     async with asyncio.TaskGroup() as group:
         for moment in range(round(seconds * FRAMES_PER_S)):
             await asyncio.sleep(began + moment / FRAMES_PER_S - time.perf_counter())
+            if made.refused is not None:
+                break
             if len(under_way) < AT_ONCE:
                 sending = group.create_task(send(pictures[moment % len(pictures)], time.perf_counter()))
                 under_way.add(sending)

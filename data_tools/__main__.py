@@ -16,9 +16,9 @@ from data_tools.settings import (
     read_run_settings,
 )
 from data_tools.work.manifest import opened
-from data_tools.work.ray import Engine
 from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
+from face_expression.cli.ray_engine import Engine
 from face_expression.labels import LABEL_NAMES
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ from data_tools.filter.step import filter_step
 from data_tools.report.step import draw_report
 from data_tools.settings import RunSettings
 from data_tools.work.manifest import opened
-from data_tools.work.ray import Engine
+from face_expression.cli.ray_engine import Engine
 
 
 def run(settings: RunSettings, *, api: HfApi, say: Callable[[str], None] = print) -> None:

@@ -6,24 +6,24 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from tqdm import tqdm
 
 from face_expression.cli.camera_window import DesktopError, require_windows, show_camera
-from face_expression.cli.interruption import INTERRUPTED, interruption
+from face_expression.cli.interruption import INTERRUPTED
 from face_expression.cli.logging import log_to_stderr
-from face_expression.cli.predict import Picture, list_pictures, predict_pictures
+from face_expression.cli.pictures import list_pictures, open_data_set
+from face_expression.cli.predict_job import PredictJob
 from face_expression.cli.progress import label_with_progress
+from face_expression.cli.ray_engine import Engine
 from face_expression.cli.worker_pool import WorkersError
-from face_expression.errors import BundleError
+from face_expression.errors import BundleError, DataError, HubError
 from face_expression.io.image_search import describe_left_out
 from face_expression.io.images import SUFFIXES
 from face_expression.io.piped_file import PipeError, as_file
 from face_expression.output.picture_records import (
     Format,
     MissingPackageError,
-    PictureRecord,
     format_of,
-    record_writer,
+    require_packages,
 )
 from face_expression.personal import PersonalError
 from face_expression.pipeline import Pipeline, load_pipeline
@@ -59,20 +59,38 @@ def main() -> None:
 @app.command()
 def predict(
     paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Pictures, folders of pictures, or /dev/stdin for a picture in a pipe."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH...]", help="Pictures, folders of pictures, or /dev/stdin for a picture in a pipe."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="A data set instead of PATHs: a Parquet file, a folder of such, or USER/NAME[@REVISION] on the Hub.",
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of the data set: train, validation or test; default: all.")] = None,
+    column: Annotated[str, typer.Option(help="Of the data set: where the pictures are.")] = "image",
     output: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; created if missing.")
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, metavar="FILE", help="Write here and not to standard output; overwritten."),
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE",
+            help="Write here and not to standard output; overwritten. The same command resumes a stopped run.",
+        ),
     ] = None,
     results_format: Annotated[
         Format | None,
         typer.Option("--format", help="Default: that of the ending of --results, or jsonl. parquet needs --results."),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Processes of this machine, or a Ray cluster whose machines all see the pictures.")
+    ] = Engine.LOCAL,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; default: one for each core, fewer for few pictures.")
     ] = None,
@@ -85,46 +103,45 @@ def predict(
     Folders are searched to the bottom, and links followed; what is left out there is counted by its ending. The lines
     are in the order of the pictures, however many processes there are.
 
+    With --results, what is done is kept in FILE.progress until all of it is. A run that was stopped or killed is
+    resumed by the same command; --results then holds all pictures.
+
     A file that cannot be read gives a line with "error"; the others are still done, and the exit code is then 1. The
     same if no picture is found. Ctrl-C ends at once and keeps what is done (exit code 130). Which model and face
     detector are in use is logged on the error stream.
     """
     log_to_stderr()
-    if output is not None and output.resolve() in [path.resolve() for path in paths]:
+    if (data is None) == (not paths):
+        raise typer.BadParameter("name pictures and folders, or a data set with --data, and not both")
+    sources = [Path(data)] if data is not None else list(paths or ())
+    read_from = [path.resolve() for path in sources]
+    if output is not None and output.resolve() in read_from:
         raise typer.BadParameter(f"{output} is read from; choose another folder for the annotated copies")
-    if results is not None and results.resolve() in [path.resolve() for path in paths]:
+    if results is not None and results.resolve() in read_from:
         raise typer.BadParameter(f"{results} is read from; choose another file for the results")
     records_format = results_format or format_of(results)
     if records_format is Format.PARQUET and results is None:
         raise typer.BadParameter("--format parquet needs a file: --results FACES.parquet")
-    listed = list_pictures(paths, output)
+    try:
+        require_packages(records_format)
+        listed = list_pictures(sources, output) if data is None else open_data_set(data, split, column, output)
+    except (MissingPackageError, DataError, HubError) as error:
+        raise typer.BadParameter(str(error)) from error
     if listed.left_out:
         log.info("left out: %s", describe_left_out(listed.left_out))
     if not listed.pictures:
-        _fail(f"no picture found in {', '.join(map(str, paths))}; endings taken: {' '.join(SUFFIXES)}")
-    _predict_listed(listed.pictures, _load_pipeline(model, detector, personal), records_format, results, workers)
-
-
-def _predict_listed(
-    pictures: list[Picture], pipeline: Pipeline, records_format: Format, results: Path | None, workers: int | None
-) -> None:
-    done, failed = 0, 0
-    progress = tqdm(total=len(pictures), unit="picture", disable=None if len(pictures) > 1 else True)
+        _fail(f"no picture found in {', '.join(map(str, sources))}; endings taken: {' '.join(SUFFIXES)}")
+    job = PredictJob(
+        listed.pictures,
+        _load_pipeline(model, detector, personal),
+        results=results,
+        records_format=records_format,
+        engine=engine,
+        workers=workers,
+    )
     try:
-        with (
-            record_writer(records_format, results, pipeline.label_names, pipeline.own_names) as write,
-            progress,
-            interruption() as stop,
-        ):
-
-            def emit(record: PictureRecord) -> None:
-                nonlocal done, failed
-                write(record)
-                done, failed = done + 1, failed + ("error" in record)
-                progress.update()
-
-            predict_pictures(pictures, pipeline, workers=workers, emit=emit, stop=stop)
-    except MissingPackageError as error:
+        done = job.run()
+    except DataError as error:
         raise typer.BadParameter(str(error)) from error
     except WorkersError as error:
         _fail(str(error))
@@ -132,10 +149,10 @@ def _predict_listed(
         raise
     except OSError as error:
         _fail(f"{results or 'standard output'}: cannot be written: {error.strerror or error}")
-    if stop.is_set():
-        log.error("stopped; %d of %d pictures are done", done, len(pictures))
+    if done.was_stopped:
+        log.error("stopped; %d of %d pictures are done", done.pictures, len(listed.pictures))
         raise typer.Exit(INTERRUPTED)
-    if failed:
+    if done.errors:
         raise typer.Exit(1)
 
 

@@ -17,6 +17,9 @@ from face_expression.pipeline import Face, Pipeline
 from face_expression.tracker import TrackerState
 from space.traffic.token_bucket import TokenBuckets
 from space.traffic.turns import Turns
+from space.traffic.work_load import WorkLoad
+
+BUSY = "the server is busy, too many people use it now; try it on your own device, or again in a minute"
 
 
 class RefusedError(ValueError):
@@ -27,13 +30,16 @@ class RefusedError(ValueError):
 class ViewerLimits:
     """What the server takes on.
 
-    `most_viewers` at once; `frames_per_s` of one viewer, beyond which pictures are dropped; `frame_bytes`,
-    `frame_side_px` and `frame_scans` (of a JPEG) of one picture, and `frame_deadline_s` to decode it. A viewer who
-    sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads` analyse pictures;
-    `name_length` is that of a viewer's name.
+    `most_viewers` at once, and a new one only if all can then have `least_frames_per_s` in `busy_share` of the threads'
+    time, going by how long pictures take now. `frames_per_s` of one viewer, beyond which pictures are dropped;
+    `frame_bytes`, `frame_side_px` and `frame_scans` (of a JPEG) of one picture, and `frame_deadline_s` to decode it. A
+    viewer who sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads`
+    analyse pictures; `name_length` is that of a viewer's name.
     """
 
-    most_viewers: int = 16
+    most_viewers: int = 64
+    least_frames_per_s: float = 8.0
+    busy_share: float = 0.8
     frames_per_s: float = 40.0
     frame_bytes: int = 200_000
     frame_side_px: int = 640
@@ -83,6 +89,7 @@ class Viewers:
         self._clock = clock
         self._frames = TokenBuckets(self._limits.frames_per_s, max(self._limits.frames_per_s / 5, 1.0), clock_s=clock)
         self._turns = Turns(self._limits.threads)
+        self._load = WorkLoad(self._limits.threads, self._limits.busy_share)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="look")
         self._viewers: dict[str, _Viewer] = {}
         self._forgetting: asyncio.TimerHandle | None = None
@@ -107,7 +114,7 @@ class Viewers:
             The faces in pixels of the picture, or None if it was dropped for a newer one or came too soon.
 
         Raises:
-            RefusedError: if there are too many viewers, or the picture cannot be used.
+            RefusedError: if the server is busy with other viewers, or the picture cannot be used.
         """
         self._require_small(viewer, picture)
         known = self._enter(viewer, client)
@@ -130,7 +137,7 @@ class Viewers:
                 known.scene, known.state = picture.scene, None
             try:
                 async with self._turns.slot(known.client):
-                    faces, known.state = await loop.run_in_executor(
+                    faces, known.state, taken_s = await loop.run_in_executor(
                         self._threads, self._track, picture.content, known.state, picture.time_s
                     )
             except Exception as error:  # Report any error to the caller and keep serving.
@@ -138,6 +145,7 @@ class Viewers:
                     picture.answer.set_exception(error)
                 continue
             known.seen_at, known.is_proven = self._clock(), True
+            self._load.add(taken_s)
             if not picture.answer.done():
                 picture.answer.set_result(faces)
         known.work = None
@@ -153,12 +161,19 @@ class Viewers:
     def _enter(self, viewer: str, client: str) -> _Viewer:
         self._forget_idle()
         if viewer not in self._viewers:
-            if len(self._viewers) >= self._limits.most_viewers and not self._make_room(client):
-                raise RefusedError("too many people use this server now; try again in a minute, or use your own device")
+            if not self._has_room() and not self._make_room(client):
+                raise RefusedError(BUSY)
             self._viewers[viewer] = _Viewer(client, self._clock())
         if self._forgetting is None:
             self._forget_later()
         return self._viewers[viewer]
+
+    def _has_room(self) -> bool:
+        viewers = len(self._viewers) + 1
+        # One viewer is always taken: what was measured before may be of another time.
+        return viewers == 1 or (
+            viewers <= self._limits.most_viewers and self._load.carries(viewers * self._limits.least_frames_per_s)
+        )
 
     def _make_room(self, client: str) -> bool:
         """Take a place from the client with most, if that still has as many as the new one afterwards."""
@@ -188,7 +203,11 @@ class Viewers:
 
         self._forgetting = asyncio.get_running_loop().call_later(self._limits.idle_s, forget)
 
-    def _track(self, picture: bytes, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
+    def _track(
+        self, picture: bytes, state: TrackerState | None, time_s: float
+    ) -> tuple[list[Face], TrackerState, float]:
+        """Faces, the new state, and how many seconds it took."""
+        begun = self._clock()
         try:
             frame = read_picture(
                 io.BytesIO(picture),
@@ -196,7 +215,8 @@ class Viewers:
                 max_scans=self._limits.frame_scans,
                 deadline_s=self._limits.frame_deadline_s,
             )
-            return self._pipeline.track(frame, state, time_s)
+            faces, new_state = self._pipeline.track(frame, state, time_s)
+            return faces, new_state, self._clock() - begun
         except PictureError as error:
             raise RefusedError(str(error)) from error
         except ValueError as error:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import collecting, latency, live, live_browser, live_camera, predict_folder
+from benchmarks import collecting, latency, live, live_browser, live_camera, live_crowd, live_visitors, predict_folder
 from benchmarks.live_figures import Answered, Recording, Shown
 from benchmarks.personal import points_gained
 from benchmarks.slow_link import slow_link
@@ -27,7 +27,7 @@ def few_faces(monkeypatch):
 
 def test_latency_measures_every_step(tmp_path, capsys, few_faces):
     latency.main(repeats=10, output=tmp_path / "latency.json", detector="haar")
-    rows = json.loads((tmp_path / "latency.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "latency.json").read_text())["data"]["rows"]
     assert [(row["threads"], row["faces"]) for row in rows] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     assert all(set(row) == {"threads", "faces", "detect", "crop", "classify", "analyze", "track"} for row in rows)
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
@@ -54,12 +54,16 @@ def test_collecting_measures_fetching_and_filtering(tmp_path, capsys):
     assert f"| {report['images_per_s']:.0f} | {report['filtered_per_s']:.0f} |" in capsys.readouterr().out
 
 
-def test_a_folder_is_measured_with_its_start_up_apart(monkeypatch, capsys):
+def test_a_folder_is_measured_with_speed_and_memory(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    predict_folder.main(pictures=6, workers=[1, 2])
-    table = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert [row[1].strip() for row in table[2:]] == ["1", "2"]
-    assert all(float(row[2]) > 0 and float(row[3]) > 0 and float(row[4]) > 0 for row in table[2:])
+    predict_folder.main(pictures=6, files=2, workers=[1, 2], output=tmp_path / "predict.json")
+    on_record = json.loads((tmp_path / "predict.json").read_text())
+    speed, memory = on_record["tables"]["speed"], on_record["tables"]["memory"]
+    assert [row[0] for row in speed["rows"]] == [row[0] for row in memory["rows"]] == ["1", "2"]
+    assert all(float(cell) > 0 for row in speed["rows"] for cell in row[1:2])
+    assert all(float(cell) > 10 for row in memory["rows"] for cell in row[1:])
+    assert on_record["data"]["2"][-1]["pictures"] == 6
+    assert "| processes | whole command s | pictures/s |" in capsys.readouterr().out
 
 
 def shown_every(ms: int, numbers) -> tuple[Shown, ...]:
@@ -209,7 +213,7 @@ def test_the_live_benchmark_measures_every_row(
     # The files of the engine on the device take seconds otherwise.
     monkeypatch.setattr(live, "slow_link", partial(slow_link, down_bits_per_s=1e9))
     live.main(seconds=2.2, still_seconds=1, minutes=0, output=tmp_path / "live.json")
-    report = json.loads((tmp_path / "live.json").read_text())
+    report = json.loads((tmp_path / "live.json").read_text())["data"]
     figures = {(row["engine"], row["measure"]): row["value"] for row in report["rows"]}
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(table) == 2 + len(figures) == 2 + len(report["rows"])
@@ -236,3 +240,14 @@ def test_points_are_counted_on_the_faces_that_were_not_kept():
 
     assert [gained(count, checked=True) for count in (0, 1, 12)] == [0, 0, 1]
     assert [gained(count, checked=False) for count in (0, 12)] == [0, 1]
+
+
+def test_a_crowd_is_summed_up_over_those_who_were_served(tmp_path):
+    served = [live_visitors.Visit(2.0, [100.0] * 20), live_visitors.Visit(2.0, [200.0] * 10)]
+    row = live_crowd.figures_of([*served, live_visitors.Visit(refused="the server is busy")])
+    assert (row["visitors"], row["served"], row["refused"]) == (3, 2, 1)
+    assert (row["slowest_per_s"], row["all_per_s"], row["p95_ms"]) == (5.0, 15.0, 200.0)
+    assert live_crowd.most_carried([row], cores=1) == 15 / 8
+    live_crowd.draw([row], tmp_path / "crowd.svg")
+    assert "visitors served" in (tmp_path / "crowd.svg").read_text()
+    assert math.isnan(live_crowd.figures_of([live_visitors.Visit(refused="busy")])["slowest_per_s"])

@@ -27,8 +27,8 @@ from data_tools.collect.url_guard import checked_url, is_public, literal_address
 from data_tools.settings import FetchSettings
 from data_tools.work.denylist import deny
 from data_tools.work.manifest import opened
-from data_tools.work.ray import Engine
 from data_tools.work.schema import SCHEMA, Status
+from face_expression.cli.ray_engine import Engine
 from face_expression.errors import DataError
 from tests.builders import REPOSITORY, happy_photo
 from tests.local_search import running_search

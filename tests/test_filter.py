@@ -21,8 +21,8 @@ from data_tools.filter.step import filter_images
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist, deny
 from data_tools.work.manifest import opened
-from data_tools.work.ray import Engine
 from face_expression import read_picture
+from face_expression.cli.ray_engine import Engine
 from face_expression.errors import BundleError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.io.files import store

@@ -9,6 +9,7 @@ import time
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -21,6 +22,8 @@ from face_expression.hub.download import open_bundle
 from tests.builders import REPOSITORY
 from tests.test_train import band
 from train.__main__ import app
+from train.data.dataset import load_split
+from train.model.callbacks import EmaCallback
 from train.model.loss import Loss
 
 SMALL = ["--size", "32", "--workers", "0", "--batch-size", "8"]
@@ -279,3 +282,42 @@ def test_a_last_batch_of_one_never_happens(tmp_path, rows):
     assert result.exit_code == 0, output_of(result)
     training = json.loads((tmp_path / "run" / "final" / "training.json").read_text())
     assert training["train_rows"] == rows and len(training["history"]) == 2
+
+
+@pytest.mark.parametrize("stop_at", [4, 9], ids=["within an epoch", "between two"])
+def test_a_resumed_run_is_an_unbroken_one_bit_for_bit(shades, tmp_path, monkeypatch, stop_at):
+    """72 faces by 8 are 9 steps an epoch."""
+    whole, broken = (
+        ["finetune", "--data", shades, "--output", tmp_path / name, *TINY, "--epochs", "2"] for name in ("a", "b")
+    )
+    assert train(*whole).exit_code == 0
+    update = EmaCallback.on_step_end
+
+    def press_ctrl_c(self, args, state, *others, **more):
+        update(self, args, state, *others, **more)
+        if state.global_step == stop_at:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmaCallback, "on_step_end", press_ctrl_c)
+        assert train(*broken).exit_code == 130
+    resumed = train(*broken, "--resume")
+    assert resumed.exit_code == 0, output_of(resumed)
+    one, other = (tmp_path / name / "final" / "model.safetensors" for name in ("a", "b"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_data_set_stays_on_the_disk(tmp_path):
+    """What is read of 64 MB of pictures before the first is decoded is their labels."""
+    megabyte = os.urandom(1_000_000)
+    label = datasets.ClassLabel(names=list(LABEL_NAMES))
+    image = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = datasets.Features({"image": image, "label": label})
+    rows = ({"image": {"bytes": bytes([number]) + megabyte, "path": None}, "label": number % 7} for number in range(64))
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "data" / "train.parquet"
+    datasets.Dataset.from_list(list(rows), features=features).to_parquet(file, batch_size=8)
+    before = pa.total_allocated_bytes()
+    split = load_split(str(tmp_path / "data"), "train")
+    assert split.data.nbytes > 64_000_000 and len(split) == 64
+    assert pa.total_allocated_bytes() - before < 8_000_000

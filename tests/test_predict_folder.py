@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from face_expression.__main__ import app
+from face_expression.cli.predict_progress import progress_file
 from face_expression.cli.worker_pool import TaskFault, WorkersError, shared_out
 from face_expression.labels import LABEL_NAMES
 from tests.builders import EXAMPLES, REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, save
@@ -52,6 +53,15 @@ def started(*arguments) -> subprocess.Popen:
 
 def workers_of(program: subprocess.Popen) -> list[psutil.Process]:
     return [child for child in psutil.Process(program.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def wait_for_progress(results: Path, pictures: int) -> None:
+    """Until so many pictures are done."""
+    until = time.monotonic() + PATIENCE_S
+    file = progress_file(results)
+    while not file.is_file() or file.read_bytes().count(b"\n") <= pictures:
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def require_gone(processes: list[psutil.Process]) -> None:
@@ -108,12 +118,11 @@ def test_ctrl_c_ends_at_once_and_keeps_what_is_done(many, tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_leaves_a_table_of_what_is_done(many, tmp_path, workers):
     program = started(*[many] * 20, "--workers", workers, "--results", tmp_path / "faces.csv")
-    until = time.monotonic() + PATIENCE_S
-    while not any(file.stat().st_size for file in tmp_path.iterdir()) and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_for_progress(tmp_path / "faces.csv", 1)
     program.send_signal(signal.SIGINT)
     program.communicate(timeout=PATIENCE_S)
-    assert program.returncode == 130 and [file.name for file in tmp_path.iterdir()] == ["faces.csv"]
+    assert program.returncode == 130
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["faces.csv", "faces.csv.progress"]
     rows = list(csv.DictReader((tmp_path / "faces.csv").open(encoding="utf-8")))
     assert rows[0]["label"] == "happy" and 0 < len(rows) < 400
 

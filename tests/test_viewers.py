@@ -126,6 +126,47 @@ def test_a_full_server_says_so_and_idle_viewers_make_room(yunet_pipeline):
     assert run(conversation()) == 2
 
 
+class CostlyPipeline:
+    """A pipeline whose every call takes `cost_s` on a clock that stands still otherwise."""
+
+    def __init__(self, pipeline: Pipeline, cost_s: float):
+        self.pipeline, self.cost_s, self.now_s = pipeline, cost_s, 0.0
+
+    def track(self, frame, state, time_s):
+        self.now_s += self.cost_s
+        return self.pipeline.track(frame, state, time_s)
+
+
+def test_a_server_takes_no_more_viewers_than_it_can_serve(yunet_pipeline):
+    """A picture takes 1/16 s of one thread: four viewers have four frames a second, and a fifth would take some."""
+
+    async def conversation():
+        costly = CostlyPipeline(yunet_pipeline, 1 / 16)
+        limits = ViewerLimits(threads=1, least_frames_per_s=4, busy_share=1.0, idle_s=10)
+        viewers = Viewers(costly, limits, clock=lambda: costly.now_s)
+        for index in range(20):
+            await viewers.look("1", HAPPY, float(index), 0)
+        for name in ("2", "3", "4"):
+            assert await viewers.look(name, HAPPY, 0.0, 0) is not None
+        with pytest.raises(RefusedError, match="server is busy"):
+            await viewers.look("5", HAPPY, 0.0, 0)
+        assert await viewers.look("1", HAPPY, 100.0, 0) is not None, "who is in stays in"
+        # Another client has a right to a share of the places.
+        assert await viewers.look("other", HAPPY, 0.0, 0, client="other") is not None
+        assert len(viewers) == 4
+        costly.now_s += 20
+        assert await viewers.look("5", HAPPY, 0.0, 0) is not None, "the first one is always taken"
+        costly.cost_s = 1 / 64
+        for index in range(64):
+            costly.now_s += 0.1
+            await viewers.look("5", HAPPY, float(index), 0)
+        for name in range(6, 14):
+            assert await viewers.look(str(name), HAPPY, 0.0, 0) is not None, "pictures take less now"
+        return len(viewers)
+
+    assert run(conversation()) == 9
+
+
 def test_the_last_viewer_is_forgotten_though_nobody_comes_after(yunet_pipeline):
     async def conversation():
         viewers = Viewers(yunet_pipeline, ViewerLimits(idle_s=0.2))

@@ -39,8 +39,9 @@ from train.data.dataset import (
     require_readable,
 )
 from train.data.evenly import evenly
+from train.data.seeded import SeededItems
 from train.data.training_set import Extras
-from train.model.callbacks import EMA_FOLDER, EmaCallback, EmaTrainer, StopCallback
+from train.model.callbacks import EMA_FOLDER, EmaCallback, EmaTrainer, EpochCallback, StopCallback
 from train.model.initial_weights import LABEL_HEAD_FILE, StartingPoint
 from train.model.loss import Imbalance, Loss
 from train.model.networks import build_network, names_of_heads
@@ -147,15 +148,16 @@ def finetune(
     targets = read_targets(train_rows).soft().sum(0)
     loss = Loss(len(label_names), recipe.label_weight, recipe.imbalance, tuple((targets / targets.sum()).tolist()))
     stop = StopCallback()
+    seeded_set = SeededItems(train_set, recipe.seed)
     trainer = EmaTrainer(
         ema=ema,
         model=network,
         args=arguments,
-        train_dataset=train_set,
+        train_dataset=seeded_set,
         eval_dataset=validation_set,
         compute_loss_func=loss,
         compute_metrics=loss.scores,
-        callbacks=[EmaCallback(ema), stop],
+        callbacks=[EmaCallback(ema), EpochCallback(seeded_set), stop],
         optimizers=(
             timm.optim.create_optimizer_v2(
                 network,

@@ -11,8 +11,9 @@ from data_tools.collect.scheduler import fetch_rows
 from data_tools.collect.url_guard import host_and_port_of
 from data_tools.settings import FetchSettings
 from data_tools.work.denylist import Denylist
-from data_tools.work.ray import packed, ray_data, unpacked
+from data_tools.work.ray import packed, unpacked
 from data_tools.work.schema import Row
+from face_expression.cli.ray_engine import ray_data
 
 _FETCH_GROUPS = 64
 _ROWS_OF_A_PART = 16

@@ -19,9 +19,9 @@ from data_tools.collect.sources import DuckDuckGo, Folder, Hit, SearchBlocked, S
 from data_tools.settings import FOLDER_SOURCE, FetchSettings, SourceSettings
 from data_tools.work.denylist import read_denylist
 from data_tools.work.manifest import Manifest
-from data_tools.work.ray import Engine
 from data_tools.work.schema import Reason, Row, Status
 from data_tools.work.summary import summary
+from face_expression.cli.ray_engine import Engine
 from face_expression.errors import DataError
 
 _ANYTHING = Query(text="", label="", group="")

@@ -14,9 +14,9 @@ from data_tools.filter.workers import judged
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import read_denylist
 from data_tools.work.manifest import Manifest
-from data_tools.work.ray import Engine
 from data_tools.work.schema import CANDIDATES, KEPT, SHARED_FILE, TO_FILTER, Reason, Row, Status
 from data_tools.work.summary import summary
+from face_expression.cli.ray_engine import Engine
 
 _UNDECIDED = (Status.FETCHED, Status.CANDIDATE)
 

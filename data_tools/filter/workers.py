@@ -18,8 +18,9 @@ import cv2
 from data_tools.filter.face_filter import Judge
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist
-from data_tools.work.ray import Engine, packed, ray_data, unpacked
+from data_tools.work.ray import packed, unpacked
 from data_tools.work.schema import Reason, Row, Status
+from face_expression.cli.ray_engine import Engine, ray_data
 from face_expression.cli.worker_pool import cores
 
 _ROWS_IN_FLIGHT = 8

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from face_expression.io.image_search import find_files
 
@@ -33,6 +33,12 @@ def split_of(name: str) -> str | None:
     return _SPLIT_OF.get(same_name(name))
 
 
+def split_of_file(path: PurePath) -> str | None:
+    """The split that a file of a data set belongs to, or None; `path` starts at the data set's folder."""
+    first_word = _FIRST_WORD.match(path.name.lower())
+    return split_of(path.parts[0]) or _SPLIT_OF.get(first_word[0] if first_word else "")
+
+
 def parquet_files(folder: Path) -> dict[str, list[Path]]:
     """The Parquet files of each split, in order.
 
@@ -42,9 +48,7 @@ def parquet_files(folder: Path) -> dict[str, list[Path]]:
     files = find_files(folder, lambda name: name.lower().endswith(".parquet")).files
     by_split: dict[str, list[Path]] = {}
     for file in files:
-        first_word = _FIRST_WORD.match(file.name.lower())
-        split = split_of(file.relative_to(folder).parts[0]) or _SPLIT_OF.get(first_word[0] if first_word else "")
-        by_split.setdefault(split or "", []).append(file)
+        by_split.setdefault(split_of_file(file.relative_to(folder)) or "", []).append(file)
     without = by_split.pop("", [])
     return by_split or ({"train": without} if without else {})
 

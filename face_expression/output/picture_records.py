@@ -55,6 +55,19 @@ def format_of(file: Path | None) -> Format:
     return Format(ending) if ending in set(Format) else Format.JSONL
 
 
+def require_packages(records_format: Format) -> None:
+    """Check that a format can be written here, before hours of work.
+
+    Raises:
+        MissingPackageError: if not.
+    """
+    if records_format is Format.PARQUET:
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:
+            raise MissingPackageError("Parquet needs the package pyarrow: pip install pyarrow") from error
+
+
 @contextmanager
 def record_writer(
     records_format: Format, file: Path | None, label_names: Sequence[str], own_names: Sequence[str] = ()
@@ -156,11 +169,10 @@ def _csv_line(cells: list[str]) -> str:
 def _parquet_writer(
     file: Path, label_names: Sequence[str], own_names: Sequence[str]
 ) -> Generator[Callable[[PictureRecord], object]]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingPackageError("Parquet needs the package pyarrow: pip install pyarrow") from error
+    require_packages(Format.PARQUET)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     types = dict.fromkeys(columns(label_names, own_names), pa.float64())
     types |= dict.fromkeys(("path", "error", "label"), pa.string()) | dict.fromkeys(
         ("width", "height", "face"), pa.int32()

@@ -8,6 +8,8 @@ from pathlib import Path
 from timm.utils import ModelEmaV3
 from transformers import Trainer, TrainerCallback
 
+from train.data.seeded import SeededItems
+
 EMA_FOLDER = "ema"
 
 
@@ -52,6 +54,17 @@ class EmaCallback(TrainerCallback):
             return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         self._ema.module.save_pretrained(folder / EMA_FOLDER)
+
+
+class EpochCallback(TrainerCallback):
+    """Tells a training set which epoch begins; accelerate's loaders do so in one process only."""
+
+    def __init__(self, items: SeededItems):
+        self._items = items
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        """Also within an epoch that is resumed."""
+        self._items.set_epoch(int((state.epoch or 0) + 1e-6))
 
 
 class StopCallback(TrainerCallback):
