@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web web-dev deploy test coverage style quality requirements audit notebook benchmark figures
+.PHONY: help app setup web web-dev static deploy test coverage style quality requirements audit notebook benchmark figures
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,10 +16,13 @@ setup: $(VENV)/.installed-dev  ## Make the development environment in .venv
 
 web: web/vendor/fflate.js  ## Get what the browser code needs into web/node_modules and web/vendor (needs npm)
 
-deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME MODEL=USER/NAME@REVISION, PRIVATE=1
+static: $(VENV)/.installed-app web  ## Write the live view into static/, for any host of static files (no server)
+	$(BIN)/python -m space.static_site --to static
+
+deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME MODEL=USER/NAME@REVISION, PRIVATE=1, STATIC=1
 	@test -n "$(SPACE)" && test -n "$(MODEL)" || \
 		{ echo 'Say which: make deploy SPACE=USER/NAME MODEL=USER/NAME@REVISION'; exit 2; }
-	$(BIN)/python -m space.deploy --space "$(SPACE)" --model "$(MODEL)" $(if $(PRIVATE),--private)
+	$(BIN)/python -m space.deploy --space "$(SPACE)" --model "$(MODEL)" $(if $(PRIVATE),--private) $(if $(STATIC),--static)
 
 notebook: setup web  ## Open the guided tour in JupyterLab
 	$(BIN)/jupyter lab notebooks/live_emotion_detector.ipynb

@@ -31,7 +31,7 @@ from space.gradio_internals import (
 )
 from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
 from space.listen_address import listen_address
-from space.live_files import device_files, live_routes
+from space.live_files import LiveFiles, device_files
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
@@ -72,6 +72,10 @@ quarter of an hour or when you leave, and the last pictures of each are forgotte
 recognised.
 """
 CSS = """
+/* What lies below the live view is shown with it, so that nothing moves while it loads. */
+/* For browsers in which the live view cannot run. */
+body:not(.live-cannot-run) button[role="tab"][aria-controls="basic-tab"] {display: none}
+body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 #basic-camera video, #basic-view img, #photo-upload img, #photo-result img {max-height: 62vh}
 #video-result video {display: block; margin: auto; max-width: 100%; max-height: 62vh}
 #video-result video[hidden], .cannot-play:empty {display: none}
@@ -81,6 +85,12 @@ CSS = """
 #photo-suggestion a {padding: 0}
 #basic-headline {min-height: 4.5rem}
 #basic-headline p {font-size: 1.25rem}
+/* The first screen of a phone has room for the picture, the headline and all bars. */
+@media (max-width: 640px) {
+  #title h1 {font-size: 1.35rem; margin: 0}
+  #title p {font-size: .85rem; line-height: 1.35}
+  #live-view {padding: 0 !important}
+}
 """
 
 
@@ -110,6 +120,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
     except FileNotFoundError as error:
         log.warning(NOT_ON_DEVICE, error)
         files = {}
+    live_files = LiveFiles(files)
     with gr.Blocks(
         title="Live Emotion Detector",
         analytics_enabled=False,
@@ -119,10 +130,10 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
         page.sessions = Sessions(page.limits, forget=forget)
         # Beside Gradio's own folder, in which nothing gets as old as what somebody is watching.
         page.videos = VideoFolders(Path(f"{page.GRADIO_CACHE}-videos"))
-        gr.Markdown(TITLE)
+        gr.Markdown(TITLE, elem_id="title")
         with gr.Tab("Live"):
-            build_live_tab(pipeline, files)
-        with gr.Tab("Live (basic)"):
+            build_live_tab(pipeline, live_files)
+        with gr.Tab("Live (basic)", elem_id="basic-tab"):
             build_basic_tab(pipeline)
         with gr.Tab("Photo"):
             build_photo_tab(pipeline, photos, remember_s=keep_uploads_s)
@@ -139,10 +150,10 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
             forget=lambda request: forget_state(page, request.session_hash),
             is_wanted=is_wanted,
         )
-        gr.Markdown(NOTICE)
+        gr.Markdown(NOTICE, elem_id="notice")
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
         page.unload(on_leave)
-    page.device_files = files
+    page.device_files, page.live_files = files, live_files
     return page
 
 
@@ -185,7 +196,7 @@ def launch(page: gr.Blocks, **options) -> None:
                 "exception_handlers": EXCEPTION_HANDLERS,
                 "routes": [
                     *(Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS),
-                    *live_routes(page.device_files),
+                    *page.live_files.routes(),
                     page.videos.route(),
                 ],
             },

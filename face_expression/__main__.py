@@ -1,13 +1,15 @@
 """Command line: what do the faces in these pictures, in this video, before this camera look like?"""
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from face_expression.cli.camera_window import DesktopError, require_windows, show_camera
+from face_expression.cli.camera_window import DesktopError, camera_frames, require_windows, show_camera
+from face_expression.cli.events import write_events
 from face_expression.cli.interruption import INTERRUPTED
 from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.pictures import list_pictures, open_data_set
@@ -27,7 +29,7 @@ from face_expression.output.picture_records import (
 )
 from face_expression.personal import PersonalError
 from face_expression.pipeline import Pipeline, load_pipeline
-from face_expression.video.reader import VideoError, read_header
+from face_expression.video.reader import VideoError, read_header, read_video
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +183,9 @@ def video(
         typer.Option(dir_okay=False, metavar="FACES.csv", help="A row for each face; what is there is replaced."),
     ] = None,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at every Nth frame only, which is faster.")] = 1,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print a line of JSON for each change, for other programs; no window.")
+    ] = False,
     model: ModelOption = None,
     detector: DetectorOption = None,
     personal: PersonalOption = None,
@@ -199,17 +204,41 @@ def video(
     A damaged or incomplete video is labelled as far as it can be read; the exit code is then 1. Ctrl-C ends early and
     keeps what there is (exit code 130); pressed twice, nothing is kept.
 
+    With --events, a line of JSON is printed whenever somebody comes, leaves or looks different; it needs no window:
+    {"type": "face-expression", "version": 1, "time_s": ..., "faces": [{"track_id": ..., "label": ..., ...}]}.
+
     A camera's window shows a mirror; q, Esc or closing it quits. It needs an OpenCV with windows: the command says how
     to install it, and how to go back.
     """
     log_to_stderr()
-    if source.isascii() and source.isdigit():
+    if events and (output or csv or every != 1):
+        raise typer.BadParameter("--events only prints; leave out --output, --csv and --every")
+    if events:
+        _print_events(source, lambda: _load_pipeline(model, detector, personal))
+    elif source.isascii() and source.isdigit():
         if output or csv or every != 1:
             raise typer.BadParameter("a camera is only shown; --output, --csv and --every are for files")
         _watch_camera(int(source), model, detector, personal)
     else:
         _require_apart(Path(source), output, csv)
         _label_file(Path(source), output, csv, every, lambda: _load_pipeline(model, detector, personal))
+
+
+def _print_events(source: str, load: Callable[[], Pipeline]) -> None:
+    pipeline = load()
+    try:
+        if source.isascii() and source.isdigit():
+            write_events(pipeline, camera_frames(int(source)), sys.stdout)
+            return
+        with as_file(Path(source)) as file:
+            frames = ((picture.time_s, picture.pixels) for picture in read_video(file))
+            write_events(pipeline, frames, sys.stdout)
+    except DesktopError as error:
+        _fail(str(error))
+    except (VideoError, PipeError) as error:
+        _fail(f"{source}: {error}")
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _watch_camera(camera: int, model: str | None, detector: str | None, personal: Path | None) -> None:

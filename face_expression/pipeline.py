@@ -24,6 +24,7 @@ from face_expression.hub.download import (
     find_yunet_weights,
     open_bundle,
 )
+from face_expression.labels import shared_lead
 from face_expression.personal import Personal, read_personal
 from face_expression.preprocess import (
     cut_crop,
@@ -53,6 +54,7 @@ class Face:
 
     `logits` (C,) and `features` (F,) float32 are the bundle's own for this frame alone: neither smoothed nor personal,
     the logits after the temperature. `own` has the probability of each own expression, if a `personal.json` has any.
+    `between` names the two labels that share the lead, where no expression is clear.
     """
 
     box: Box
@@ -67,6 +69,7 @@ class Face:
     logits: np.ndarray | None = None
     features: np.ndarray | None = None
     own: dict[str, float] | None = None
+    between: tuple[str, str] | None = None
 
     @property
     def reliable(self) -> bool:
@@ -254,8 +257,10 @@ class Pipeline:
     def _face(self, frame: np.ndarray, found: "_Classified", row: np.ndarray, shown: int, track_id: int | None) -> Face:
         detection, reasons = found.detection, found.reasons
         confidence = float(row[shown])
+        between = None
         if not confidence >= self.config.abstain_below:
             reasons = (*reasons, NO_CLEAR_EXPRESSION)
+            between = shared_lead(row.tolist(), self.label_names)
         return Face(
             box=clip_box(detection.box, frame.shape[1], frame.shape[0]),
             score=detection.score,
@@ -269,6 +274,7 @@ class Pipeline:
             logits=found.logits,
             features=found.features,
             own=found.own,
+            between=between,
         )
 
 

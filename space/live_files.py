@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
-from starlette.responses import FileResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from face_expression import Pipeline
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from space.paths import EXAMPLES, WEB
+from space.served_file import FOR_EVER, ServedFile, digest_of, served_file
 
 DEMO = EXAMPLES / "astronaut.jpg"
 # What npm got for the browser; `make web` puts it there.
@@ -42,17 +44,88 @@ def _config(pipeline: Pipeline) -> bytes:
     return json.dumps({"label_names": pipeline.label_names, "face_expression": settings}).encode()
 
 
-def live_routes(files: dict[str, Path | bytes]) -> list[BaseRoute]:
-    """Serve the files of `device_files`, the demonstration's picture and the page's modules under /live."""
-    served = {"demo": DEMO, "fflate": VENDOR / "fflate.js", **files}
+class LiveFiles:
+    """All that the live view fetches, each at an address with the hash of its content, which may be kept for ever.
 
-    def file(request) -> Response:
-        found = served.get(request.path_params["name"])
-        if isinstance(found, bytes):
-            return Response(found, media_type="application/json")
-        if found is None or not found.is_file():
-            return Response("no such file", status_code=404)
-        kinds = {".mjs": "text/javascript", ".wasm": "application/wasm"}
-        return FileResponse(found, media_type=kinds.get(found.suffix))
+    Args:
+        device: of `device_files`; empty if the engine on the device is not offered.
+    """
 
-    return [Route("/live/files/{name}", file), Mount("/live", StaticFiles(directory=WEB / "live"))]
+    def __init__(self, device: dict[str, Path | bytes]):
+        extra = {"demo": DEMO, "fflate": VENDOR / "fflate.js"}
+        self._files = {
+            name: served_file(file)
+            for name, file in {**extra, **device}.items()
+            if isinstance(file, bytes) or file.is_file()
+        }
+        root = WEB / "live"
+        self._modules = {
+            path.relative_to(root).as_posix(): served_file(path)
+            for path in sorted(root.rglob("*"))
+            if path.suffix == ".js"
+        }
+        # Modules refer to each other, so they have one hash together.
+        parts = (f"{name} {file.digest}\n" for name, file in self._modules.items())
+        self._version = digest_of("".join(parts).encode())
+        self._device_names = tuple(device)
+
+    @property
+    def page(self) -> str:
+        """Address of the page's first module, relative to the app's."""
+        return self._module_address("page.js")
+
+    @property
+    def modules(self) -> list[str]:
+        """Addresses of all of the page's modules."""
+        return [self._module_address(name) for name in self._modules]
+
+    @property
+    def places(self) -> dict[str, str] | None:
+        """Addresses of the files of the engine on the device; None if it is not offered."""
+        return {name: self._address(name) for name in self._device_names} or None
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Bytes of the engine's files before any compression, by their names."""
+        return {name: len(self._files[name].content) for name in self._device_names}
+
+    @property
+    def zip_library(self) -> str:
+        """Address of fflate, which may be missing there."""
+        return self._address("fflate") if "fflate" in self._files else "live/files/fflate"
+
+    @property
+    def demo(self) -> str:
+        """Address of the demonstration's picture."""
+        return self._address("demo")
+
+    def _module_address(self, name: str) -> str:
+        return f"live/modules/{self._version}/{name}"
+
+    def routes(self) -> list[BaseRoute]:
+        """Serve it all under /live; without the hash, too, for programs, which then ask again each time."""
+
+        def file(request: Request) -> Response:
+            return _answer(self._files, request, lambda found: found.digest)
+
+        def module(request: Request) -> Response:
+            return _answer(self._modules, request, lambda _: self._version)
+
+        return [
+            Route("/live/files/{digest}/{name}", file),
+            Route("/live/files/{name}", file),
+            Route("/live/modules/{digest}/{name:path}", module),
+            Mount("/live", StaticFiles(directory=WEB / "live")),
+        ]
+
+    def _address(self, name: str) -> str:
+        return f"live/files/{self._files[name].digest}/{name}"
+
+
+def _answer(files: dict[str, ServedFile], request: Request, digest_for) -> Response:
+    found = files.get(request.path_params["name"])
+    if found is None:
+        return Response("no such file", status_code=404)
+    # A page that was opened before an update asks with the old hash; it gets what there is, and does not keep it.
+    is_current = request.path_params.get("digest") == digest_for(found)
+    return found.response(request, FOR_EVER if is_current else "no-cache")

@@ -24,7 +24,7 @@ def picture_for_the_readme(page: Page, name: str, folder: Path):
 
 def wait_until_loaded(page: Page) -> Page:
     """The page, once the live view's engine can be used."""
-    expect(start_button(page)).to_be_enabled(timeout=60_000)
+    expect(page.locator("#live-view .live[aria-busy=false]")).to_be_attached(timeout=60_000)
     return page
 
 

@@ -35,6 +35,8 @@ FRAMES_A_FACE = 60
 def start_camera(page: Page) -> None:
     # The tabs appear together, and are there once the last one is.
     expect(page.get_by_role("tab", name="Photo")).to_be_visible(timeout=PATIENCE_MS)
+    # It is shown where *Live* cannot run.
+    page.evaluate("document.body.classList.add('live-cannot-run')")
     page.get_by_role("tab", name="Live (basic)").click()
     page.get_by_text("Click to Access Webcam").click()
     page.locator("#basic-camera button", has_text="Record").first.click()
@@ -173,6 +175,30 @@ def test_examples_need_no_network(open_page):
     assert page.foreign_requests == []
 
 
+def test_examples_show_a_group_and_a_not_sure(open_page):
+    page = open_page()
+    open_photo_tab(page)
+    examples = page.locator(".gallery-item, .gallery button, table button")
+    expect(examples).to_have_count(4)
+    # In alphabetical order: astronaut, dark, grace_hopper, group.
+    examples.nth(1).click()
+    expect(page.locator(".face-card")).to_contain_text("Not sure: too dark")
+    examples.nth(3).click()
+    expect(page.locator("#photo-summary")).to_contain_text("2 faces")
+
+
+def test_live_basic_is_offered_where_live_cannot_run(open_page, served_app):
+    page = open_page()
+    expect(page.get_by_role("tab", name="Photo")).to_be_visible()
+    expect(page.get_by_role("tab", name="Live (basic)")).to_be_hidden()
+    page.route("**/live/modules/**", lambda route: route.abort())
+    page.goto(f"{served_app[0]}?again")
+    expect(page.locator("#live-view")).to_contain_text("This view cannot be loaded", timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Live (basic)").click()
+    expect(page.locator("#basic-headline")).to_contain_text("Press the camera")
+    expect(page.locator("#notice")).to_be_visible()
+
+
 def test_odd_photos_are_read_as_people_see_them(open_page, tmp_path):
     alpha = np.dstack([happy_photo(), np.full((512, 512), 255, np.uint8)])
     grey = happy_photo().mean(axis=2).astype(np.uint8)
@@ -251,7 +277,7 @@ def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path)
     start_camera(page)
     expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
     open_photo_tab(page)
-    examples = {"astronaut.jpg", "grace_hopper.jpg"}
+    examples = {"astronaut.jpg", "dark.jpg", "grace_hopper.jpg", "group.jpg"}
     with watched(folder) as seen:
         upload(page, save(happy_photo(), tmp_path / "private.png"))
         expect(page.locator("#photo-summary")).to_contain_text("One face")

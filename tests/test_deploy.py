@@ -1,5 +1,6 @@
 """The app is put on a Hub that answers, refuses or breaks off, and started from what lies there."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 from face_expression.errors import ExpectedError
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
-from space.deploy.step import app, deploy, write
+from space.deploy.step import app, deploy, deploy_static, write
 from tests.builders import EXAMPLES, REPOSITORY
 from tests.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
 from tests.programs import free_port, run_program
@@ -338,6 +339,39 @@ def test_what_cannot_be_deployed_is_reported_and_changes_nothing(hub, yunet_weig
     with pytest.raises(ExpectedError, match=words) as error:
         put(hub, **options)
     assert state(hub) == before and "/tmp" not in str(error.value)
+
+
+def put_static(hub, model=MODEL):
+    return deploy_static(SPACE, model, private=False, api=HfApi(endpoint=hub.endpoint, token=WRITER))
+
+
+def test_a_static_space_holds_the_live_view_and_the_model(hub, yunet_weights):
+    deployed = put_static(hub)
+    space = hub.repositories[KEY]
+    files = space.commits[-1].files
+    assert (space.sdk, space.variables, len(space.commits)) == ("static", {}, 2)
+    assert {"index.html", "service_worker.js", "manifest.webmanifest", "engine.js", "licences.txt"} <= files.keys()
+    assert not [path for path in files if path.endswith((".py", ".md")) and path != "README.md"]
+    settings = yaml.safe_load(files["README.md"].content.decode().split("---\n")[1])
+    assert settings.keys() <= DOCUMENTED_KEYS and (settings["sdk"], settings["app_file"]) == ("static", "index.html")
+    assert settings["models"] == [MODEL] and deployed.model.name in files["index.html"].content.decode()
+    (config,) = (content for path, content in files.items() if path.endswith("/config.json.gz"))
+    assert json.loads(gzip.decompress(config.content))["face_expression"]["temperature"] == 50.0
+    # What an older page was made of goes with the next deployment.
+    hub.repositories[MODEL].add("a better one", model_repository(yunet_weights, temperature=2.0).commits[-1].files)
+    put_static(hub)
+    newer = hub.repositories[KEY].commits[-1].files
+    assert len(newer) == len(files) and len([path for path in newer if path.endswith("/config.json.gz")]) == 1
+
+
+def test_neither_kind_of_space_replaces_the_other(hub):
+    put_static(hub)
+    with pytest.raises(ExpectedError, match="exists and is another app"):
+        put(hub)
+    del hub.repositories[KEY]
+    put(hub)
+    with pytest.raises(ExpectedError, match="exists and is another app"):
+        put_static(hub)
 
 
 def test_a_missing_token_asks_to_log_in(hub, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """The live view for everybody: contrast, names and roles, the keyboard alone, and less motion."""
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from playwright.sync_api import expect
@@ -55,7 +55,7 @@ def test_what_is_read_aloud_changes_with_the_expression_only(open_page):
     page = wait_until_loaded(open_page())
     spoken = page.locator("#live-view .spoken")
     expect(spoken).to_have_attribute("aria-live", "polite")
-    expect(spoken).to_have_text("looks happy", timeout=PATIENCE_MS)
+    expect(spoken).to_have_text("Demonstration: looks happy", timeout=PATIENCE_MS)
     spoken_words, looks = page.evaluate(
         """() => new Promise((resolve) => {
             const spoken = document.querySelector('#live-view .spoken');
@@ -74,7 +74,9 @@ def test_what_is_read_aloud_changes_with_the_expression_only(open_page):
     assert all(after != before for before, after in pairwise(spoken_words))
     # The percentage beside the word changes all the time; it is not read aloud.
     assert not any("%" in words for words in spoken_words)
-    assert len(spoken_words) <= 1 + sum(word(after) != word(before) for before, after in pairwise(looks))
+    # On a slow machine an answer may be older than a second, and what is spoken is gone for a moment.
+    changes = [words for words, _ in groupby(filter(None, spoken_words))]
+    assert len(changes) <= 1 + sum(word(after) != word(before) for before, after in pairwise(looks))
 
 
 def word(look: str) -> str:

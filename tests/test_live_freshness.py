@@ -92,7 +92,7 @@ def test_the_servers_demonstration_ends_with_the_picture_and_the_box(open_page, 
     page.get_by_label("on the server").check()
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     page.clock.fast_forward(61_000)
-    expect(page.locator("#live-view .badge")).to_have_text("demonstration with a photo, paused")
+    expect(page.locator("#live-view .badge")).to_have_text("Demonstration, not you (paused)")
     wait_until_empty(page)
     picture = "document.querySelector('#live-view .demo').toDataURL()"
     before = page.evaluate(picture)
@@ -100,4 +100,4 @@ def test_the_servers_demonstration_ends_with_the_picture_and_the_box(open_page, 
     assert page.evaluate(picture) == before
     page.get_by_label("on this device").check()
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-    expect(page.locator("#live-view .badge")).to_have_text("demonstration with a photo")
+    expect(page.locator("#live-view .badge")).to_have_text("Demonstration, not you")

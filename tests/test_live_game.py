@@ -1,5 +1,7 @@
 """*Make this face* in the live view, in real Chromium with a camera that plays a smiling face and a calm one."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -35,8 +37,14 @@ def message_of(page: Page) -> Locator:
 
 def start_camera(page: Page) -> None:
     start_button(page).click()
-    expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     expect(page.locator("#live-view .headline")).to_contain_text("%", timeout=PATIENCE_MS)
+
+
+def play(page: Page) -> None:
+    """Begin a game, and wait until a face is asked for."""
+    button(page, "Play").click()
+    expect(message_of(page)).to_contain_text("Make this face: ", timeout=PATIENCE_MS)
 
 
 def skip_to(page: Page, labels: tuple[str, ...]) -> str:
@@ -49,17 +57,59 @@ def skip_to(page: Page, labels: tuple[str, ...]) -> str:
     raise AssertionError(f"none of {labels} was asked for")
 
 
-def test_a_game_needs_a_camera_and_is_over_when_the_camera_stops(page):
+def test_the_game_is_a_view_of_its_own_that_starts_the_camera(page):
+    others = page.locator("#live-view .session, #live-view .side, #live-view .teach")
     button(page, "Play").click()
-    expect(message_of(page)).to_have_text("Start your camera first: this game needs your face.")
-    start_camera(page)
+    expect(page.locator("#live-view .badge")).to_have_text("Your camera", timeout=PATIENCE_MS)
+    expect(game(page).locator(".countdown")).to_have_text(re.compile("[123…]"))
+    for other in others.all():
+        expect(other).to_be_hidden()
+    expect(message_of(page)).to_contain_text("Make this face: ", timeout=PATIENCE_MS)
     expect(game(page).get_by_text("disgust too seldom")).to_be_visible()
-    button(page, "Play").click()
-    expect(message_of(page)).to_contain_text("Make this face: ")
-    expect(button(page, "Stop")).to_be_focused()
-    start_button(page).click()
+    button(page, "Stop").click()
     expect(message_of(page)).to_contain_text("The game is over.")
-    expect(button(page, "Play again")).to_be_visible()
+    button(page, "Back to the live view").click()
+    for other in others.all():
+        expect(other).to_be_visible()
+    expect(button(page, "Play again")).to_be_focused()
+
+
+def test_each_face_has_six_seconds(page):
+    page.clock.install()
+    play(page)
+    targets = {game(page).locator(".target").inner_text()}
+    for _ in range(3):
+        before = game(page).locator(".target").inner_text()
+        page.clock.fast_forward(6_000)
+        expect(game(page).locator(".target")).not_to_have_text(before)
+        targets.add(game(page).locator(".target").inner_text())
+    assert len(targets) >= 3
+    page.clock.fast_forward(31_000)
+    expect(message_of(page)).to_contain_text("The game is over.")
+
+
+def test_a_game_without_a_camera_says_so(open_page):
+    page = wait_until_loaded(open_page())
+    button(page, "Play").click()
+    expect(message_of(page)).to_contain_text("This game needs your camera")
+    expect(page.locator("#live-view .problem")).to_contain_text("then try again")
+    expect(page.locator("#live-view .session")).to_be_visible()
+
+
+def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
+    page.evaluate(
+        """() => {
+            navigator.canShare = ({ files }) => files[0].type === "image/png";
+            navigator.share = async ({ files }) => { window.shared = files.map(({ name, size }) => ({ name, size })); };
+        }"""
+    )
+    play(page)
+    skip_to(page, MADE_BY_THE_CAMERA)
+    expect(message_of(page)).to_contain_text("Made: ", timeout=PATIENCE_MS)
+    button(page, "Stop").click()
+    button(page, "Share").click()
+    (shared,) = page.evaluate("window.shared")
+    assert shared["name"] == "make-this-face.png" and shared["size"] > 10_000
 
 
 def test_faces_that_are_made_count_and_their_picture_can_be_kept(page):
@@ -67,7 +117,7 @@ def test_faces_that_are_made_count_and_their_picture_can_be_kept(page):
     start_camera(page)
     requests = []
     page.context.on("request", lambda request: requests.append(request.url))
-    button(page, "Play").click()
+    play(page)
     targets = []
     for count in range(1, 3):
         targets.append(skip_to(page, MADE_BY_THE_CAMERA))

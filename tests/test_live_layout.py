@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
+from tests.browsing import NARROW, PATIENCE_MS, WIDE, headline, start_button, wait_until_loaded
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
@@ -65,3 +65,13 @@ def test_no_label_lies_over_the_words_demonstration(open_page, width):
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     picture, badge = (page.locator(f"#live-view {selector}").bounding_box() for selector in (".overlay", ".badge"))
     assert badge["y"] >= picture["y"] + picture["height"] and badge["height"] > 0
+
+
+@pytest.mark.parametrize("viewport", [NARROW, {"width": 768, "height": 1024}, WIDE, {"width": 1920, "height": 1080}])
+def test_the_first_screen_holds_picture_headline_bars_and_button(open_page, viewport):
+    page = wait_until_loaded(open_page(viewport=viewport))
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    for part in (".picture", ".start-here", ".headline", ".faces > .bars"):
+        box = page.locator(f"#live-view {part}").bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= viewport["height"], part
+        assert box["x"] >= 0 and box["x"] + box["width"] <= viewport["width"], part

@@ -31,7 +31,7 @@ def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_pa
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     expect(page.locator("#live-view .sentence")).to_contain_text("Of ten people")
     expect(page.locator("#live-view .person")).to_have_count(10)
-    expect(page.get_by_text("demonstration with a photo")).to_be_visible()
+    expect(page.get_by_text("Demonstration, not you")).to_be_visible()
     assert page.foreign_requests == []
 
 
@@ -42,7 +42,7 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
     requests = []
     page.context.on("request", lambda request: requests.append(request.url))
     start_button(page).click()
-    expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     for _ in range(2):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
         expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
@@ -64,7 +64,7 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
     assert not any("upload" in url or "run/predict" in url or "queue/join" in url for url in requests)
     start_button(page).click()
     expect(start_button(page)).to_have_text("Use my camera")
-    expect(page.get_by_text("demonstration with a photo")).to_be_visible()
+    expect(page.get_by_text("Demonstration, not you")).to_be_visible()
 
 
 def test_without_a_camera_it_says_what_to_do(open_page):
@@ -105,13 +105,13 @@ def test_a_camera_that_cannot_be_had_is_explained(open_page, error, advice):
 def test_an_unplugged_camera_is_reported_and_can_be_started_again(open_page, camera):
     page = wait_until_loaded(open_page(camera))
     start_button(page).click()
-    expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     page.evaluate(
         """() => { const [track] = document.querySelector('#live-view video').srcObject.getVideoTracks();
             track.stop(); track.dispatchEvent(new Event('ended')); }"""
     )
     expect(page.locator("#live-view .problem")).to_contain_text("disconnected")
-    expect(page.get_by_text("demonstration with a photo")).to_be_visible()
+    expect(page.get_by_text("Demonstration, not you")).to_be_visible()
     start_button(page).click()
     expect(page.locator("#live-view .problem")).to_have_text("")
     expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
@@ -214,3 +214,18 @@ def test_every_face_has_its_bars(open_page, tmp_path):
     expect(others.locator("dt")).to_have_text(page.locator("#live-view .faces > .bars dt").all_inner_texts())
     looks = {headline(page).inner_text().split()[0], others.locator("b").first.inner_text().split()[0]}
     assert "happy" in looks and len(looks) == 2
+
+
+def test_a_click_on_a_face_chooses_whose_headline_is_shown(open_page, tmp_path):
+    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
+    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [two] * 20)))
+    start_button(page).click()
+    expect(page.locator("#live-view .others li:visible")).to_have_count(1, timeout=PATIENCE_MS)
+    overlay = page.locator("#live-view .overlay")
+    box = overlay.bounding_box()
+    # The picture is mirrored: who is on the left of it appears on the right.
+    for x, word in ((0.24, "neutral"), (0.73, "happy"), (0.24, "neutral")):
+        overlay.click(position={"x": x * box["width"], "y": 0.5 * box["height"]})
+        expect(headline(page)).to_contain_text(word, timeout=PATIENCE_MS)
+    overlay.click(position={"x": 0.5 * box["width"], "y": 0.02 * box["height"]})
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)

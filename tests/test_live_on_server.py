@@ -92,7 +92,7 @@ def test_it_never_falls_back_to_the_server_by_itself(open_page, playwright, brow
     page = open_page(leave_blank=True)
     sent = []
     page.on("request", lambda request: sent.append(request.url) if is_frame(request.url) else None)
-    page.route(re.compile("live/files/model"), lambda route: route.abort())
+    page.route(re.compile("live/files/[0-9a-f]+/model"), lambda route: route.abort())
     page.goto(served_app[0])
     expect(page.locator("#live-view .problem")).to_contain_text('choose "on the server"', timeout=PATIENCE_MS)
     page.wait_for_timeout(1000)

@@ -86,7 +86,7 @@ def next_answer(page: Page) -> dict:
 
 def start(page: Page) -> None:
     start_button(page).click()
-    expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
 
 
 def test_it_learns_a_face_at_once_and_forgets_it(page):

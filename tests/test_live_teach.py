@@ -26,7 +26,7 @@ def page(open_page, tmp_path) -> Page:
     button(page, "That's wrong").click()
     expect(status_of(page)).to_contain_text("Start your camera first")
     start_button(page).click()
-    expect(page.get_by_text("demonstration with a photo")).to_be_hidden()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     expect(page.locator("#live-view .headline")).to_contain_text("neutral", timeout=PATIENCE_MS)
     return page
 

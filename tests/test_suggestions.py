@@ -1,5 +1,6 @@
 """What is suggested for an expression: the reviewed file, and choosing from it."""
 
+import json
 import re
 from random import Random
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from face_expression import LABEL_NAMES
+from space.paths import WEB
 from space.suggestions import Suggestion, load_suggestions
 
 # Claims about somebody, orders to look otherwise, and subjects that the file's rules leave out.
@@ -166,3 +168,9 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
     for name in ("none.yaml", "binary.yaml"):
         with pytest.raises(ValueError, match=rf"{name} cannot be read"):
             load_suggestions(tmp_path / name)
+
+
+def test_every_suggestion_has_its_german():
+    table = (WEB / "live" / "texts_de.js").read_text(encoding="utf-8")
+    entries = [text for entry in load_suggestions().expressions.values() for text in (*entry.lines, *entry.activities)]
+    assert [text for text in entries if f"  {json.dumps(text, ensure_ascii=False)}:" not in table] == []

@@ -75,6 +75,14 @@ def download(page: Page, words: str, path: Path) -> Path:
     return path
 
 
+def test_an_example_clip_can_be_tried(open_page):
+    page = open_video_tab(open_page)
+    page.get_by_role("button", name="Try it with an example clip").click()
+    assert played(page)["duration"] == pytest.approx(8, abs=0.3)
+    expect(status(page)).to_contain_text("8.0 s, 120 pictures")
+    expect(people(page).first).to_be_visible()
+
+
 def kept_files(served_app) -> list[Path]:
     return [path for path in served_app[2].videos.root.rglob("*") if path.is_file()]
 

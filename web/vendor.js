@@ -1,6 +1,7 @@
 // Copies what the page serves of the packages into vendor/, where the app looks for it here and on a Space alike.
 // To be run after `npm ci`, as `make web` does; not by npm itself, which many people forbid to run scripts.
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { brotliCompressSync, constants } from "node:zlib";
 
 const SERVED = {
   "ort.wasm.bundle.min.mjs": "onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
@@ -14,3 +15,8 @@ mkdirSync(new URL("vendor/", import.meta.url), { recursive: true });
 for (const [name, path] of Object.entries(SERVED)) {
   copyFileSync(new URL(`node_modules/${path}`, import.meta.url), new URL(`vendor/${name}`, import.meta.url));
 }
+
+// The largest file of all that a visitor fetches, compressed as far as it goes; that takes half a minute, but only here.
+const WASM = new URL("vendor/ort-wasm-simd-threaded.wasm", import.meta.url);
+const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 };
+writeFileSync(new URL(`${WASM.href}.br`), brotliCompressSync(readFileSync(WASM), { params }));

@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -94,16 +94,30 @@ def _opened(camera: int) -> Generator[cv2.VideoCapture]:
         capture.release()
 
 
-def _show(pipeline: Pipeline, capture: cv2.VideoCapture, camera: int) -> None:
-    state = None
+def camera_frames(camera: int) -> Iterator[tuple[float, np.ndarray]]:
+    """The frames of a camera for ever, without any window: seconds on a clock of its own, and RGB uint8 (H, W, 3).
+
+    Raises:
+        DesktopError: if the camera cannot be opened or is gone.
+    """
+    with _opened(camera) as capture:
+        yield from _frames(capture, camera)
+
+
+def _frames(capture: cv2.VideoCapture, camera: int) -> Iterator[tuple[float, np.ndarray]]:
     while True:
         could_read, bgr = capture.read()
         if not could_read:
             raise DesktopError(f"camera {camera} gives no more pictures; is it still plugged in?")
-        frame = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        yield time.monotonic(), cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _show(pipeline: Pipeline, capture: cv2.VideoCapture, camera: int) -> None:
+    state = None
+    for time_s, frame in _frames(capture, camera):
         if state is None:
             cv2.resizeWindow(TITLE, frame.shape[1], frame.shape[0])
-        faces, state = pipeline.track(frame, state, time.monotonic())
+        faces, state = pipeline.track(frame, state, time_s)
         mirrored = np.ascontiguousarray(frame[:, ::-1])
         drawn = annotate(mirrored, [_mirrored(face, frame.shape[1]) for face in faces], pipeline.label_names)
         cv2.imshow(TITLE, cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))

@@ -65,7 +65,7 @@ class Repository:
 
     `repo_id` is "user/name"; `api` is the Hub, and who we are there; `pauses_s` says how long to wait before each
     further attempt while the Hub is busy or the connection breaks. Files of more than `read_back_bytes` are not
-    downloaded to be checked: there the Hub's own word on their sha256 is taken.
+    downloaded to be checked: there the Hub's own word on their sha256 is taken. `space_sdk` is that of a new Space.
     """
 
     repo_id: str
@@ -73,6 +73,7 @@ class Repository:
     repo_type: Literal["model", "dataset", "space"] = "model"
     pauses_s: tuple[float, ...] = PAUSES_S
     read_back_bytes: int = 100_000_000
+    space_sdk: Literal["gradio", "static"] = "gradio"
 
     @property
     def url(self) -> str:
@@ -161,7 +162,7 @@ class Repository:
                 private=private,
                 exist_ok=True,
                 repo_type=self.repo_type,
-                space_sdk="gradio" if self.repo_type == "space" else None,
+                space_sdk=self.space_sdk if self.repo_type == "space" else None,
             )
             return self.info()
 

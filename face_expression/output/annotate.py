@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from face_expression.labels import looks
 from face_expression.output.fonts import font_and_text
 from face_expression.output.markdown import plain_words
 from face_expression.pipeline import Face
+from face_expression.quality import NO_CLEAR_EXPRESSION
 
 UNSURE = "not sure"
 # A hue for each expression in the order of the labels, and grey; each at least 4.5:1 against the white of the tags.
@@ -61,15 +63,23 @@ def percent(probability: float) -> str:
 def face_tag(face: Face) -> str:
     """The words beside a face: its label and confidence, or "not sure" and the first reason."""
     if face.reliable:
-        return f"{face.label} {percent(face.confidence)}"
-    return f"{UNSURE}: {face.reasons[0]}"
+        return f"{looks(face.label)} {percent(face.confidence)}"
+    return f"{UNSURE}: {reason_texts(face)[0]}"
+
+
+def reason_texts(face: Face) -> list[str]:
+    """Why a face is "not sure", for people: where two expressions share the lead, their names."""
+    if face.between is None:
+        return list(face.reasons)
+    between = "between {} and {}".format(*map(looks, face.between))
+    return [between if reason == NO_CLEAR_EXPRESSION else reason for reason in face.reasons]
 
 
 def face_summary(face: Face) -> str:
     """One sentence of Markdown about a face, in words that do not claim to know a feeling."""
     if face.reliable:
-        return f"This expression looks **{plain_words(face.label)}** ({percent(face.confidence)})."
-    return f"**Not sure:** {', '.join(face.reasons)}."
+        return f"This expression looks **{plain_words(looks(face.label))}** ({percent(face.confidence)})."
+    return f"**Not sure:** {', '.join(map(plain_words, reason_texts(face)))}."
 
 
 def face_color(face: Face, label_names: Sequence[str]) -> str:

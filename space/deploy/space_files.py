@@ -6,10 +6,12 @@ from pathlib import Path
 import onnxruntime
 import yaml
 
+from face_expression import load_pipeline
 from face_expression.errors import DataError
 from face_expression.hub.download import BUNDLE_FILES
 from space.deploy.pinned_model import PinnedModel
 from space.paths import HOUSE
+from space.static_site.build import static_files
 
 PICTURE = "docs/live.png"
 README = "README.md"
@@ -58,6 +60,17 @@ These files were written by `make deploy`, and the next one replaces them. Code 
 ([LICENSE](LICENSE)); the licences of what runs in the browser lie in `web/vendor`.
 """
 
+_STATIC_BODY = """
+# {title}
+
+Shows what the *expression* on a face looks like, live from the webcam, in the visitor's browser: there is no server,
+and no picture leaves the device. It cannot tell what somebody feels, and it is often wrong. Do not use it to judge
+people, at work or in schools (prohibited in the European Union, AI Act Art. 5(1)(f)), and tell everybody in the picture
+that it is running (Art. 50(3)). Figures and limits are in the model card, [{model}]({endpoint}/{model}/tree/{commit}).
+
+These files were written by `make deploy STATIC=1`, and the next one replaces them. Licences: [{licences}]({licences}).
+"""
+
 
 def space_files(space: str, model: PinnedModel, folder: Path, *, endpoint: str) -> dict[str, Path]:
     """The files of a Space, by their path in it.
@@ -83,6 +96,38 @@ def space_files(space: str, model: PinnedModel, folder: Path, *, endpoint: str) 
     files[README] = folder / README
     files[README].write_text(_readme(space, model, endpoint), encoding="utf-8")
     return files
+
+
+def static_space_files(model: PinnedModel, bundle: Path, folder: Path, *, endpoint: str) -> dict[str, Path]:
+    """The files of a static Space, by their path in it.
+
+    Args:
+        model: what is in `bundle`.
+        bundle: the model's files.
+        folder: an empty one, for what is written for this Space.
+        endpoint: the Hub's address.
+
+    Raises:
+        DataError: if something is missing here.
+    """
+    contents = static_files(load_pipeline(str(bundle)), source=f"model {model.name}")
+    settings = yaml.safe_load((HOUSE / README).read_text(encoding="utf-8").split("---\n")[1])
+    kept = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description")
+    settings = {key: settings[key] for key in kept} | {
+        "sdk": "static",
+        "app_file": "index.html",
+        "models": [model.repo_id],
+    }
+    if model.datasets:
+        settings["datasets"] = list(model.datasets)
+    body = _STATIC_BODY.format(
+        title=settings["title"], model=model.repo_id, endpoint=endpoint, commit=model.commit, licences="licences.txt"
+    )
+    contents[README] = f"---\n{yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)}---\n{body}".encode()
+    for path, content in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return {path: folder / path for path in contents}
 
 
 def front_matter(space: str, model: PinnedModel, *, endpoint: str) -> dict[str, str | list[str]]:

@@ -1,4 +1,7 @@
-"""This repository -> a Space on the Hub, in one commit, with its model pinned: `python -m space.deploy --help`."""
+"""This repository -> a Space on the Hub, in one commit, with its model pinned: `python -m space.deploy --help`.
+
+A Space runs the app; a static Space (`--static`) holds the live view alone, which runs on the visitor's device.
+"""
 
 import logging
 import shutil
@@ -14,7 +17,7 @@ from huggingface_hub import HfApi
 
 from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
-from face_expression.errors import HubError
+from face_expression.errors import DataError, HubError
 from face_expression.hub.download import MODEL_VARIABLE
 from face_expression.hub.upload import (
     PAUSES_S,
@@ -26,14 +29,15 @@ from face_expression.hub.upload import (
     raises_hub_error,
 )
 from space.deploy.pinned_model import PinnedModel, pin_model
-from space.deploy.space_files import space_files
+from space.deploy.space_files import space_files, static_space_files
 
 log = logging.getLogger(__name__)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # What a new Space holds; what only ours have; and whose older files go.
 _NEW = {".gitattributes", "README.md"}
-_OURS = "face_expression/"
+_OURS, _OURS_STATIC = "face_expression/", "service_worker.js"
 _FOLDERS = ("docs/", "examples/", "face_expression/", "space/", "web/")
+_STATIC_FOLDERS = ("files/", "modules/")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def deploy(space: str, model: str, *, private: bool, api: HfApi, pauses_s: tuple
         repository.check_login()
         pinned, files = _assemble(space, model, Path(folder), api=api, pauses_s=pauses_s)
         before = repository.ready(private=private)
-        _require_ours(repository, before)
+        _require_ours(repository, before, _OURS)
         with _variable_set(repository, pinned.name):
             published = repository.push(
                 files,
@@ -72,6 +76,30 @@ def deploy(space: str, model: str, *, private: bool, api: HfApi, pauses_s: tuple
                 message=f"Deploy with {pinned.name}",
                 is_outdated=lambda path: path.startswith(_FOLDERS),
             )
+    return Deployed(published, pinned)
+
+
+def deploy_static(
+    space: str, model: str, *, private: bool, api: HfApi, pauses_s: tuple[float, ...] = PAUSES_S
+) -> Deployed:
+    """As `deploy`, but a static Space: the live view alone, with the model's files in it."""
+    check_repo_id(space, option="--space")
+    repository = Repository(space, api, "space", pauses_s=pauses_s, space_sdk="static")
+    with TemporaryDirectory() as name, raises_hub_error(repository), over_plain_http():
+        repository.check_login()
+        folder = Path(name)
+        for part in ("model", "space"):
+            (folder / part).mkdir()
+        pinned = pin_model(model, folder / "model", api=api, pauses_s=pauses_s)
+        files = static_space_files(pinned, folder / "model", folder / "space", endpoint=api.endpoint)
+        before = repository.ready(private=private)
+        _require_ours(repository, before, _OURS_STATIC)
+        published = repository.push(
+            files,
+            before,
+            message=f"Deploy with {pinned.name}",
+            is_outdated=lambda path: path.startswith(_STATIC_FOLDERS),
+        )
     return Deployed(published, pinned)
 
 
@@ -101,9 +129,9 @@ def _assemble(
     return pinned, space_files(space, pinned, folder / "space", endpoint=api.endpoint)
 
 
-def _require_ours(repository: Repository, before: RepositoryInfo) -> None:
+def _require_ours(repository: Repository, before: RepositoryInfo, ours: str) -> None:
     there = {sibling.rfilename for sibling in before.siblings or []}
-    if not there <= _NEW and not any(path.startswith(_OURS) for path in there):
+    if not there <= _NEW and not any(path.startswith(ours) for path in there):
         raise HubError(
             f"{repository.url} exists and is another app ({', '.join(sorted(there - _NEW)[:3])} is in it); choose "
             "another name"
@@ -141,16 +169,20 @@ def main(
         str, typer.Option(metavar="USER/NAME@REVISION", help="What it shall use, pinned at the commit of now.")
     ],
     private: Annotated[bool, typer.Option("--private", help="Make a new Space private.")] = False,
+    static: Annotated[bool, typer.Option("--static", help="A static Space: the live view alone, no server.")] = False,
     to: Annotated[Path | None, typer.Option(help="Write the Space's files into this new folder, push nothing.")] = None,
 ) -> None:
     """Push, or write, and say what came of it."""
     log_to_stderr()
+    if to is not None and static:
+        raise DataError("--static --to: write a static site with python -m space.static_site --to FOLDER --model MODEL")
     if to is not None:
         pinned = write(space, model, to, api=HfApi())
         typer.echo(f"folder: {to}\nmodel: {pinned.name}")
     else:
-        deployed = deploy(space, model, private=private, api=HfApi())
+        put = deploy_static if static else deploy
+        deployed = put(space, model, private=private, api=HfApi())
         pinned = deployed.model
         typer.echo(f"space: {deployed.published.repository}\ncommit: {deployed.published.commit}\nmodel: {pinned.name}")
-    if not pinned.is_open:
+    if not pinned.is_open and not static:
         typer.echo(f"{pinned.repo_id} is not open to all: give the Space a secret HF_TOKEN that may read it")

@@ -49,7 +49,11 @@ class VideoFolders:
         folder = VideoFolder(self.root / secrets.token_hex(16))
         folder.path.mkdir(parents=True)
         # Gradio's own name for it is deleted soon, while this visitor may still be waiting in the queue.
-        os.link(sent, folder.source)
+        # Another file system gets a copy.
+        try:
+            os.link(sent, folder.source)
+        except OSError:
+            shutil.copyfile(sent, folder.source)
         self._folders[visitor] = folder
         return folder
 

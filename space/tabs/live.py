@@ -2,13 +2,13 @@
 
 import base64
 import json
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, FiniteFloat, ValidationError
 
 from face_expression import Face, Pipeline
+from space.live_files import LiveFiles
 from space.live_sessions import RefusedError, Viewers
 from space.suggestions import load_suggestions
 from space.traffic.fair_queue import address_of
@@ -34,6 +34,7 @@ def face_for_page(face: Face, *, with_crop: bool) -> dict:
         "confidence": face.confidence,
         "reliable": face.reliable,
         "reasons": face.reasons,
+        "between": face.between,
         "track_id": face.track_id,
         "crop": picture_for_page(face.crop) if with_crop else None,
     }
@@ -45,12 +46,12 @@ def picture_for_page(picture: np.ndarray) -> dict:
     return {"width": width, "height": height, "data": base64.b64encode(picture.tobytes()).decode()}
 
 
-def build_live_tab(pipeline: Pipeline, files: dict[str, Path]) -> None:
+def build_live_tab(pipeline: Pipeline, files: LiveFiles) -> None:
     """The live view, whose engine runs in the visitor's browser or, if the visitor chooses so, here.
 
     Args:
         pipeline: processes the pictures that are sent here.
-        files: what the browser needs for its own engine, as `device_files` gives them; empty if that is not offered.
+        files: what the browser fetches.
     """
     viewers = Viewers(pipeline)
 
@@ -67,17 +68,29 @@ def build_live_tab(pipeline: Pipeline, files: dict[str, Path]) -> None:
         return {"faces": [face_for_page(face, with_crop=number == 0) for number, face in enumerate(faces)]}
 
     given = {
-        "places": {name: f"live/files/{name}" for name in files} or None,
-        "demo": "live/files/demo",
+        "places": files.places,
+        "lengths": files.lengths,
+        "demo": files.demo,
+        "zip": files.zip_library,
         "labelNames": pipeline.label_names,
         "suggestions": load_suggestions().as_json(),
     }
     gr.HTML(
         "",
-        js_on_load=f"""import(new URL("live/page.js", document.baseURI)).then(
-            ({{ mount }}) => mount(element, {json.dumps(given)}, (frame) => server.look_at_frame(frame)),
-            (error) => {{ element.textContent = "This view cannot be loaded: " + error.message; }},
-        );""",
+        js_on_load=f"""
+        // All at once, and not one after the other as they import each other.
+        for (const place of {json.dumps(files.modules)}) {{
+            const href = new URL(place, document.baseURI).href;
+            document.head.append(Object.assign(document.createElement("link"), {{ rel: "modulepreload", href }}));
+        }}
+        import(new URL("{files.page}", document.baseURI))
+            .then(({{ mount }}) => mount(element, {json.dumps(given)}, (frame) => server.look_at_frame(frame)))
+            .catch((error) => {{
+                document.body.classList.add("live-cannot-run");
+                element.innerHTML = '<p class="live"></p>';
+                element.firstChild.textContent = "This view cannot be loaded: " + error.message +
+                    " The tab Live (basic) may work.";
+            }});""",
         server_functions=[look_at_frame],
         elem_id="live-view",
     )

@@ -13,6 +13,7 @@ from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, la
 from face_expression.output.markdown import plain_words
 from space.gradio_internals import replace_methods, session_of
 from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind
+from space.paths import EXAMPLES
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
 from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, visible_people
@@ -24,6 +25,7 @@ MOST_POINTS = 300
 TOO_MANY_FRAMES = f"only the first {MAX_VIDEO_FRAMES} frames were processed, which is the limit"
 # Grey that is seen on white and on black.
 UNSURE_COLOR = "#8b9099"
+EXAMPLE = EXAMPLES / "clip.mp4"
 HIDDEN = gr.update(value="", visible=False)
 # Browsers without H.264 say so by an error, or play the sound alone. Neither event bubbles.
 SAY_WHAT_CANNOT_BE_PLAYED = """
@@ -92,6 +94,9 @@ def build_video_tab(
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
         return summary, gr.update(visible=False), shown, people
 
+    def on_example(request: gr.Request):
+        return on_upload(str(EXAMPLE), request)
+
     def on_cancel(request: gr.Request):
         folders.forget(session_of(request))
         return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
@@ -104,6 +109,7 @@ def build_video_tab(
     )
     video = gr.File(label="Your video", file_types=["video", ".mkv", ".ts", ".flv", ".wmv"], elem_id="video-upload")
     replace_methods(video, preprocess=uploaded_path)
+    example = gr.Button("Try it with an example clip", size="sm", elem_id="video-example")
     status = gr.Markdown(elem_id="video-status", min_height=64)
     cancel = gr.Button("Cancel", visible=False, elem_id="video-cancel")
     result = gr.HTML(visible=False, js_on_load=SAY_WHAT_CANNOT_BE_PLAYED, elem_id="video-result")
@@ -119,9 +125,18 @@ def build_video_tab(
         "api_visibility": "private",
         "show_progress": "hidden",
     }
-    labelled = taken.then(**forget_people).then(
-        on_video, video, [*shown, people], concurrency_id=Kind.VIDEO, concurrency_limit=AT_ONCE[Kind.VIDEO], **private
-    )
+    tried = example.click(on_example, None, shown, queue=False, **private)
+    labelled = [
+        begun.then(**forget_people).then(
+            on_video,
+            video,
+            [*shown, people],
+            concurrency_id=Kind.VIDEO,
+            concurrency_limit=AT_ONCE[Kind.VIDEO],
+            **private,
+        )
+        for begun in (taken, tried)
+    ]
     video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private).then(**forget_people)
     cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private).then(**forget_people)
 

@@ -1,5 +1,7 @@
 /** The visitor's camera: chosen from the list of cameras, asked for, given back. */
 
+import { t } from "./texts.js";
+
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 } };
 const FACES_AWAY = /\b(back|rear|environment)\b/i;
 const FACES_THE_VISITOR = /\b(front|user)\b/i;
@@ -99,9 +101,9 @@ export function namesOfCameras(cameras) {
 
 function nameOf(label) {
   if (/^camera2? \d+, facing /i.test(label)) {
-    if (FACES_AWAY.test(label)) return "rear camera";
-    if (FACES_THE_VISITOR.test(label)) return "front camera";
+    if (FACES_AWAY.test(label)) return t("rear camera");
+    if (FACES_THE_VISITOR.test(label)) return t("front camera");
   }
   // Chromium adds the numbers of maker and model.
-  return label.replace(/ \([0-9a-f]{4}:[0-9a-f]{4}\)$/i, "").trim() || "camera";
+  return label.replace(/ \([0-9a-f]{4}:[0-9a-f]{4}\)$/i, "").trim() || t("camera");
 }

@@ -10,22 +10,23 @@ export class DeviceEngine {
 
   /**
    * @param {object} places addresses of the engine's files, as the worker's message `load` has them
-   * @param {(share: number) => void} tell called with the share that is loaded, 0..1
+   * @param {Record<string, number>} lengths bytes of the files before any compression, as far as known
+   * @param {(progress: import("./download.js").Progress) => void} tell called as bytes come
    * @returns {Promise<DeviceEngine>}
    * @throws {Error} if it cannot be loaded here
    */
-  static async load(places, tell) {
+  static async load(places, lengths, tell) {
     const engine = new DeviceEngine();
-    engine.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    engine.#worker = startWorker(new URL("./worker.js", import.meta.url));
     const absolute = Object.entries(places).map(([name, place]) => [name, new URL(place, document.baseURI).href]);
     await new Promise((resolve, reject) => {
       engine.#worker.onerror = (event) => reject(new Error(event.message || "the worker cannot be started"));
       engine.#worker.onmessage = ({ data }) => {
-        if (data.progress) tell(data.progress.loaded / (data.progress.total || 1));
+        if (data.progress) tell(data.progress);
         else if (data.ready) resolve((engine.bundle = data.ready));
         else reject(new Error(data.problem));
       };
-      engine.#worker.postMessage({ load: Object.fromEntries(absolute) });
+      engine.#worker.postMessage({ load: Object.fromEntries(absolute), lengths });
     });
     engine.#worker.onerror = (event) => engine.#answer({ problem: event.message });
     engine.#worker.onmessage = ({ data }) => engine.#answer(data);
@@ -66,10 +67,22 @@ export class DeviceEngine {
     this.#worker.postMessage({ personal });
   }
 
+  /** End the worker; the engine cannot be used any more. */
+  close() {
+    this.#worker.terminate();
+  }
+
   #answer({ faces, problem }) {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (faces) waiting?.resolve(faces);
     else waiting?.reject(new Error(problem));
   }
+}
+
+/** A worker must come from the page's own origin; one that only imports may import from another. */
+function startWorker(address) {
+  if (address.origin === location.origin) return new Worker(address, { type: "module" });
+  const source = new Blob([`import ${JSON.stringify(address.href)};`], { type: "text/javascript" });
+  return new Worker(URL.createObjectURL(source), { type: "module" });
 }

@@ -2,15 +2,31 @@
 
 import { headlineOf } from "./words.js";
 
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
-const UNSURE = "#767676";
+// Those of `face_expression/output/annotate.py`, which says why; page.css has them for the bars.
+const COLOURS = ["#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73"];
+const UNSURE = "#686d76";
 
 /**
  * @param {import("./engine/engine.js").Face} face
- * @returns {string} the colour of a face's track, or grey while the result is not sure
+ * @param {string[]} labelNames in the order of all probabilities
+ * @returns {string} the colour of a face's expression, or grey while the result is not sure
  */
-export function colourOf(face) {
-  return face.reliable ? COLOURS[(face.trackId ?? 0) % COLOURS.length] : UNSURE;
+export function colourOf(face, labelNames) {
+  return face.reliable ? COLOURS[labelNames.indexOf(face.label) % COLOURS.length] : UNSURE;
+}
+
+/**
+ * Which face was clicked: the smallest whose box holds the point, as one may lie before another.
+ *
+ * @param {import("./engine/engine.js").Face[]} faces in pixels of the frame
+ * @param {number} x in pixels of the frame
+ * @param {number} y
+ * @returns {import("./engine/engine.js").Face | null}
+ */
+export function faceAt(faces, x, y) {
+  const areaOf = ({ box: [x0, y0, x1, y1] }) => (x1 - x0) * (y1 - y0);
+  const held = faces.filter(({ box: [x0, y0, x1, y1] }) => x >= x0 && x <= x1 && y >= y0 && y <= y1);
+  return held.sort((one, other) => areaOf(one) - areaOf(other))[0] ?? null;
 }
 
 /**
@@ -18,9 +34,9 @@ export function colourOf(face) {
  *
  * @param {CanvasRenderingContext2D} context of a canvas as large as the frame
  * @param {import("./engine/engine.js").Face[]} faces in pixels of the frame
- * @param {{mirrored: boolean}} options
+ * @param {{mirrored: boolean, labelNames: string[]}} options
  */
-export function drawFaces(context, faces, { mirrored }) {
+export function drawFaces(context, faces, { mirrored, labelNames }) {
   const { width, height } = context.canvas;
   context.clearRect(0, 0, width, height);
   // Letters as large as those of the page, however large the canvas is shown.
@@ -32,11 +48,12 @@ export function drawFaces(context, faces, { mirrored }) {
   for (const face of faces) {
     const [x0, y0, x1, y1] = face.box;
     const left = mirrored ? width - x1 : x0;
-    const colour = colourOf(face);
+    const colour = colourOf(face, labelNames);
     context.strokeStyle = colour;
     context.setLineDash(face.reliable ? [] : [8 * unit, 6 * unit]);
     context.strokeRect(left, y0, x1 - x0, y1 - y0);
-    const text = headlineOf(face);
+    // Several people are numbered.
+    const text = faces.length > 1 ? `${face.trackId}  ${headlineOf(face)}` : headlineOf(face);
     const tall = 24 * unit;
     const wide = context.measureText(text).width + 12 * unit;
     const top = y0 >= tall ? y0 - tall : Math.min(y1, height - tall);

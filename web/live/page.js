@@ -2,25 +2,29 @@
 
 import { DeviceEngine } from "./device_engine.js";
 import { FRESH_S } from "./fresh.js";
+import { faceEvent, originsForEvents } from "./face_event.js";
 import { FacesPanel } from "./panels/faces_panel.js";
 import { GamePanel } from "./panels/game_panel.js";
 import { PersonalPanel } from "./panels/personal_panel.js";
-import { drawFaces } from "./overlay.js";
+import { drawFaces, faceAt } from "./overlay.js";
 import { PictureSource, sizeOf } from "./picture_source.js";
 import { ConnectionError, ServerEngine } from "./server_engine.js";
 import { SessionPanel } from "./panels/session_panel.js";
 import { SuggestionsPanel } from "./panels/suggestions_panel.js";
 import { TeachPanel } from "./panels/teach_panel.js";
+import { language, setMarkup, t } from "./texts.js";
 
 const RETRY_MS = 1000;
 const SERVER_DEMO_INTERVAL_MS = 250;
 const SERVER_DEMO_MS = 60_000;
+const DEVICE_DEMO_MS = 180_000;
 
 /**
  * The result of an engine for one frame.
  *
  * @typedef {object} Answer
- * @property {import("./engine/engine.js").Face[]} faces in pixels of the frame, the largest first; empty if there are none
+ * @property {import("./engine/engine.js").Face[]} faces in pixels of the frame; first the one that the visitor chose, then
+ *   the largest; empty if there are none
  * @property {number} timeS when the frame was taken, on the page's clock (`performance.now() / 1000`)
  * @property {number} tookMs from taking the frame to the answer
  * @property {boolean} live whether it came from a camera; if not, from the demonstration
@@ -47,6 +51,8 @@ const SERVER_DEMO_MS = 60_000;
  * @property {() => HTMLVideoElement | HTMLCanvasElement | null} picture the image being processed, never mirrored
  * @property {() => boolean} mirrored whether the visitor sees it mirrored
  * @property {import("./panels/suggestions.js").Suggestions} suggestions
+ * @property {string} zipLibrary address of fflate
+ * @property {() => Promise<boolean>} startCamera starts the camera unless it is on; gives whether it is
  */
 
 /**
@@ -55,31 +61,38 @@ const SERVER_DEMO_MS = 60_000;
  * @param {HTMLElement} element
  * @param {object} given by app.py
  * @param {object | null} given.places addresses of the files of the engine on the device, or null if it is not offered
+ * @param {Record<string, number>} given.lengths bytes of those files before any compression
  * @param {string} given.demo address of the demonstration's picture
+ * @param {string} given.zip address of fflate
  * @param {string[]} given.labelNames
  * @param {import("./panels/suggestions.js").Suggestions} given.suggestions
- * @param {(frame: object) => Promise<object>} look the server's function `look_at_frame`
+ * @param {((frame: object) => Promise<object>) | null} look the server's function `look_at_frame`; null without a server
  */
 export async function mount(element, given, look) {
-  element.innerHTML = MARKUP;
+  setMarkup(element, MARKUP);
+  element.firstElementChild.lang = language;
   const view = new View(element, given, look);
   await view.begin();
 }
 
 const MARKUP = `
-<div class="live">
+<div class="live" aria-busy="true">
   <div class="stage">
     <div class="picture">
       <video playsinline muted aria-label="Your camera" hidden></video>
-      <canvas class="demo" role="img" aria-label="A demonstration with a photo" hidden></canvas>
+      <canvas class="demo" role="img" aria-label="Demonstration with a photo and drawn faces: not you" hidden></canvas>
       <canvas class="overlay" aria-hidden="true"></canvas>
+      <div class="invitation" hidden>
+        <p>This is not you. <span>What does <em>your</em> expression look like? No picture leaves your device.</span></p>
+        <button type="button" class="start-here">Start my camera</button>
+      </div>
       <div class="loading"><progress max="1" value="0" aria-label="Loading"></progress><p>Loading the model …</p></div>
     </div>
-    <p class="badge" hidden>demonstration with a photo</p>
+    <p class="badge"></p>
   </div>
   <div class="side">
     <p class="controls">
-      <button type="button" class="start" disabled>Use my camera</button>
+      <button type="button" class="start">Use my camera</button>
       <label><input type="checkbox" class="mirror" checked> mirror</label>
       <label class="cameras" hidden>Camera <select class="camera" aria-label="Camera"></select></label>
     </p>
@@ -88,6 +101,8 @@ const MARKUP = `
     <section class="faces" aria-label="What the expressions look like"></section>
     <fieldset class="engines">
       <legend>Where images are processed</legend>
+      <h3 class="network"></h3>
+      <p class="proof">Pictures sent by this page: <b class="sent">0</b></p>
       <label><input type="radio" name="engine" value="device"> on this device</label>
       <label><input type="radio" name="engine" value="server"> on the server</label>
       <p class="privacy"></p>
@@ -100,11 +115,15 @@ const MARKUP = `
   <section class="teach"></section>
 </div>`;
 
-const PRIVACY = {
-  device: "No picture leaves this device. Switch off your network, and it goes on.",
-  server: "Small pictures of your camera go to the server, which processes them and keeps none.",
+const NETWORK = {
+  device: t("Switch off your network: it goes on."),
+  server: t("Pictures go over the network."),
 };
-const NOT_ON_DEVICE = "On-device processing is not available here.";
+const PRIVACY = {
+  device: t("No picture leaves this device."),
+  server: t("Small pictures of your camera go to the server, which processes them and keeps none."),
+};
+const NOT_ON_DEVICE = t("On-device processing is not available here.");
 
 class View {
   #element;
@@ -115,10 +134,17 @@ class View {
   #demoBegan = 0;
   #engine = null;
   #onDevice = null;
+  /** Whether a part of the picture is, and not scrolled away. */
+  #isOnScreen = true;
   #drawn = [];
   #panels = [];
   #faces = [];
+  #eventOrigins = originsForEvents(location.search);
   #scene = 0;
+  /** Whose expression the headline is about, if the visitor clicked a face; else the largest's. */
+  #chosenId = null;
+  /** Pictures that went to the server since the page was opened. */
+  #sent = 0;
   #notBefore = 0;
   #newestShown = 0;
   /** Until when the newest answer is shown; 0 if nothing is. */
@@ -130,8 +156,11 @@ class View {
     this.#element = element;
     this.#given = given;
     this.#lookOnServer = look;
+    for (const choice of element.querySelectorAll(".engines label")) choice.hidden = !look;
     this.#find = (selector) => element.querySelector(selector);
-    this.#source = new PictureSource(this.#find, () => this.#forget(), (problem) => this.#tell(problem));
+    this.#source = new PictureSource(this.#find, () => this.#forget(), () => this.#nextScene(), (problem) => this.#tell(problem));
+    this.#find(".overlay").onclick = (event) => this.#choose(event);
+    new IntersectionObserver(([{ isIntersecting }]) => (this.#isOnScreen = isIntersecting)).observe(this.#find(".stage"));
     for (const choice of element.querySelectorAll("[name=engine]")) choice.onchange = () => this.#use(choice.value);
   }
 
@@ -141,6 +170,8 @@ class View {
       picture: () => this.#source.picture(),
       mirrored: () => this.#source.isMirrored,
       suggestions: this.#given.suggestions,
+      startCamera: () => this.#source.start(),
+      zipLibrary: new URL(this.#given.zip, document.baseURI).href,
     };
     this.#panels = [
       new FacesPanel(this.#find(".faces"), context),
@@ -162,7 +193,7 @@ class View {
     try {
       await this.#source.loadDemo(this.#given.demo);
     } catch {
-      this.#tell("The demonstration's picture cannot be loaded. The camera works without it.");
+      this.#tell(t("The demonstration's picture cannot be loaded. The camera works without it."));
     }
   }
 
@@ -172,32 +203,52 @@ class View {
     for (const panel of this.#panels) panel.engineChanged?.(null);
     this.#forget();
     this.#tell("");
+    this.#find(".network").textContent = NETWORK[name];
     this.#find(".privacy").textContent = this.#given.places ? PRIVACY[name] : `${PRIVACY[name]} ${NOT_ON_DEVICE}`;
     this.#find(".loading").hidden = name === "server";
+    this.#find(".live").setAttribute("aria-busy", "true");
     try {
       const engine = await this.#makeEngine(name);
       if (this.#find(`[value=${name}]`).checked) {
         this.#engine = engine;
+        if (!this.#source.isLive) this.#source.restartDemo();
         for (const panel of this.#panels) panel.engineChanged?.(engine);
       }
-      this.#find(".start").disabled = false;
     } catch (error) {
-      const instead = name === "device" ? ' You can choose "on the server" instead.' : "";
-      this.#tell(`The model cannot be used ${name === "device" ? "on this device" : "on the server"}: ${error.message}.${instead}`);
+      this.#tell(
+        name === "device"
+          ? t`The model cannot be used on this device: ${error.message}. You can choose "on the server" instead.`
+          : t`The model cannot be used on the server: ${error.message}.`,
+      );
     }
+    if (!this.#find(`[value=${name}]`).checked) return;
     this.#find(".loading").hidden = true;
+    this.#find(".live").setAttribute("aria-busy", "false");
   }
 
   async #makeEngine(name) {
-    if (name === "server") return new ServerEngine(this.#lookOnServer);
-    const progress = this.#find(".loading progress");
-    this.#onDevice ??= DeviceEngine.load(this.#given.places, (share) => (progress.value = share));
+    if (name === "server") return new ServerEngine(this.#lookOnServer, () => this.#countSent());
+    this.#onDevice ??= DeviceEngine.load(this.#given.places, this.#given.lengths, (done) => this.#showProgress(done));
     try {
       return await this.#onDevice;
     } catch (error) {
       this.#onDevice = null;
       throw error;
     }
+  }
+
+  #countSent() {
+    this.#sent += 1;
+    this.#find(".sent").textContent = String(this.#sent);
+  }
+
+  #showProgress({ loaded, total, isDone }) {
+    const [bar, words] = [this.#find(".loading progress"), this.#find(".loading p")];
+    bar.value = loaded / (total || 1);
+    const text = isDone
+      ? t("Starting the model …")
+      : t`Loading the model: ${megabytes(loaded)} of ${megabytes(total)} MB`;
+    if (words.textContent !== text) words.textContent = text;
   }
 
   /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. */
@@ -207,7 +258,7 @@ class View {
     if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
     if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
     const isInView = this.#isInView();
-    this.#source.pauseDemo(!this.#source.isLive && !(isInView && this.#demoMayGoOn()));
+    this.#source.pauseDemo(!this.#source.isLive && !this.#demoMayGoOn());
     if (!isInView) return;
     const picture = this.#source.picture();
     if (!picture) return;
@@ -227,7 +278,7 @@ class View {
     const drawn = [this.#faces, mirrored, overlay.width, overlay.height, overlay.clientWidth, overlay.clientHeight];
     if (drawn.every((value, place) => value === this.#drawn[place])) return;
     this.#drawn = drawn;
-    drawFaces(overlay.getContext("2d"), this.#faces, { mirrored });
+    drawFaces(overlay.getContext("2d"), this.#faces, { mirrored, labelNames: this.#given.labelNames });
   }
 
   #hasRoom() {
@@ -241,10 +292,10 @@ class View {
     return !document.hidden && this.#element.getClientRects().length > 0;
   }
 
-  /** The server is not kept busy with a photo for long. */
+  /** Neither the server nor the device is kept busy with the demonstration for long, or while it is out of sight. */
   #demoMayGoOn() {
-    if (!(this.#engine instanceof ServerEngine)) return true;
-    return performance.now() - this.#demoBegan < SERVER_DEMO_MS;
+    const lengthMs = this.#engine instanceof ServerEngine ? SERVER_DEMO_MS : DEVICE_DEMO_MS;
+    return this.#isInView() && this.#isOnScreen && performance.now() - this.#demoBegan < lengthMs;
   }
 
   async #handOn(picture) {
@@ -270,17 +321,36 @@ class View {
   #tellOfEngine(error) {
     this.#notBefore = performance.now() + RETRY_MS;
     this.#showNothing();
-    const again = error instanceof ConnectionError ? " Retrying every second." : "";
+    const again = error instanceof ConnectionError ? ` ${t("Retrying every second.")}` : "";
     this.#tell(`${error.message[0].toUpperCase()}${error.message.slice(1)}.${again}`, { passing: true });
   }
 
+  /** A click on a face puts it first: headline, bars and all else follow it while it is in view. */
+  #choose({ offsetX, offsetY, currentTarget: overlay }) {
+    // One that stopped by itself goes on.
+    if (!this.#source.isLive) this.#demoBegan = performance.now();
+    const x = (offsetX * overlay.width) / overlay.clientWidth;
+    const y = (offsetY * overlay.height) / overlay.clientHeight;
+    const chosen = faceAt(this.#faces, this.#source.isMirrored ? overlay.width - x : x, y);
+    this.#chosenId = chosen?.trackId ?? null;
+  }
+
   #show(answer) {
+    answer.faces = withFirst(answer.faces, this.#chosenId);
     this.#faces = answer.faces;
     this.#freshUntil = performance.now() + 1000 * FRESH_S;
     this.#inPlaceUntil = 1000 * (answer.timeS + FRESH_S);
     for (const panel of this.#panels) panel.show(answer);
     if (this.#find(".problem").dataset.passing) this.#tell("");
     this.#element.dispatchEvent(new CustomEvent("answer", { detail: answer }));
+    this.#post(answer);
+  }
+
+  /** Tell the page that embeds this one what its visitor's face looks like, if it was opened so; never pictures. */
+  #post({ faces, timeS, live }) {
+    if (!live || window.parent === window) return;
+    const event = faceEvent(faces, timeS, this.#given.labelNames);
+    for (const origin of this.#eventOrigins) window.parent.postMessage(event, origin);
   }
 
   /** There is no answer that is fresh enough to be shown. */
@@ -295,8 +365,16 @@ class View {
     this.#demoBegan = performance.now();
     this.#freshUntil = 0;
     this.#faces = [];
+    this.#chosenId = null;
     this.#scene += 1;
     for (const panel of this.#panels) panel.forget();
+  }
+
+  /** The demonstration shows another face: the engine knows nobody in it, and the page shows what it says as it comes. */
+  #nextScene() {
+    this.#faces = [];
+    this.#chosenId = null;
+    this.#scene += 1;
   }
 
   #tell(problem, { passing = false } = {}) {
@@ -304,4 +382,15 @@ class View {
     if (message.textContent !== problem) message.textContent = problem;
     message.dataset.passing = passing ? "yes" : "";
   }
+}
+
+/** @returns {string} such as "3.1" */
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
+}
+
+/** The faces with the one that was chosen first, if it is among them. */
+function withFirst(faces, trackId) {
+  const chosen = faces.find((face) => face.trackId === trackId && trackId !== null);
+  return chosen ? [chosen, ...faces.filter((face) => face !== chosen)] : faces;
 }

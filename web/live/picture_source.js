@@ -1,21 +1,28 @@
 /** The image source: the visitor's camera once it is started, and before that the demonstration. */
 
 import { Camera, camerasAreAllowed, listCameras, namesOfCameras } from "./camera.js";
-import { loadDemo } from "./demo.js";
+import { loadDemo, sceneAt } from "./demo.js";
 import { NEEDS_HTTPS, adviceOnCamera } from "./words.js";
+import { t } from "./texts.js";
 
-const TAKEN_AWAY = "The camera was disconnected. Connect it again, then start it again.";
-const DEMO = "demonstration with a photo";
-const PAUSED_DEMO = "demonstration with a photo, paused";
+const TAKEN_AWAY = t("The camera was disconnected. Connect it again, then start it again.");
+const DEMO = t("Demonstration, not you");
+const LIVE = t("Your camera");
+const PAUSED_DEMO = t`${DEMO} (paused)`;
 
 /** The picture in the stage, the buttons that start and stop the camera, and the list of cameras. */
 export class PictureSource {
   #find;
   #changed;
+  #sceneChanged;
   #tell;
   #camera;
   #demo = null;
   #demoIsPaused = false;
+  /** When the demonstration began, on the page's clock; its pauses do not count. */
+  #demoBeganS = 0;
+  #pausedAtS = 0;
+  #demoScene = 0;
   #frameIsNew = true;
   /** `deviceId` of the camera that was on last: the visitor's choice to mirror it or not is kept. */
   #lastDeviceId = null;
@@ -23,21 +30,25 @@ export class PictureSource {
   /**
    * @param {(selector: string) => HTMLElement} find finds the parts of page.js's markup
    * @param {() => void} changed called when another picture begins
+   * @param {() => void} sceneChanged called when the demonstration goes on to another face
    * @param {(problem: string) => void} tell called with what is wrong with the camera, or "" if nothing is any more
    */
-  constructor(find, changed, tell) {
+  constructor(find, changed, sceneChanged, tell) {
     this.#find = find;
     this.#changed = changed;
+    this.#sceneChanged = sceneChanged;
     this.#tell = tell;
     this.#camera = new Camera(find("video"), () => {
       this.#showDemo();
       tell(TAKEN_AWAY);
     });
     find(".start").onclick = () => (this.#camera.isOn ? this.#stop() : this.#start());
+    find(".start-here").onclick = () => find(".start").click();
     find(".camera").onchange = () => this.#choose();
     find(".mirror").onchange = () => this.#mirror();
     find(".needs-https").textContent = NEEDS_HTTPS;
     find(".needs-https").hidden = camerasAreAllowed();
+    find(".badge").textContent = DEMO;
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#listCameras());
     this.#watchVideo();
   }
@@ -49,6 +60,12 @@ export class PictureSource {
   async loadDemo(place) {
     this.#demo = await loadDemo(place);
     if (!this.#camera.isOn) this.#showDemo();
+  }
+
+  /** @returns {Promise<boolean>} whether a camera is on, which is started if it is not */
+  async start() {
+    if (!this.#camera.isOn) await this.#start();
+    return this.#camera.isOn;
   }
 
   /** Whether a camera is on; if not, it is the demonstration. */
@@ -78,17 +95,31 @@ export class PictureSource {
     if (!this.#demo) return null;
     const canvas = this.#find(".demo");
     if (this.#demoIsPaused) return canvas;
-    const drawn = this.#demo(performance.now() / 1000);
+    const timeS = performance.now() / 1000 - this.#demoBeganS;
+    if (sceneAt(timeS) !== this.#demoScene) {
+      this.#demoScene = sceneAt(timeS);
+      this.#sceneChanged();
+    }
+    const drawn = this.#demo(timeS);
     if (canvas.width !== drawn.width) Object.assign(canvas, { width: drawn.width, height: drawn.height });
     canvas.getContext("2d").drawImage(drawn, 0, 0);
     return canvas;
+  }
+
+  /** Begin the demonstration anew, with its first scene. */
+  restartDemo() {
+    this.#demoBeganS = this.#pausedAtS = performance.now() / 1000;
+    this.#demoScene = 0;
   }
 
   /** Let the demonstration stand still, or go on. */
   pauseDemo(isPaused) {
     if (isPaused === this.#demoIsPaused) return;
     this.#demoIsPaused = isPaused;
-    this.#find(".badge").textContent = isPaused ? PAUSED_DEMO : DEMO;
+    const nowS = performance.now() / 1000;
+    if (isPaused) this.#pausedAtS = nowS;
+    else this.#demoBeganS += nowS - this.#pausedAtS;
+    if (!this.#camera.isOn) this.#find(".badge").textContent = isPaused ? PAUSED_DEMO : DEMO;
   }
 
   #watchVideo() {
@@ -165,16 +196,20 @@ export class PictureSource {
 
   #showCamera() {
     this.#find("video").hidden = false;
-    this.#find(".demo").hidden = this.#find(".badge").hidden = true;
-    this.#find(".start").textContent = "Stop";
+    this.#find(".demo").hidden = this.#find(".invitation").hidden = true;
+    this.#find(".badge").textContent = LIVE;
+    this.#find(".start").textContent = t("Stop");
     this.#mirror();
     this.#changed();
   }
 
   #showDemo() {
     this.#find("video").hidden = true;
-    this.#find(".demo").hidden = this.#find(".badge").hidden = !this.#demo;
-    this.#find(".start").textContent = "Use my camera";
+    this.#find(".demo").hidden = !this.#demo;
+    this.#find(".invitation").hidden = !camerasAreAllowed();
+    this.#find(".badge").textContent = this.#demoIsPaused ? PAUSED_DEMO : DEMO;
+    this.restartDemo();
+    this.#find(".start").textContent = t("Use my camera");
     this.#changed();
   }
 }

@@ -1,6 +1,7 @@
 /** The engine on the server: small JPEG pictures go there, faces come back. */
 
 import { sizeOf } from "./picture_source.js";
+import { t } from "./texts.js";
 
 const WIDTH_PX = 320;
 const QUALITY = 0.8;
@@ -20,6 +21,7 @@ export class RefusedError extends Error {}
 /** Frames in, faces out; what the camera sees goes to the server, which keeps none of it. */
 export class ServerEngine {
   #look;
+  #sending;
   #visitor = randomName();
   #canvas = new OffscreenCanvas(1, 1);
   #inFlight = 0;
@@ -27,9 +29,11 @@ export class ServerEngine {
 
   /**
    * @param {(frame: object) => Promise<object>} look the server's function: `look_at_frame` of app.py
+   * @param {() => void} sending called for each picture that goes to the server
    */
-  constructor(look) {
+  constructor(look, sending) {
     this.#look = look;
+    this.#sending = sending;
   }
 
   /** Whether it takes another frame now; several may be on their way, so that a long way costs no frames. */
@@ -61,10 +65,11 @@ export class ServerEngine {
     const { width, height } = sizeOf(picture);
     const jpeg = await this.#encode(picture, width, height);
     const askedAt = performance.now();
+    this.#sending();
     const answer = await this.#ask({ visitor: this.#visitor, jpeg, time_s: timeS, scene });
     this.#tookMs = [performance.now() - askedAt, ...this.#tookMs.slice(0, REMEMBERED_WAYS - 1)];
     // Gradio's client gives nothing where there was no answer.
-    if (!answer) throw new ConnectionError("the server cannot be reached");
+    if (!answer) throw new ConnectionError(t("the server cannot be reached"));
     if (answer.refused) throw new RefusedError(answer.refused);
     if (!answer.faces) return null;
     const scale = width / this.#canvas.width;
@@ -83,7 +88,7 @@ export class ServerEngine {
   async #ask(frame) {
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new ConnectionError("the server does not answer")), PATIENCE_MS);
+      timer = setTimeout(() => reject(new ConnectionError(t("the server does not answer"))), PATIENCE_MS);
     });
     try {
       return await Promise.race([this.#look(frame), late]);

@@ -1,5 +1,8 @@
 /** What the page says about a face, in sentences. */
 
+import { NO_CLEAR_EXPRESSION } from "./engine/quality.js";
+import { t, tLabel } from "./texts.js";
+
 const NUMBERS = ["nobody", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 /**
@@ -25,21 +28,40 @@ export function tenPeople(probabilities) {
  */
 export function sentenceOfTen(probabilities, labelNames) {
   const named = tenPeople(probabilities)
-    .map((count, index) => [count, labelNames[index]])
+    .map((count, index) => [count, tLabel(labelNames[index])])
     .filter(([count]) => count > 0)
     .sort(([one], [other]) => other - one);
   const [[most, label], ...others] = named;
-  if (most === 10) return `Of ten people, probably all would call this ${label}.`;
-  const rest = others.map(([count, name]) => `, ${NUMBERS[count]} ${name}`).join("");
-  return `Of ten people, about ${NUMBERS[most]} would call this ${label}${rest}.`;
+  if (most === 10) return t`Of ten people, probably all would call this ${label}.`;
+  const rest = others.map(([count, name]) => `, ${t(NUMBERS[count])} ${name}`).join("");
+  return t`Of ten people, about ${t(NUMBERS[most])} would call this ${label}${rest}.`;
+}
+
+const LOOKS = { disgust: "disgusted", fear: "fearful", surprise: "surprised" };
+
+/**
+ * @param {string} label
+ * @returns {string} as in "looks surprised"
+ */
+export function looks(label) {
+  return tLabel(LOOKS[label] ?? label);
 }
 
 /**
  * @param {import("./engine/engine.js").Face} face
- * @returns {string} such as "happy 87 %" or "not sure: too dark"
+ * @returns {string} such as "surprised 87 %", "not sure: too dark" or "not sure: between happy and sad"
  */
 export function headlineOf(face) {
-  return face.reliable ? `${face.label} ${shownPercent(face.confidence)} %` : `not sure: ${face.reasons.join(", ")}`;
+  return face.reliable ? `${looks(face.label)} ${shownPercent(face.confidence)} %` : t`not sure: ${reasonsOf(face)}`;
+}
+
+/**
+ * @param {import("./engine/engine.js").Face} face that is not reliable
+ * @returns {string} why; where two expressions share the lead, their names
+ */
+export function reasonsOf({ reasons, between }) {
+  const named = between && t`between ${looks(between[0])} and ${looks(between[1])}`;
+  return reasons.map((reason) => (named && reason === NO_CLEAR_EXPRESSION ? named : tLabel(reason))).join(", ");
 }
 
 /**
@@ -52,8 +74,7 @@ export function shownPercent(probability) {
 
 /** Why there is no camera on a page over plain HTTP, and what to do. */
 export const NEEDS_HTTPS =
-  "This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. " +
-  "Open it over HTTPS, or on the machine that serves it. Photo and Video work here, too.";
+  t("This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. Open it over HTTPS, or on the machine that serves it. Photo and Video work here, too.");
 
 /**
  * What to do when the camera is not available.
@@ -63,11 +84,11 @@ export const NEEDS_HTTPS =
  */
 export function adviceOnCamera({ name, message }) {
   const advice = {
-    NotAllowedError: "The camera was not allowed. Allow it in the browser's address bar, then try again.",
-    NotFoundError: "No camera was found. Connect one, then try again.",
-    NotReadableError: "The camera is in use by another program. Close that one, then try again.",
-    OverconstrainedError: "This camera is not available. Try another camera.",
-    TypeError: "This browser offers no camera to this page. Open the page in another browser.",
+    NotAllowedError: t("The camera was not allowed. Allow it in the browser's address bar, then try again."),
+    NotFoundError: t("No camera was found. Connect one, then try again."),
+    NotReadableError: t("The camera is in use by another program. Close that one, then try again."),
+    OverconstrainedError: t("This camera is not available. Try another camera."),
+    TypeError: t("This browser offers no camera to this page. Open the page in another browser."),
   };
-  return advice[name] ?? `The camera cannot be used: ${message}`;
+  return advice[name] ?? t`The camera cannot be used: ${message}`;
 }

@@ -1,8 +1,9 @@
 /**
  * The engine in a worker of its own, so that the page never stutters.
  *
- * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}} with addresses, each graph by its name, and
- * {frame: ImageBitmap, timeS, scene}, and {personal}, what was learned about the person, or null.
+ * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}, lengths} with addresses, each graph by its name,
+ * and the bytes of each file before any compression, as far as known; {frame: ImageBitmap, timeS, scene}; and
+ * {personal}, what was learned about the person, or null.
  * Messages out: {progress: {loaded, total}} in bytes, {ready: {modelSha256, labelNames, features}}, {faces}, {problem}. A scene is a number;
  * nobody in it is known from the one before.
  */
@@ -16,10 +17,13 @@ let state = null;
 let sceneOfState = null;
 let canvas = null;
 
-async function load(places) {
+async function load(places, lengths) {
   const tell = (progress) => postMessage({ progress });
   const [wasm, model, detector, configBytes, ...graphs] = await fetchWithProgress(
-    [places.wasm, places.model, places.detector, places.config, ...GRAPH_NAMES.map((name) => places[name])],
+    ["wasm", "model", "detector", "config", ...GRAPH_NAMES].map((name) => ({
+      address: places[name],
+      length: lengths?.[name],
+    })),
     tell,
   );
   const ort = await import(places.ort);
@@ -57,7 +61,7 @@ async function look({ frame, timeS, scene }) {
 
 self.onmessage = async ({ data }) => {
   try {
-    if (data.load) await load(data.load);
+    if (data.load) await load(data.load, data.lengths);
     else if ("personal" in data) engine.personal = data.personal;
     else await look(data);
   } catch (error) {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { readFileSync } from "node:fs";
+
+import { sharedLead } from "../live/engine/classifier.js";
 import { adviceOnCamera, headlineOf, sentenceOfTen, tenPeople } from "../live/words.js";
 
 const NAMES = ["angry", "happy", "neutral"];
@@ -39,4 +42,17 @@ test("whatever is wrong with the camera, there is something to do", () => {
     assert.match(adviceOnCamera({ name, message: "" }), /Allow|Connect|Close|Try another|Open/);
   }
   assert.equal(adviceOnCamera({ name: "AbortError", message: "gone" }), "The camera cannot be used: gone");
+});
+
+test("two expressions share the lead as in Python", () => {
+  const { label_names: names, cases } = JSON.parse(readFileSync(new URL("../../tests/shared_lead_cases.json", import.meta.url), "utf8"));
+  for (const { probabilities, lead } of cases) assert.deepEqual(sharedLead(probabilities, names), lead, String(probabilities));
+  assert.deepEqual(sharedLead([0.5, 0.5], ["yes", "no"]), ["yes", "no"]);
+});
+
+test("a face between two expressions names both", () => {
+  const face = { reliable: false, reasons: ["too dark", "no clear expression"], between: ["surprise", "happy"] };
+  assert.equal(headlineOf(face), "not sure: too dark, between surprised and happy");
+  assert.equal(headlineOf({ ...face, between: null }), "not sure: too dark, no clear expression");
+  assert.equal(headlineOf({ reliable: true, label: "fear", confidence: 0.5 }), "fearful 50 %");
 });

@@ -20,6 +20,26 @@ export function softmax(logits) {
   return Float32Array.from(powers, (power) => power / sum);
 }
 
+// As in `face_expression/labels.py`.
+const [NEARLY, BOTH] = [0.7, 0.6];
+
+/**
+ * Made like `shared_lead` of `face_expression/labels.py`; `tests/shared_lead_cases.json` is what both must do.
+ *
+ * @param {ArrayLike<number>} probabilities one for each label, at least two
+ * @param {string[]} labelNames
+ * @returns {[string, string] | null} the two labels that share the lead, the more probable first; null if one leads or
+ *   more than two do
+ */
+export function sharedLead(probabilities, labelNames) {
+  const order = labelNames.map((_, index) => index).sort((one, other) => probabilities[other] - probabilities[one]);
+  const [first, second, third] = order;
+  if (probabilities[second] < NEARLY * probabilities[first]) return null;
+  if ((probabilities[third] ?? 0) >= NEARLY * probabilities[second]) return null;
+  if (probabilities[first] + probabilities[second] < BOTH) return null;
+  return [labelNames[first], labelNames[second]];
+}
+
 /** A bundle's network. */
 export class Classifier {
   #session;

@@ -1,7 +1,7 @@
 /** (frame, state) -> (faces, state) on the visitor's device: `face_expression/pipeline.py` for the browser. */
 
 import { clipBox } from "./boxes.js";
-import { Classifier, softmax } from "./classifier.js";
+import { Classifier, sharedLead, softmax } from "./classifier.js";
 import { readBundleConfig } from "./config.js";
 import { cutCrop, regionOfDetection, toModelInputs, wholePictureRegion } from "./crop.js";
 import { YuNetDetector } from "./detector.js";
@@ -32,6 +32,7 @@ import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchBoxes, requireTime, upd
  * @property {Float32Array} logits the bundle's own for this frame alone, after the temperature: neither smoothed nor personal
  * @property {Float32Array} features the network's, for this frame alone
  * @property {boolean} personal whether the probabilities are adapted to one person
+ * @property {[string, string] | null} between the two labels that share the lead, where no expression is clear
  * @property {{name: string, probability: number}[] | null} own own expressions in this frame; null without any
  */
 
@@ -202,7 +203,8 @@ export class Engine {
 
   #face(frame, { detection, crop, reasons, logits, features }, probabilities, shown, trackId) {
     const confidence = probabilities[shown];
-    const all = confidence >= this.#config.abstainBelow ? reasons : [...reasons, NO_CLEAR_EXPRESSION];
+    const isClear = confidence >= this.#config.abstainBelow;
+    const all = isClear ? reasons : [...reasons, NO_CLEAR_EXPRESSION];
     return {
       box: clipBox(detection.box, frame.width, frame.height),
       score: detection.score,
@@ -218,6 +220,7 @@ export class Engine {
       features,
       personal: changesAnswer(this.personal),
       own: ownExpressions(this.personal, features),
+      between: isClear ? null : sharedLead(probabilities, this.#config.labelNames),
     };
   }
 }

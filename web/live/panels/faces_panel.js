@@ -1,9 +1,10 @@
 /** What the page shows of each face in view: the largest in full, the others with their bars. */
 
 import { colourOf } from "../overlay.js";
-import { headlineOf, sentenceOfTen, shownPercent, tenPeople } from "../words.js";
+import { headlineOf, looks, sentenceOfTen, shownPercent, tenPeople } from "../words.js";
+import { setMarkup, t, tLabel } from "../texts.js";
 
-const NOBODY = "No face in view.";
+const NOBODY = t("No face in view.");
 const UPDATE_EVERY_MS = 500;
 const SPOKEN_EVERY_MS = 2000;
 // A face that was lost for a moment is not read aloud again.
@@ -37,13 +38,13 @@ export class FacesPanel {
    * @param {import("../page.js").Context} context
    */
   constructor(element, { labelNames }) {
-    element.innerHTML = MARKUP;
+    setMarkup(element, MARKUP);
     this.#element = element;
     this.#labelNames = labelNames;
     this.#bars = new Bars(element.querySelector(".bars"), labelNames);
   }
 
-  show({ faces, tookMs }) {
+  show({ faces, tookMs, live }) {
     const now = performance.now();
     const [face] = faces;
     this.#answeredAt = [...this.#answeredAt.filter((at) => now - at < RATE_OVER_MS), now];
@@ -54,10 +55,10 @@ export class FacesPanel {
     // What people read changes less often than what they see.
     if (now - this.#updatedAt < UPDATE_EVERY_MS) return;
     this.#updatedAt = now;
-    this.#tell(face);
+    this.#tell(face, live);
     const rate = ((this.#answeredAt.length - 1) * 1000) / (now - this.#answeredAt[0]);
-    const frames = this.#answeredAt.length > 1 ? `${rate.toFixed(0)} frames/s, ` : "";
-    this.#find(".figures").textContent = `${frames}${tookMs.toFixed(0)} ms each`;
+    const frames = this.#answeredAt.length > 1 ? t`${rate.toFixed(0)} frames/s, ` : "";
+    this.#find(".figures").textContent = t`${frames}${tookMs.toFixed(0)} ms each`;
   }
 
   showNothing() {
@@ -80,20 +81,21 @@ export class FacesPanel {
     return this.#element.querySelector(selector);
   }
 
-  #tell(face) {
+  #tell(face, live) {
     const headline = this.#find(".headline");
     const headlineText = face ? headlineOf(face) : NOBODY;
     if (headline.textContent !== headlineText) headline.textContent = headlineText;
-    headline.style.setProperty("--colour", face ? colourOf(face) : "transparent");
+    headline.style.setProperty("--colour", face ? colourOf(face, this.#labelNames) : "transparent");
     this.#find(".sentence").textContent = face?.reliable ? sentenceOfTen(face.probabilities, this.#labelNames) : "";
     this.#find(".people").replaceChildren(...(face?.reliable ? this.#drawPeople(face) : []));
-    this.#speak(face);
+    this.#speak(face, live);
   }
 
   /** For screen readers: only what has changed, and not its every percent. */
-  #speak(face) {
+  #speak(face, live) {
     const spoken = this.#find(".spoken");
-    const words = face ? (face.reliable ? `looks ${face.label}` : headlineOf(face)) : NOBODY;
+    const seen = face ? (face.reliable ? t`looks ${looks(face.label)}` : headlineOf(face)) : NOBODY;
+    const words = live ? seen : t`Demonstration: ${seen}`;
     const sinceMs = performance.now() - this.#spokenAt;
     const isNews = words !== this.#lastSpoken || sinceMs > SPOKEN_AGAIN_MS;
     if (spoken.textContent === words || !isNews || sinceMs < SPOKEN_EVERY_MS) return;
@@ -106,7 +108,7 @@ export class FacesPanel {
       Array.from({ length: count }, () => {
         const person = document.createElement("span");
         person.className = `person class${index}`;
-        person.title = this.#labelNames[index];
+        person.title = tLabel(this.#labelNames[index]);
         return person;
       }),
     );
@@ -129,10 +131,12 @@ export class FacesPanel {
 class SmallFace {
   #element;
   #bars;
+  #labelNames;
 
   constructor(list, labelNames) {
+    this.#labelNames = labelNames;
     this.#element = document.createElement("li");
-    this.#element.innerHTML = `<b></b><dl class="bars"></dl>`;
+    this.#element.innerHTML = `<span class="number"></span> <b></b><dl class="bars"></dl>`;
     this.#bars = new Bars(this.#element.querySelector(".bars"), labelNames);
     list.append(this.#element);
   }
@@ -140,8 +144,9 @@ class SmallFace {
   show(face) {
     this.#element.hidden = !face;
     if (!face) return;
-    this.#element.style.setProperty("--colour", colourOf(face));
+    this.#element.style.setProperty("--colour", colourOf(face, this.#labelNames));
     this.#element.classList.toggle("unsure", !face.reliable);
+    this.#element.querySelector(".number").textContent = face.trackId;
     this.#element.querySelector("b").textContent = headlineOf(face);
     this.#bars.show(face);
   }
@@ -155,7 +160,7 @@ class Bars {
   constructor(list, labelNames) {
     const row = (_, index) => `<dt></dt><dd><span class="bar class${index}"><i></i></span><b></b></dd>`;
     list.innerHTML = labelNames.map(row).join("");
-    list.querySelectorAll("dt").forEach((name, index) => (name.textContent = labelNames[index]));
+    list.querySelectorAll("dt").forEach((name, index) => (name.textContent = tLabel(labelNames[index])));
     this.#bars = list.querySelectorAll("i");
     this.#values = list.querySelectorAll("b");
   }

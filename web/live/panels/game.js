@@ -6,9 +6,13 @@
  * 32 % of disgust. So disgust is left out, and any target may be passed over.
  */
 
+import { t, tLabel } from "../texts.js";
+
 /** All times in seconds. */
 export const RULES = Object.freeze({
   lengthS: 30,
+  // For each face, made or not.
+  faceS: 6,
   // Just above where the embedded model begins to say "not sure".
   madeAt: 0.45,
   heldS: 0.6,
@@ -112,9 +116,9 @@ export function matchOf(game, [face]) {
  * @returns {string} what to do now
  */
 export function adviceOf(game, faces) {
-  if (!faces.length) return "Nobody is in view.";
-  if (!faces[0].reliable) return `Not sure: ${faces[0].reasons.join(", ")}.`;
-  return game.held ? "Hold it …" : "";
+  if (!faces.length) return t("Nobody is in view.");
+  if (!faces[0].reliable) return t`Not sure: ${faces[0].reasons.map(tLabel).join(", ")}.`;
+  return game.held ? t("Hold it …") : "";
 }
 
 /**
@@ -124,6 +128,15 @@ export function adviceOf(game, faces) {
  */
 export function secondsLeft(game, timeS) {
   return Math.max(0, Math.ceil(RULES.lengthS - (timeS - game.beganS)));
+}
+
+/**
+ * @param {Game} game
+ * @param {number} timeS on the page's clock
+ * @returns {number} seconds that are left for the face that is asked for, 0 when the next one is due
+ */
+export function secondsForFace(game, timeS) {
+  return Math.max(0, RULES.faceS - (timeS - roundOf(game).beganS));
 }
 
 /**
@@ -140,8 +153,9 @@ export function scoreOf(game) {
  */
 export function resultOf(game) {
   const made = game.rounds.filter(({ points }) => points > 0).length;
-  if (made === 0) return "No face was made this time.";
-  return `You made ${made === 1 ? "one face" : `${made} faces`}: ${scoreOf(game)} points.`;
+  if (made === 0) return t("No face was made this time.");
+  if (made === 1) return t`You made one face: ${scoreOf(game)} points.`;
+  return t`You made ${made} faces: ${scoreOf(game)} points.`;
 }
 
 /**

@@ -2,16 +2,17 @@
 
 import { squareAround } from "./game.js";
 import { shownPercent } from "../words.js";
+import { t, tLabel } from "../texts.js";
 
 const SNAPSHOT_PX = 240;
 const SPACE_PX = 24;
-const COLUMNS = 4;
+const [FEWEST_COLUMNS, COLUMNS] = [2, 4];
 const HEAD_PX = 150;
 const CAPTION_PX = 44;
 const FOOT_PX = 56;
 const FONT = "system-ui, sans-serif";
 const [PAPER, INK, PALE] = ["#f5f3ff", "#1e1b4b", "#4c4a6e"];
-const FOOTNOTE = "A model's guess at what an expression looks like, not at what anybody feels.";
+const FOOTNOTE = t("A model's guess at what an expression looks like, not at what anybody feels.");
 
 /** @returns {HTMLCanvasElement} on which `drawSnapshot` draws */
 export function snapshotCanvas() {
@@ -46,19 +47,21 @@ export function drawSnapshot(canvas, frame, box, { mirrored }) {
  * @param {{round: import("./game.js").Round, snapshot: HTMLCanvasElement}[]} pictures at least one
  */
 export function drawCard(canvas, result, pictures) {
-  const rows = Math.ceil(pictures.length / COLUMNS);
+  // As wide as there are pictures, but never narrower than its words.
+  const columns = Math.max(FEWEST_COLUMNS, Math.min(COLUMNS, pictures.length));
+  const rows = Math.ceil(pictures.length / columns);
   const tall = SNAPSHOT_PX + CAPTION_PX + SPACE_PX;
-  canvas.width = SPACE_PX + COLUMNS * (SNAPSHOT_PX + SPACE_PX);
+  canvas.width = SPACE_PX + columns * (SNAPSHOT_PX + SPACE_PX);
   canvas.height = HEAD_PX + rows * tall + FOOT_PX;
   const context = canvas.getContext("2d");
   context.fillStyle = PAPER;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.textBaseline = "middle";
-  write(context, "Make this face", SPACE_PX, 56, `700 48px ${FONT}`, INK);
+  write(context, t("Make this face"), SPACE_PX, 56, `700 48px ${FONT}`, INK);
   write(context, result, SPACE_PX, 112, `500 28px ${FONT}`, INK);
   pictures.forEach(({ round, snapshot }, index) => {
-    const left = SPACE_PX + (index % COLUMNS) * (SNAPSHOT_PX + SPACE_PX);
-    const top = HEAD_PX + Math.floor(index / COLUMNS) * tall;
+    const left = SPACE_PX + (index % columns) * (SNAPSHOT_PX + SPACE_PX);
+    const top = HEAD_PX + Math.floor(index / columns) * tall;
     context.drawImage(snapshot, left, top);
     write(context, captionOf(round), left, top + SNAPSHOT_PX + CAPTION_PX / 2, `600 24px ${FONT}`, INK);
   });
@@ -70,7 +73,7 @@ export function drawCard(canvas, result, pictures) {
  * @returns {string} such as "happy 87 %" or "fear 31 %, a try"
  */
 export function captionOf({ label, best, points }) {
-  return `${label} ${shownPercent(best)} %${points ? "" : ", a try"}`;
+  return `${tLabel(label)} ${shownPercent(best)} %${points ? "" : `, ${t("a try")}`}`;
 }
 
 function write(context, text, x, y, font, colour) {

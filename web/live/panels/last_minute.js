@@ -1,5 +1,7 @@
 /** What was shown in the last minute, coarse enough to be drawn often. */
 
+import { t, tLabel } from "../texts.js";
+
 const LENGTH_S = 60;
 const FINEST_S = 0.2;
 
@@ -48,12 +50,12 @@ export function describeSpans(spans) {
   const times = new Map();
   let totalS = 0;
   for (const { fromS, untilS, face } of spans) {
-    const shown = face ? (face.reliable ? face.label : "not sure") : "nobody in view";
+    const shown = face ? (face.reliable ? tLabel(face.label) : t("not sure")) : t("nobody in view");
     times.set(shown, (times.get(shown) ?? 0) + untilS - fromS);
     totalS += untilS - fromS;
   }
-  if (totalS === 0) return "No data yet.";
+  if (totalS === 0) return t("No data yet.");
   const shares = [...times].sort(([, one], [, other]) => other - one);
   const parts = shares.map(([shown, timeS]) => `${shown} ${Math.round((100 * timeS) / totalS)} %`);
-  return `Last ${Math.round(totalS)} s: ${parts.join(", ")}.`;
+  return t`Last ${Math.round(totalS)} s: ${parts.join(", ")}.`;
 }

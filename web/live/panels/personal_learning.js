@@ -2,6 +2,7 @@
 
 import { MAX_OWN_EXPRESSIONS, NONE_OF_THESE, headNumbers, makePersonal, neutralShift } from "../engine/personal.js";
 import { CORRECTIONS_PRIOR, OWN_PRIOR, checkHead, fitHead, helps, shiftOf } from "../engine/personal_head.js";
+import { t, tLabel } from "../texts.js";
 
 /** So many corrections are learned from at most: more would take longer than a tenth of a second. */
 export const MOST_CORRECTIONS = 60;
@@ -55,13 +56,13 @@ export function isAnything({ resting, corrections, own, loaded }) {
 export function checkedName({ own }, typed, labelNames) {
   const name = typed.trim().replace(/\s+/g, " ");
   const taken = (other) => other.toLowerCase() === name.toLowerCase();
-  if (!name) return { problem: "Type a name first, such as wink." };
-  if (name.length > LONGEST_NAME) return { problem: `A name has at most ${LONGEST_NAME} letters.` };
-  if (labelNames.some(taken)) return { problem: `The model has a bar for ${name} already. Use "That's wrong" for it.` };
-  if (taken(NONE_OF_THESE)) return { problem: `"${NONE_OF_THESE}" has a button of its own.` };
+  if (!name) return { problem: t("Type a name first, such as wink.") };
+  if (name.length > LONGEST_NAME) return { problem: t`A name has at most ${LONGEST_NAME} letters.` };
+  if (labelNames.some(taken)) return { problem: t`The model has a bar for ${name} already. Use "That's wrong" for it.` };
+  if (taken(NONE_OF_THESE)) return { problem: t`"${tLabel(NONE_OF_THESE)}" has a button of its own.` };
   const names = own.filter((one) => one.name !== NONE_OF_THESE).length;
   const isNew = !own.some((one) => taken(one.name));
-  if (isNew && names >= MAX_OWN_EXPRESSIONS) return { problem: `At most ${MAX_OWN_EXPRESSIONS} names fit.` };
+  if (isNew && names >= MAX_OWN_EXPRESSIONS) return { problem: t`At most ${MAX_OWN_EXPRESSIONS} names fit.` };
   return { name: own.find((one) => taken(one.name))?.name ?? name };
 }
 
@@ -159,13 +160,13 @@ function ownOf({ own, loaded }) {
  * @returns {string} how corrections do
  */
 export function sentenceOfCorrections({ corrections, loaded }, check) {
-  const file = loaded?.corrections ? "Corrections from a file are in use. " : "";
-  if (!corrections.length) return file || "No face is kept yet.";
-  if (check.faces < FEWEST_CHECKED) return `${file}1 face is kept. From the second on, the page can check whether it helps.`;
-  const counted = `${file}On your ${check.faces} faces: ${check.rightBefore} right before, ${check.rightAfter} now`;
-  if (!helps(check)) return `${counted}. That does not help, so they are not used.`;
-  const likelier = check.rightAfter === check.rightBefore ? ", but the right answers are likelier" : "";
-  return `${counted}${likelier}. So they are used.`;
+  const file = loaded?.corrections ? `${t("Corrections from a file are in use.")} ` : "";
+  if (!corrections.length) return file || t("No face is kept yet.");
+  if (check.faces < FEWEST_CHECKED) return file + t("1 face is kept. From the second on, the page can check whether it helps.");
+  const counted = file + t`On your ${check.faces} faces: ${check.rightBefore} right before, ${check.rightAfter} now`;
+  if (!helps(check)) return t`${counted}. That does not help, so they are not used.`;
+  const likelier = check.rightAfter === check.rightBefore ? t(", but the right answers are likelier") : "";
+  return t`${counted}${likelier}. So they are used.`;
 }
 
 /**
@@ -174,10 +175,10 @@ export function sentenceOfCorrections({ corrections, loaded }, check) {
  * @returns {string} how own expressions are recognised, or what is missing
  */
 export function sentenceOfOwn({ own, loaded }, check) {
-  if (!own.length) return loaded?.own ? "Own expressions from a file are in use; new frames replace them." : "";
-  if (own.length === 1 && own[0].name === NONE_OF_THESE) return "Now take an expression with a name of yours.";
-  if (!check) return `Now take "${NONE_OF_THESE}": talk, smile, look around, but do none of your expressions.`;
-  const counted = `Recognised: ${check.rightAfter} of ${check.faces} frames, each by what was learned from other seconds.`;
-  if (check.rightAfter >= SHOWN_FROM * check.faces) return `${counted} Another day or light may be harder.`;
-  return `${counted} That is too few, so no bars are shown. Make the expressions larger and take them again.`;
+  if (!own.length) return loaded?.own ? t("Own expressions from a file are in use; new frames replace them.") : "";
+  if (own.length === 1 && own[0].name === NONE_OF_THESE) return t("Now take an expression with a name of yours.");
+  if (!check) return t`Now take "${tLabel(NONE_OF_THESE)}": talk, smile, look around, but do none of your expressions.`;
+  const counted = t`Recognised: ${check.rightAfter} of ${check.faces} frames, each by what was learned from other seconds.`;
+  if (check.rightAfter >= SHOWN_FROM * check.faces) return t`${counted} Another day or light may be harder.`;
+  return t`${counted} That is too few, so no bars are shown. Make the expressions larger and take them again.`;
 }

@@ -17,12 +17,13 @@ import {
 } from "./personal_learning.js";
 import * as store from "./personal_store.js";
 import { Taking } from "./personal_taking.js";
+import { setMarkup, t, tLabel } from "../texts.js";
 
 const RESTING = { countdownS: 0, lengthS: 3, fewest: 5, most: 60 };
 const EXPRESSION = { countdownS: 3, lengthS: 3, fewest: 10, most: 20 };
 const NEEDS_DEVICE = 'This needs the model on this device: choose "on this device" beside the picture.';
-const START_FIRST = "Start your camera first: this is about your face.";
-const NO_FACE = "No face is in view now. Try again when one is.";
+const START_FIRST = t("Start your camera first: this is about your face.");
+const NO_FACE = t("No face is in view now. Try again when one is.");
 const NAME = "personal.json";
 
 const MARKUP = `
@@ -113,12 +114,14 @@ export class PersonalPanel {
    * @param {HTMLElement} faces the element of `FacesPanel`, already built
    */
   constructor(element, { labelNames }, faces) {
-    element.innerHTML = MARKUP;
+    setMarkup(element, MARKUP);
     this.#element = element;
     this.#labelNames = labelNames;
     this.#faces = faces;
-    this.#beside = Object.assign(document.createElement("div"), { className: "personal-beside", innerHTML: BESIDE });
-    this.#below = Object.assign(document.createElement("div"), { className: "personal-below", innerHTML: BELOW });
+    this.#beside = Object.assign(document.createElement("div"), { className: "personal-beside" });
+    this.#below = Object.assign(document.createElement("div"), { className: "personal-below" });
+    setMarkup(this.#beside, BESIDE);
+    setMarkup(this.#below, BELOW);
     const headline = faces.querySelector(".headline");
     headline.replaceWith(this.#beside);
     this.#beside.querySelector(".top").prepend(headline);
@@ -166,7 +169,7 @@ export class PersonalPanel {
 
   #listenBeside() {
     const find = (selector) => this.#beside.querySelector(selector);
-    find(".labels").append(...this.#labelNames.map((label, index) => button(label, () => this.#keepFace(index))));
+    find(".labels").append(...this.#labelNames.map((label, index) => button(tLabel(label), () => this.#keepFace(index))));
     find(".wrong").onclick = () => this.#ask();
     find(".cancel").onclick = () => this.#close("");
     find(".question").onkeydown = ({ key }) => key === "Escape" && this.#close("");
@@ -174,27 +177,27 @@ export class PersonalPanel {
 
   #listen() {
     const on = (selector, act) => (this.#find(selector).onclick = act);
-    on(".rest", () => this.#begin(RESTING, "Rest your face and look at the camera.", (frames) => this.#rested(frames)));
+    on(".rest", () => this.#begin(RESTING, t("Rest your face and look at the camera."), (frames) => this.#rested(frames)));
     this.#find(".neutral-on").onchange = ({ target }) => this.#useNeutral(target.checked);
     on(".forget-neutral", () => {
       const loaded = this.#learned.loaded && { ...this.#learned.loaded, neutral: null };
-      this.#learn({ ...this.#learned, resting: null, loaded }, "Your neutral is forgotten.");
+      this.#learn({ ...this.#learned, resting: null, loaded }, t("Your neutral is forgotten."));
     });
     on(".undo", () => {
-      this.#learn({ ...this.#learned, corrections: this.#learned.corrections.slice(0, -1) }, "The last one is undone.");
+      this.#learn({ ...this.#learned, corrections: this.#learned.corrections.slice(0, -1) }, t("The last one is undone."));
     });
     on(".delete-corrections", () => {
       const loaded = this.#learned.loaded && { ...this.#learned.loaded, corrections: null };
-      this.#learn({ ...this.#learned, corrections: [], loaded }, "The corrections are deleted.");
+      this.#learn({ ...this.#learned, corrections: [], loaded }, t("The corrections are deleted."));
     });
     this.#find("form").onsubmit = (event) => {
       event.preventDefault();
       this.#takeNamed(this.#find(".name").value);
     };
     on(".take-none", () => {
-      this.#takeOwn(NONE_OF_THESE, "Talk, smile, look around: anything but your own expressions");
+      this.#takeOwn(NONE_OF_THESE, t("Talk, smile, look around: anything but your own expressions"));
     });
-    on(".stop", () => this.#stopTaking("Stopped."));
+    on(".stop", () => this.#stopTaking(t("Stopped.")));
     on(".download", () => this.#download());
     this.#find(".load").onchange = ({ target }) => this.#load(target);
     on(".delete-all", () => this.#deleteAll());
@@ -207,15 +210,15 @@ export class PersonalPanel {
     if (!this.#isLive) return this.#tellBeside(START_FIRST);
     if (!this.#face) return this.#tellBeside(NO_FACE);
     if (this.#learned.corrections.length >= MOST_CORRECTIONS) {
-      return this.#tellBeside(`At most ${MOST_CORRECTIONS} faces are learned from. Undo or delete some first.`);
+      return this.#tellBeside(t`At most ${MOST_CORRECTIONS} faces are learned from. Undo or delete some first.`);
     }
     const { logits, features, crop, label, confidence, reliable } = this.#face;
     this.#frozen = { logits: logits.slice(), features: features.slice() };
     const canvas = this.#beside.querySelector(".frozen");
     Object.assign(canvas, { width: crop.width, height: crop.height });
     canvas.getContext("2d").putImageData(imageDataOf(crop), 0, 0);
-    const answer = reliable ? `${label} ${shownPercent(confidence)} %` : `not sure, at best ${label}`;
-    this.#beside.querySelector(".model-answer").textContent = `The answer was: ${answer}.`;
+    const answer = reliable ? `${tLabel(label)} ${shownPercent(confidence)} %` : t`not sure, at best ${tLabel(label)}`;
+    this.#beside.querySelector(".model-answer").textContent = t`The answer was: ${answer}.`;
     this.#beside.querySelector(".question").hidden = false;
     this.#beside.querySelector(".labels button").focus();
     return undefined;
@@ -224,7 +227,7 @@ export class PersonalPanel {
   #keepFace(label) {
     const corrections = [...this.#learned.corrections, { ...this.#frozen, label }];
     this.#learn({ ...this.#learned, corrections });
-    this.#close(`Kept as ${this.#labelNames[label]}. ${sentenceOfCorrections(this.#learned, this.#concluded.check)}`);
+    this.#close(`${t`Kept as ${tLabel(this.#labelNames[label])}.`} ${sentenceOfCorrections(this.#learned, this.#concluded.check)}`);
   }
 
   #close(sentence) {
@@ -255,14 +258,14 @@ export class PersonalPanel {
     if (taking.isDone) {
       this.#stopTaking("");
       done(taking.frames);
-    } else if (taking.isHopeless) this.#stopTaking("No face was in view for long enough. Try again when one is.");
+    } else if (taking.isHopeless) this.#stopTaking(t("No face was in view for long enough. Try again when one is."));
     else this.#tellTaking();
   }
 
   #tellTaking() {
     const { taking, sentence } = this.#taking;
     this.#find(".taking progress").value = taking.share;
-    const now = taking.countdown ? `${sentence} In ${taking.countdown} …` : sentence;
+    const now = taking.countdown ? t`${sentence} In ${taking.countdown} …` : sentence;
     this.#onPicture.setAttribute("aria-hidden", "true");
     this.#onPicture.textContent = now;
     this.#onPicture.hidden = false;
@@ -278,7 +281,7 @@ export class PersonalPanel {
 
   #rested(frames) {
     this.#find(".neutral-on").checked = true;
-    this.#learn({ ...this.#learned, resting: { frames, on: true } }, `Your neutral comes from ${frames.length} frames.`);
+    this.#learn({ ...this.#learned, resting: { frames, on: true } }, t`Your neutral comes from ${frames.length} frames.`);
   }
 
   #useNeutral(on) {
@@ -289,13 +292,13 @@ export class PersonalPanel {
   #takeNamed(typed) {
     const checked = checkedName(this.#learned, typed, this.#labelNames);
     if (checked.problem) return this.#tell(checked.problem);
-    return this.#takeOwn(checked.name, `Get ready for ${checked.name}, and hold it`);
+    return this.#takeOwn(checked.name, t`Get ready for ${checked.name}, and hold it`);
   }
 
   #takeOwn(name, sentence) {
     this.#begin(EXPRESSION, `${sentence}.`, (frames) => {
       this.#find(".name").value = "";
-      this.#learn(withOwn(this.#learned, name, frames), `${frames.length} frames of ${name} are taken.`);
+      this.#learn(withOwn(this.#learned, name, frames), t`${frames.length} frames of ${tLabel(name)} are taken.`);
     });
   }
 
@@ -314,10 +317,10 @@ export class PersonalPanel {
       const text = file.size > 8_000_000 ? " ".repeat(4_000_001) : await file.text();
       const loaded = readPersonal(text, this.#engine.bundle);
       this.#find(".neutral-on").checked = true;
-      this.#learn({ ...NOTHING_LEARNED, loaded }, `${file.name} is in use.`);
+      this.#learn({ ...NOTHING_LEARNED, loaded }, t`${file.name} is in use.`);
     } catch (error) {
-      const why = error instanceof PersonalError ? error.message : `it cannot be read: ${error.message}`;
-      this.#tell(`${file.name} is not used: ${why}.`);
+      const why = error instanceof PersonalError ? error.message : t`it cannot be read: ${error.message}`;
+      this.#tell(t`${file.name} is not used: ${why}.`);
     } finally {
       input.value = "";
     }
@@ -327,10 +330,10 @@ export class PersonalPanel {
     try {
       if (on) await this.#store();
       else await store.drop();
-      this.#tell(on ? "What is learned is kept on this device until you delete it." : "Nothing is kept on this device now.");
+      this.#tell(on ? t("What is learned is kept on this device until you delete it.") : t("Nothing is kept on this device now."));
     } catch (error) {
       this.#find(".on-device").checked = false;
-      this.#tell(`This browser keeps nothing here: ${error?.message ?? error}.`);
+      this.#tell(t`This browser keeps nothing here: ${error?.message ?? error}.`);
     }
   }
 
@@ -345,11 +348,11 @@ export class PersonalPanel {
       if (!record) return this.#learn(this.#learned);
       if (record.modelSha256 !== this.#engine.bundle.modelSha256) {
         await store.drop();
-        return this.#learn(this.#learned, "What was kept on this device was for another model, and is deleted.");
+        return this.#learn(this.#learned, t("What was kept on this device was for another model, and is deleted."));
       }
       this.#find(".on-device").checked = true;
       this.#find(".neutral-on").checked = record.learned.resting?.on ?? record.learned.loadedNeutralOn;
-      return this.#learn(record.learned, "What this page learned on an earlier visit is in use.");
+      return this.#learn(record.learned, t("What this page learned on an earlier visit is in use."));
     } catch {
       // A browser in private mode may keep nothing; then there is nothing to recall.
       return this.#learn(this.#learned);
@@ -358,7 +361,7 @@ export class PersonalPanel {
 
   async #deleteAll() {
     this.#find(".on-device").checked = false;
-    this.#learn(NOTHING_LEARNED, "Everything is deleted.");
+    this.#learn(NOTHING_LEARNED, t("Everything is deleted."));
     this.#tellBeside("");
     await store.drop().catch(() => {});
   }
@@ -375,7 +378,7 @@ export class PersonalPanel {
     this.#showOwn();
     for (const name of [".download", ".delete-all"]) this.#find(name).disabled = !isAnything(learned);
     if (sentence) this.#tell(sentence);
-    if (this.#find(".on-device").checked) this.#store().catch((error) => this.#tell(`It could not be kept: ${error}.`));
+    if (this.#find(".on-device").checked) this.#store().catch((error) => this.#tell(t`It could not be kept: ${error}.`));
   }
 
   #showNeutral() {
@@ -388,7 +391,7 @@ export class PersonalPanel {
     this.#find(".neutral tbody").replaceChildren(
       ...this.#labelNames.map((label, index) => {
         const row = document.createElement("tr");
-        row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: label }));
+        row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: tLabel(label) }));
         for (const side of [0, 1]) row.append(barCell(rows.reduce((sum, pair) => sum + pair[side][index], 0) / rows.length, index));
         return row;
       }),
@@ -408,12 +411,12 @@ export class PersonalPanel {
     this.#find(".names").replaceChildren(
       ...this.#learned.own.map(({ name, frames }) => {
         const item = document.createElement("li");
-        const remove = button("Delete", () => {
+        const remove = button(t("Delete"), () => {
           const own = this.#learned.own.filter((one) => one.name !== name);
-          this.#learn({ ...this.#learned, own }, `${name} is deleted.`);
+          this.#learn({ ...this.#learned, own }, t`${tLabel(name)} is deleted.`);
         });
-        remove.setAttribute("aria-label", `Delete ${name}`);
-        item.append(`${name}: ${frames.length} frames `, remove);
+        remove.setAttribute("aria-label", t`Delete ${tLabel(name)}`);
+        item.append(t`${tLabel(name)}: ${frames.length} frames `, remove);
         return item;
       }),
     );
@@ -439,7 +442,7 @@ export class PersonalPanel {
     for (const { name } of own) {
       const content = document.createElement("dd");
       content.innerHTML = `<span class="bar"><i></i></span><b></b>`;
-      list.append(Object.assign(document.createElement("dt"), { textContent: name }), content);
+      list.append(Object.assign(document.createElement("dt"), { textContent: tLabel(name) }), content);
       this.#ownShown.set(name, { bar: content.querySelector("i"), value: content.querySelector("b") });
     }
   }

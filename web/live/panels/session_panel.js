@@ -5,6 +5,7 @@ import { offerFile } from "./offer_file.js";
 import { MOST_ROWS, Session } from "./session.js";
 import { toCsv, toJson } from "./session_files.js";
 import { drawTimeline } from "./timeline.js";
+import { language, setMarkup, t, tLabel } from "../texts.js";
 
 const DRAWN_EVERY_MS = 200;
 const UPDATE_EVERY_MS = 500;
@@ -13,7 +14,7 @@ const DELETED_FOR_S = 10;
 
 const MARKUP = `
 <div class="minute">
-  <h3>The last minute</h3>
+  <h3>The last minute<span class="of-demo"></span></h3>
   <canvas role="img"></canvas>
   <p class="axis" aria-hidden="true"><span>60 s ago</span><span>30 s ago</span><span>now</span></p>
   <ul class="legend" aria-label="Colours"></ul>
@@ -53,6 +54,8 @@ const MARKUP = `
 export class SessionPanel {
   #element;
   #session;
+  /** What the demonstration shows, for the drawing only, as long as nothing is recorded. */
+  #demo;
   #rows;
   #swatches;
   #drawnAt = -Infinity;
@@ -64,12 +67,13 @@ export class SessionPanel {
    * @param {import("../page.js").Context} context
    */
   constructor(element, { labelNames }) {
-    element.innerHTML = MARKUP;
+    setMarkup(element, MARKUP);
     this.#element = element;
     this.#session = new Session(labelNames);
+    this.#demo = new Session(labelNames);
     this.#swatches = makeLegend(this.#find(".legend"), labelNames);
     this.#rows = labelNames.map((name, index) => makeRow(this.#find("tbody"), name, index));
-    this.#find(".most-rows").textContent = MOST_ROWS.toLocaleString("en");
+    this.#find(".most-rows").textContent = MOST_ROWS.toLocaleString(language);
     this.#find(".csv").onclick = () =>
       offerFile(new Blob([toCsv(this.#session)], { type: "text/csv" }), "expressions.csv");
     this.#find(".json").onclick = () =>
@@ -79,9 +83,9 @@ export class SessionPanel {
   }
 
   show(answer) {
-    if (!answer.live) return;
-    this.#session.add(answer);
     const now = performance.now();
+    if (!answer.live) return this.#showDemo(answer, now);
+    this.#session.add(answer);
     if (now - this.#drawnAt >= DRAWN_EVERY_MS) this.#draw(now);
     if (now - this.#updatedAt >= UPDATE_EVERY_MS) this.#tell(now);
     if (now - this.#describedAt >= DESCRIBED_EVERY_MS) this.#describe(now);
@@ -92,15 +96,29 @@ export class SessionPanel {
     this.#showAll();
   }
 
+  /** The demonstration is drawn, but never counted. */
+  #showDemo(answer, now) {
+    if (!this.#session.isEmpty) return;
+    this.#demo.add({ ...answer, live: true });
+    if (now - this.#drawnAt >= DRAWN_EVERY_MS) this.#draw(now);
+    if (now - this.#describedAt >= DESCRIBED_EVERY_MS) this.#describe(now);
+  }
+
+  /** The session that is drawn. */
+  get #drawn() {
+    return this.#session.isEmpty ? this.#demo : this.#session;
+  }
+
   #find(selector) {
     return this.#element.querySelector(selector);
   }
 
   #delete() {
     this.#session.clear();
+    this.#demo.clear();
     this.#showAll();
     const status = this.#find(".status");
-    status.textContent = "Deleted. While the camera is on, a new session is recorded.";
+    status.textContent = t("Deleted. While the camera is on, a new session is recorded.");
     // The button is disabled now, and would drop the focus at the beginning of the page.
     status.focus({ preventScroll: true });
   }
@@ -121,8 +139,10 @@ export class SessionPanel {
     this.#drawnAt = now;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const colours = this.#swatches.map((swatch) => getComputedStyle(swatch).getPropertyValue("--person"));
-    drawTimeline(canvas.getContext("2d"), this.#session.lastMinute, {
-      nowS: this.#session.nowS,
+    const drawn = this.#drawn;
+    this.#find(".of-demo").textContent = drawn === this.#demo && !drawn.isEmpty ? ` ${t("(demonstration)")}` : "";
+    drawTimeline(canvas.getContext("2d"), drawn.lastMinute, {
+      nowS: drawn.nowS,
       colours,
       ink: getComputedStyle(canvas).color,
       scale,
@@ -142,13 +162,15 @@ export class SessionPanel {
     this.#find(".unwatched").hidden = unwatchedS < 0.05;
     expressions.forEach((expression, index) => this.#rows[index](expression));
     const dropped = session.droppedRows;
-    this.#find(".dropped").textContent = dropped ? `${dropped.toLocaleString("en")} older rows were dropped.` : "";
+    this.#find(".dropped").textContent = dropped ? t`${dropped.toLocaleString(language)} older rows were dropped.` : "";
     if (lengthS > DELETED_FOR_S) this.#find(".status").textContent = "";
   }
 
   #describe(now) {
     this.#describedAt = now;
-    this.#find("canvas").ariaLabel = describeSpans(this.#session.lastMinute);
+    const words = describeSpans(this.#drawn.lastMinute);
+    const isDemo = this.#drawn === this.#demo && !this.#demo.isEmpty;
+    this.#find("canvas").ariaLabel = isDemo ? t`Demonstration. ${words}` : words;
   }
 }
 
@@ -156,7 +178,7 @@ export class SessionPanel {
 function makeLegend(list, labelNames) {
   const item = (kind) => `<li><i class="swatch ${kind}"></i><span></span></li>`;
   list.innerHTML = [...labelNames.map((_, index) => item(`class${index}`)), item("unsure"), item("nobody")].join("");
-  const words = [...labelNames, "not sure", "nobody in view"];
+  const words = [...labelNames.map(tLabel), t("not sure"), t("nobody in view")];
   list.querySelectorAll("span").forEach((word, index) => (word.textContent = words[index]));
   return [...list.querySelectorAll(".swatch")].slice(0, labelNames.length);
 }
@@ -167,7 +189,7 @@ function makeRow(body, name, index) {
   row.innerHTML = `<th scope="row"></th><td class="class${index}"><span class="share"><i></i></span></td>
     <td></td><td></td><td></td>`;
   const [label, , percent, time, longest] = row.cells;
-  label.textContent = name;
+  label.textContent = tLabel(name);
   const bar = row.querySelector(".share i");
   return ({ share, timeS, longestS }) => {
     bar.style.width = `${100 * share}%`;

@@ -1,6 +1,7 @@
 /** Suggestions for the expression shown: a line, something to do, and music. Off until a visitor switches it on. */
 
 import { NOTHING_SUGGESTED, looksSo, takeAnswer, withNothingShown } from "./suggestions.js";
+import { setMarkup, t, tLabel } from "../texts.js";
 
 const MARKUP = `
 <h3>Suggestions</h3>
@@ -25,13 +26,12 @@ export class SuggestionsPanel {
    * @param {import("../page.js").Context} context
    */
   constructor(element, { suggestions }) {
-    element.innerHTML = MARKUP;
+    setMarkup(element, MARKUP);
     this.#find = (selector) => element.querySelector(selector);
     this.#suggestions = suggestions;
     const { stable_s: stableS, change_every_s: changeEveryS } = suggestions;
     this.#find(".hint").textContent =
-      "A suggestion appears once your camera is on and one clear expression was seen for " +
-      `${stableS} seconds, and changes every ${changeEveryS} seconds at most.`;
+      t`A suggestion appears once your camera is on and one clear expression was seen for ${stableS} seconds, and changes every ${changeEveryS} seconds at most.`;
     this.#find("input").onchange = () => this.forget();
   }
 
@@ -62,15 +62,15 @@ export class SuggestionsPanel {
   }
 
   #tellLooks({ looks }, isSo) {
-    const text = `Your expression ${isSo ? "looks" : "looked"} ${looks}.`;
+    const text = isSo ? t`Your expression looks ${tLabel(looks)}.` : t`A moment ago your expression looked ${tLabel(looks)}.`;
     if (this.#find(".looks").textContent !== text) this.#find(".looks").textContent = text;
   }
 
   #write({ line, activity, music }) {
-    this.#find(".line").textContent = line;
-    this.#find(".activity").textContent = activity;
+    this.#find(".line").textContent = tLabel(line);
+    this.#find(".activity").textContent = tLabel(activity);
     const link = this.#find("a");
     link.href = music.link;
-    link.textContent = `${music.search} (opens a new tab: ${this.#suggestions.music_place} search)`;
+    link.textContent = t`${music.search} (opens a new tab: ${this.#suggestions.music_place} search)`;
   }
 }

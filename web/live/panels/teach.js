@@ -1,6 +1,7 @@
 /** "Teach it": faces that the model named wrong, and the zip of class folders that `train finetune` reads. */
 
 import { csvCell } from "./csv.js";
+import { t, tLabel } from "../texts.js";
 
 /** So many are kept at most; they lie in the page's memory. */
 export const MOST_KEPT = 500;
@@ -52,12 +53,12 @@ export function layOut(corrections) {
  * @returns {string} how many are kept, and what a training still needs
  */
 export function tellOf(corrections) {
-  if (!corrections.length) return "Nothing is kept yet.";
+  if (!corrections.length) return t("Nothing is kept yet.");
   const counts = countsOf(corrections);
-  const kept = [...counts].map(([label, count]) => `${count} ${label}`).join(", ");
+  const kept = [...counts].map(([label, count]) => `${count} ${tLabel(label)}`).join(", ");
   const enough = [...counts.values()].filter((count) => count >= VALIDATION_EVERY).length;
-  if (enough >= FEWEST_LABELS) return `Kept: ${kept}. It can be trained on; more faces, of every word, are better.`;
-  return `Kept: ${kept}. Training needs at least ${VALIDATION_EVERY} faces in each of ${FEWEST_LABELS} classes.`;
+  if (enough >= FEWEST_LABELS) return t`Kept: ${kept}. It can be trained on; more faces, of every word, are better.`;
+  return t`Kept: ${kept}. Training needs at least ${VALIDATION_EVERY} faces in each of ${FEWEST_LABELS} classes.`;
 }
 
 /**

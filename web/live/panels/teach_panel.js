@@ -4,9 +4,9 @@ import { imageDataOf } from "./faces_panel.js";
 import { offerFile } from "./offer_file.js";
 import { MOST_KEPT, freeze, tellOf, zipOf } from "./teach.js";
 import { shownPercent } from "../words.js";
+import { setMarkup, t, tLabel } from "../texts.js";
 
 const FILE_NAME = "corrections.zip";
-const ZIP_LIBRARY = "../files/fflate";
 
 const MARKUP = `
 <h3>Teach it</h3>
@@ -37,17 +37,20 @@ export class TeachPanel {
   #frozen = null;
   /** @type {import("./teach.js").Correction[]} */
   #kept = [];
+  #zipLibrary;
   /** Fetched with the page: so the zip can be made without a network too. */
-  #zipping = loadZip();
+  #zipping;
 
   /**
    * @param {HTMLElement} element that is empty
    * @param {import("../page.js").Context} context
    */
-  constructor(element, { labelNames }) {
-    element.innerHTML = MARKUP;
+  constructor(element, { labelNames, zipLibrary }) {
+    this.#zipLibrary = zipLibrary;
+    this.#zipping = loadZip(zipLibrary);
+    setMarkup(element, MARKUP);
     this.#element = element;
-    this.#find(".labels").append(...labelNames.map((label) => button(label, () => this.#keep(label))));
+    this.#find(".labels").append(...labelNames.map((label) => button(tLabel(label), () => this.#keep(label))));
     this.#find(".wrong").onclick = () => this.#ask();
     this.#find(".cancel").onclick = () => this.#close("");
     this.#find(".question").onkeydown = ({ key }) => key === "Escape" && this.#close("");
@@ -75,9 +78,9 @@ export class TeachPanel {
   }
 
   #ask() {
-    if (!this.#isLive) return this.#tell("Start your camera first: this is about your face.");
-    if (!this.#face) return this.#tell("No face is in view now. Try again when one is.");
-    if (this.#kept.length >= MOST_KEPT) return this.#tell(`At most ${MOST_KEPT} faces are kept. Download them first.`);
+    if (!this.#isLive) return this.#tell(t("Start your camera first: this is about your face."));
+    if (!this.#face) return this.#tell(t("No face is in view now. Try again when one is."));
+    if (this.#kept.length >= MOST_KEPT) return this.#tell(t`At most ${MOST_KEPT} faces are kept. Download them first.`);
     this.#frozen = freeze(this.#face);
     drawCrop(this.#find(".frozen"), this.#frozen.crop);
     this.#find(".model-answer").textContent = opinionOf(this.#frozen);
@@ -89,7 +92,7 @@ export class TeachPanel {
     const correction = { ...this.#frozen, label };
     this.#kept = [...this.#kept, correction];
     this.#find(".kept").append(this.#itemOf(correction));
-    this.#close(`Kept as ${label}.`);
+    this.#close(t`Kept as ${tLabel(label)}.`);
   }
 
   #close(before) {
@@ -113,18 +116,18 @@ export class TeachPanel {
       if (!this.#kept.length) this.#find(".wrong").focus();
       this.#tell("Removed.");
     });
-    remove.setAttribute("aria-label", `Remove the face kept as ${correction.label}`);
+    remove.setAttribute("aria-label", t`Remove the face kept as ${tLabel(correction.label)}`);
     item.append(canvas, name, remove);
     return item;
   }
 
   async #download() {
     try {
-      const zip = (await this.#zipping) ?? (await (this.#zipping = loadZip()));
-      if (!zip) return this.#tell("The zip cannot be made without a part of the page that could not be loaded.");
+      const zip = (await this.#zipping) ?? (await (this.#zipping = loadZip(this.#zipLibrary)));
+      if (!zip) return this.#tell(t("The zip cannot be made without a part of the page that could not be loaded."));
       offerFile(new Blob([await zipOf(this.#kept, encodePng, zip)], { type: "application/zip" }), FILE_NAME);
     } catch (error) {
-      this.#tell(`The zip cannot be made: ${error.message}.`);
+      this.#tell(t`The zip cannot be made: ${error.message}.`);
     }
   }
 
@@ -132,7 +135,7 @@ export class TeachPanel {
     this.#kept = [];
     this.#find(".kept").replaceChildren();
     this.#find(".wrong").focus();
-    this.#tell("Deleted.");
+    this.#tell(t("Deleted."));
   }
 
   /** Something that has just happened, if anything has, and how much is kept. */
@@ -142,17 +145,20 @@ export class TeachPanel {
   }
 }
 
-/** @returns {Promise<Function | null>} `zipSync` of fflate, or null if it is unavailable now */
-function loadZip() {
-  return import(ZIP_LIBRARY).then(
+/**
+ * @param {string} address of fflate
+ * @returns {Promise<Function | null>} its `zipSync`, or null if it is unavailable now
+ */
+function loadZip(address) {
+  return import(address).then(
     ({ zipSync }) => zipSync,
     () => null,
   );
 }
 
 function opinionOf({ modelLabel, confidence, reliable }) {
-  if (!reliable) return `The model was not sure; its best guess was ${modelLabel}.`;
-  return `The model answered: ${modelLabel} ${shownPercent(confidence)} %.`;
+  if (!reliable) return t`The model was not sure; its best guess was ${tLabel(modelLabel)}.`;
+  return t`The model answered: ${tLabel(modelLabel)} ${shownPercent(confidence)} %.`;
 }
 
 function button(name, onclick) {

@@ -1,0 +1,73 @@
+/**
+ * The one table of the page's texts. In the code they are written in English, which is the key; `texts_de.js` has the
+ * German for each. `?lang=de` or `?lang=en` decides, and otherwise the browser's language.
+ */
+
+import { GERMAN } from "./texts_de.js";
+
+const TABLES = { de: GERMAN };
+
+/**
+ * @param {string} search of the page's address
+ * @param {readonly string[]} preferred the browser's languages, the best first
+ * @returns {"en" | "de"}
+ */
+export function chooseLanguage(search, preferred) {
+  const asked = new URLSearchParams(search).get("lang");
+  const wanted = [...(asked ? [asked] : []), ...preferred].map((name) => name.slice(0, 2).toLowerCase());
+  return wanted.find((name) => name === "en" || name in TABLES) ?? "en";
+}
+
+/** The language in use. Outside a page, as in tests and workers, it is English. */
+export const language =
+  typeof document === "undefined" ? "en" : chooseLanguage(location.search, navigator.languages ?? [navigator.language]);
+
+/** English texts that the table lacks; none, as the tests check. @type {Set<string>} */
+export const missing = new Set();
+
+/**
+ * A text in the language in use: t("Stop"), or t`Kept as ${label}.`, whose key is "Kept as {1}.".
+ *
+ * @param {string | TemplateStringsArray} text in English
+ * @param {...unknown} values
+ * @returns {string}
+ */
+export function t(text, ...values) {
+  const key = typeof text === "string" ? text : text.reduce((all, part, index) => `${all}{${index}}${part}`);
+  const table = TABLES[language];
+  if (table && !Object.hasOwn(table, key)) missing.add(key);
+  const found = table?.[key] ?? key;
+  return values.length ? found.replace(/\{(\d)\}/g, (_, number) => String(values[number - 1])) : found;
+}
+
+/**
+ * What comes from the model or the server: a label, an adjective for it, a reason, a suggestion. Models may have labels of
+ * their own; what the table lacks stays as it is.
+ *
+ * @param {string} label
+ * @returns {string}
+ */
+export function tLabel(label) {
+  return Object.hasOwn(TABLES[language] ?? {}, label) ? TABLES[language][label] : label;
+}
+
+/**
+ * Fill an element with English markup in the language in use.
+ *
+ * @param {HTMLElement} element
+ * @param {string} markup
+ */
+export function setMarkup(element, markup) {
+  element.innerHTML = markup;
+  if (!TABLES[language]) return;
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+    const words = node.data.trim().replace(/\s+/g, " ");
+    if (!/[a-z]{2}/i.test(words)) continue;
+    const [before, after] = [/^\s*/.exec(node.data)[0], /\s*$/.exec(node.data)[0]];
+    node.data = (before && " ") + t(words) + (after && " ");
+  }
+  for (const part of element.querySelectorAll("[aria-label]")) {
+    part.setAttribute("aria-label", t(part.getAttribute("aria-label")));
+  }
+}
