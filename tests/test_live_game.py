@@ -107,7 +107,7 @@ def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
     skip_to(page, MADE_BY_THE_CAMERA)
     expect(message_of(page)).to_contain_text("Made: ", timeout=PATIENCE_MS)
     button(page, "Stop").click()
-    button(page, "Share").click()
+    button(page, "Share the picture").click()
     (shared,) = page.evaluate("window.shared")
     assert shared["name"] == "make-this-face.png" and shared["size"] > 10_000
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from face_expression.errors import DataError
 from face_expression.hub.data_set_files import DataSetFile, download_data_set
@@ -107,7 +108,13 @@ class _RowPictures(Sequence[Picture]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, number: int) -> Picture:
+    @overload
+    def __getitem__(self, number: int) -> Picture: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Picture]: ...
+    def __getitem__(self, number: int | slice) -> Picture | list[Picture]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
         cell, row = self._rows.find(number)
         copy = self._output / f"{cell.file.name}-{number:07d}.jpg" if self._output is not None else None
         return Picture(f"{self._addresses[cell.file]}#{row}", copy, cell=cell)

@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ def predict_pictures(
     engine: Engine = Engine.LOCAL,
     workers: int | None,
     stop: threading.Event,
-) -> Iterator[tuple[int, PictureRecord]]:
+) -> Generator[tuple[int, PictureRecord]]:
     """Analyse pictures.
 
     Args:

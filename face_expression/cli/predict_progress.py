@@ -8,7 +8,7 @@ import json
 import os
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -104,7 +104,7 @@ def _read(line: bytes) -> tuple[int, PictureRecord]:
 
 
 @contextmanager
-def open_progress(results: Path, settings: dict, pictures: Sequence[Picture]) -> Iterator[Progress]:
+def open_progress(results: Path, settings: dict, pictures: Sequence[Picture]) -> Generator[Progress]:
     """The progress of a run. The file stays; `remove_progress` when the results are there.
 
     Args:

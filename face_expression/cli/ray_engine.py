@@ -41,10 +41,11 @@ def ray_data() -> Any:
     except ModuleNotFoundError as error:
         raise DataError("--engine ray needs `pip install -r requirements-ray.txt`") from error
     if not ray.is_initialized():
-        where = {} if os.environ.get("RAY_ADDRESS") else _LOCAL_RAY
+        options: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else dict(_LOCAL_RAY)
+        options |= {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
         for attempt in range(_ATTEMPTS):
             try:
-                ray.init(log_to_driver=False, include_dashboard=False, logging_level="error", **where)
+                ray.init(**options)
                 break
             except Exception as error:  # Ray raises plain exceptions, too; it gives a busy machine 30 s only
                 ray.shutdown()

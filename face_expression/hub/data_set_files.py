@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import huggingface_hub
+from huggingface_hub import RepoFile
 
 from face_expression.errors import HubError
 from face_expression.hub.errors import in_one_line
@@ -55,22 +56,28 @@ def _list_files(repo_id: str, revision: str | None) -> tuple[str, list[str]]:
         )
         return folder.name, sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.parquet"))
     info = huggingface_hub.HfApi().dataset_info(repo_id, revision=revision)
+    if info.sha is None or info.siblings is None:
+        raise HubError(f"the Hub names neither the commit nor the files of the data set {repo_id}")
     return info.sha, sorted(file.rfilename for file in info.siblings if file.rfilename.endswith(".parquet"))
 
 
 def _download(repo_id: str, commit: str, names: list[str]) -> list[Path]:
-    def fetched(name: str, **options: bool) -> Path:
-        return Path(huggingface_hub.hf_hub_download(repo_id, name, repo_type="dataset", revision=commit, **options))
+    def fetched(name: str, *, force: bool = False) -> Path:
+        file = huggingface_hub.hf_hub_download(
+            repo_id, name, repo_type="dataset", revision=commit, force_download=force
+        )
+        return Path(file)
 
     paths = [fetched(name) for name in names]
     if huggingface_hub.constants.HF_HUB_OFFLINE or not names:
         return paths
     infos = huggingface_hub.HfApi().get_paths_info(repo_id, names, revision=commit, repo_type="dataset")
-    expected = {info.path: info.lfs.sha256 for info in infos if info.lfs is not None}
+    files = [info for info in infos if isinstance(info, RepoFile)]
+    expected = {file.path: file.lfs.sha256 for file in files if file.lfs is not None}
     for number, name in enumerate(names):
         # The client accepts whatever has the right size, also from its cache.
         if name in expected and sha256_of(paths[number]) != expected[name]:
-            paths[number] = fetched(name, force_download=True)
+            paths[number] = fetched(name, force=True)
             if sha256_of(paths[number]) != expected[name]:
                 raise HubError(f"{repo_id}: {name} is damaged: the Hub has other bytes")
     return paths

@@ -2,10 +2,10 @@
 
 import gzip
 import html
-import importlib.util
 import io
 import json
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -128,7 +128,7 @@ def _service_worker(files: dict[str, bytes]) -> bytes:
 
 def _licences() -> bytes:
     """Of this program and what it fetches; ONNX Runtime's package for browsers comes without its own."""
-    onnxruntime = Path(importlib.util.find_spec("onnxruntime").origin).parent
+    onnxruntime = Path(str(files("onnxruntime")))
     parts = {
         "Live Emotion Detector": HOUSE / "LICENSE",
         "fflate": VENDOR / "fflate.LICENSE",

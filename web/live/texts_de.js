@@ -298,7 +298,7 @@ export const GERMAN = Object.freeze({
     "An Sie angepasst: Diese Balken sind persönlich und nicht mehr, was zehn Menschen sagen würden.",
   "Your own expressions; no votes stand behind them.": "Ihre eigenen Ausdrücke; hinter ihnen stehen keine Stimmen.",
   "Back to the live view": "Zurück zur Live-Ansicht",
-  "Share": "Teilen",
+  "Share the picture": "Bild teilen",
   "This game needs your camera; what is wrong with it stands beside the picture.":
     "Dieses Spiel braucht Ihre Kamera; was mit ihr nicht stimmt, steht neben dem Bild.",
   "Get ready …": "Machen Sie sich bereit …",

@@ -55,7 +55,7 @@ const MARKUP = `
 <div class="result" hidden>
   <canvas class="card" role="img"></canvas>
   <p class="controls"><button type="button" class="download">Download picture</button>
-    <button type="button" class="share" hidden>Share</button>
+    <button type="button" class="share" hidden>Share the picture</button>
     <button type="button" class="delete">Delete</button></p>
 </div>`;
 
