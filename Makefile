@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NO_WEB := the app starts without the view that runs in the browser
 
-.PHONY: help app setup web web-dev static deploy test coverage style quality requirements audit notebook benchmark figures
+.PHONY: help app setup web web-dev static deploy test acceptance coverage style quality requirements audit notebook benchmark figures
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +27,11 @@ deploy: $(VENV)/.installed-app web  ## Put the app on the Hub: SPACE=USER/NAME M
 notebook: setup web  ## Open the guided tour in JupyterLab
 	$(BIN)/jupyter lab notebooks/live_emotion_detector.ipynb
 
-test: setup web-dev  ## Run all tests, in two processes of one thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+test: setup web-dev  ## Run the tests of the parts, in two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 40 --ignore tests/acceptance
+
+acceptance: setup web-dev  ## Run the tests of the whole: notebook, loop, benchmarks, a fresh environment, the wheel
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 20 tests/acceptance
 
 coverage: setup web-dev  ## Run all tests and measure what they cover; slower than `make test`
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov

@@ -20,7 +20,7 @@ def looks(label: str) -> str:
 def shared_lead(probabilities: Sequence[float], label_names: Sequence[str]) -> tuple[str, str] | None:
     """The two labels that share the lead, the more probable first; None if one leads or more than two do.
 
-    `web/live/engine/classifier.js` does the same; `tests/shared_lead_cases.json` is what both must do.
+    `web/live/engine/classifier.js` does the same; `tests/support/shared_lead_cases.json` is what both must do.
 
     Args:
         probabilities: one for each label, at least two, summing to 1.

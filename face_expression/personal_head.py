@@ -5,7 +5,7 @@ own logits as its offset and a Gaussian prior around zero: without faces it is e
 it little. The head is found with the fixed curvature bound of Böhning, "Multinomial logistic regression algorithm",
 Annals of the Institute of Statistical Mathematics, 1992, in the dual form, so that the cost depends on the number of
 faces and not on that of the features. `web/live/engine/personal_head.js` computes the same numbers; the table
-`tests/personal_cases.json` holds both to them.
+`tests/support/personal_cases.json` holds both to them.
 
 "Logits" here are those after the bundle's temperature, so that their softmax is the bundle's calibrated answer.
 """

@@ -18,9 +18,9 @@ from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
 from space import live_files
 from space.limits import Limits
-from tests.browsing import PATIENCE_MS, WIDE
-from tests.builders import SHARED
-from tests.local_hub import running_hub
+from tests.support.browsing import PATIENCE_MS, WIDE
+from tests.support.builders import SHARED
+from tests.support.local_hub import running_hub
 
 expect.set_options(timeout=PATIENCE_MS)
 WIDE_LIMITS = Limits(

@@ -14,8 +14,8 @@ import {
 } from "../live/engine/personal.js";
 import { CORRECTIONS_PRIOR, MAX_FACES, OWN_PRIOR, checkHead, fitHead, helps, shiftOf } from "../live/engine/personal_head.js";
 
-/** `tests/test_personal.py` reads the same table. */
-const table = JSON.parse(readFileSync(new URL("../../tests/personal_cases.json", import.meta.url), "utf8"));
+/** `tests/core/test_personal.py` reads the same table. */
+const table = JSON.parse(readFileSync(new URL("../../tests/support/personal_cases.json", import.meta.url), "utf8"));
 const PRIORS = { corrections: CORRECTIONS_PRIOR, own: OWN_PRIOR };
 const BUNDLE = { modelSha256: "a".repeat(64), labelNames: ["happy", "sad"], features: 3 };
 const HEAD = { weights: [[1, 0, 0], [0, 1, 0]], bias: [0.5, 0] };

@@ -4,8 +4,8 @@ import test from "node:test";
 
 import { finestViews, isSameFace, liesIn, merge, photoViews, toFrame, videoViews } from "../live/engine/search.js";
 
-/** `tests/test_search_views.py` reads the same table. */
-const table = JSON.parse(readFileSync(new URL("../../tests/search_cases.json", import.meta.url), "utf8"));
+/** `tests/core/test_search_views.py` reads the same table. */
+const table = JSON.parse(readFileSync(new URL("../../tests/support/search_cases.json", import.meta.url), "utf8"));
 
 for (const { size, photo, finest, video } of table.views) {
   test(`views of a frame of ${size}`, () => {

@@ -4,8 +4,8 @@ import test from "node:test";
 
 import { NOTHING_SEEN, updateTracks } from "../live/engine/tracker.js";
 
-/** `tests/test_tracker.py` reads the same table. */
-const table = JSON.parse(readFileSync(new URL("../../tests/tracker_cases.json", import.meta.url), "utf8"));
+/** `tests/core/test_tracker.py` reads the same table. */
+const table = JSON.parse(readFileSync(new URL("../../tests/support/tracker_cases.json", import.meta.url), "utf8"));
 const bundle = new URL("../../face_expression/bundle/config.json", import.meta.url);
 const SETTINGS = JSON.parse(readFileSync(bundle, "utf8")).face_expression.tracker;
 const FACE = [0, 0, 100, 100];

@@ -45,7 +45,7 @@ test("whatever is wrong with the camera, there is something to do", () => {
 });
 
 test("two expressions share the lead as in Python", () => {
-  const { label_names: names, cases } = JSON.parse(readFileSync(new URL("../../tests/shared_lead_cases.json", import.meta.url), "utf8"));
+  const { label_names: names, cases } = JSON.parse(readFileSync(new URL("../../tests/support/shared_lead_cases.json", import.meta.url), "utf8"));
   for (const { probabilities, lead } of cases) assert.deepEqual(sharedLead(probabilities, names), lead, String(probabilities));
   assert.deepEqual(sharedLead([0.5, 0.5], ["yes", "no"]), ["yes", "no"]);
 });

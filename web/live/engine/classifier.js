@@ -24,7 +24,7 @@ export function softmax(logits) {
 const [NEARLY, BOTH] = [0.7, 0.6];
 
 /**
- * Made like `shared_lead` of `face_expression/labels.py`; `tests/shared_lead_cases.json` is what both must do.
+ * Made like `shared_lead` of `face_expression/labels.py`; `tests/support/shared_lead_cases.json` is what both must do.
  *
  * @param {ArrayLike<number>} probabilities one for each label, at least two
  * @param {string[]} labelNames

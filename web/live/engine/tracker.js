@@ -1,7 +1,7 @@
 /**
  * Who is who from frame to frame, and what is shown for each: state goes in, state comes out.
  *
- * Made like `face_expression/tracker.py`; `tests/tracker_cases.json` is what both must do.
+ * Made like `face_expression/tracker.py`; `tests/support/tracker_cases.json` is what both must do.
  */
 
 import { boxOverlap } from "./boxes.js";

@@ -1,0 +1,351 @@
+"""The page as visitors use it: real Chromium, a fake camera that plays real faces, real uploads."""
+
+import base64
+import os
+import re
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from face_expression import encode_jpeg
+from tests.core.test_picture_file import make_bad_files, rotated_phone_photo
+from tests.support.browsing import NARROW, PATIENCE_MS, picture_for_the_readme
+from tests.support.builders import (
+    calm_face,
+    happy_face,
+    happy_photo,
+    moving,
+    save,
+    scene,
+    write_y4m,
+)
+
+FRAMES_A_FACE = 60
+
+
+def start_camera(page: Page) -> None:
+    # The tabs appear together, and are there once the last one is.
+    expect(page.get_by_role("tab", name="Photo")).to_be_visible(timeout=PATIENCE_MS)
+    # It is shown where *Live* cannot run.
+    page.evaluate("document.body.classList.add('live-cannot-run')")
+    page.get_by_role("tab", name="Live (basic)").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#basic-camera button", has_text="Record").first.click()
+
+
+def headline(page: Page):
+    return page.locator("#basic-headline span.md")
+
+
+def bars(page: Page) -> dict[str, int]:
+    """The confidence bars on the page, in percent."""
+    words = page.locator("#basic-bars").inner_text().split()
+    return {name: int(value[:-1]) for name, value in pairwise(words) if value.endswith("%")}
+
+
+def watch(page: Page, seconds: float) -> list[dict[str, int]]:
+    """Complete sets of bars seen over a while, which is longer if there are none."""
+    start, seen = time.monotonic(), []
+    while (waited_s := time.monotonic() - start) < seconds or not seen:
+        assert waited_s < PATIENCE_MS / 1000, "no bars"
+        now = bars(page)
+        if len(now) == 7:
+            seen.append(now)
+        page.wait_for_timeout(50)
+    return seen
+
+
+def test_live_label_and_bars_follow_the_camera(open_page, tmp_path):
+    camera = write_y4m(
+        tmp_path / "camera.y4m", moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
+    )
+    page = open_page(camera)
+    expect(page.locator("#source")).to_contain_text("embedded in this program, face detector yunet")
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    assert page.locator("#basic-view img").get_attribute("src").startswith("data:image/jpeg;base64,")
+    expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    seen = watch(page, 5)
+    assert {frozenset(row) for row in seen} == {
+        frozenset(["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"])
+    }
+    assert all(96 <= sum(row.values()) <= 104 for row in seen)
+    assert max(row["happy"] for row in seen) > 80 and min(row["happy"] for row in seen) < 30
+    assert page.foreign_requests == []
+
+
+def test_the_picture_is_mirrored_and_its_text_is_not(open_page, tmp_path):
+    """A face on the left of the camera's picture appears on the right, as in a mirror, with its tag to be read."""
+    camera = write_y4m(tmp_path / "camera.y4m", [scene([(happy_face(), 20, 100, 280)])] * 20)
+    page = open_page(camera)
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    pixels = page.evaluate(
+        """async () => {
+            // The page replaces its picture while one is decoded.
+            const image = new Image();
+            image.src = document.querySelector('#basic-view img').src; await image.decode();
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);
+            return [canvas.width, canvas.height, ...context.getImageData(0, 0, canvas.width, canvas.height).data];
+        }"""
+    )
+    width, height = pixels[:2]
+    shown = np.array(pixels[2:], np.uint8).reshape(height, width, 4)[..., :3].astype(int)
+    assert width <= 640 and height <= 480
+    colored = np.abs(shown - 110).max(axis=2) > 25
+    assert colored[:, width // 2 :].mean() > 3 * colored[:, : width // 2].mean()
+
+
+def test_two_visitors_do_not_share_what_is_smoothed(open_page, tmp_path):
+    happy = open_page(write_y4m(tmp_path / "happy.y4m", moving(happy_face(), 40)))
+    calm = open_page(write_y4m(tmp_path / "calm.y4m", moving(calm_face(), 40)))
+    for page in (happy, calm):
+        start_camera(page)
+    expect(headline(happy)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    expect(headline(calm)).not_to_contain_text("Press the camera", timeout=PATIENCE_MS)
+    happy.wait_for_timeout(1000)
+    for _ in range(4):
+        assert min(row["happy"] for row in watch(happy, 1)) > 80
+        assert max(row["happy"] for row in watch(calm, 1)) < 30
+
+
+def test_nothing_to_see(open_page, tmp_path):
+    page = open_page(write_y4m(tmp_path / "camera.y4m", [scene([])] * 10))
+    start_camera(page)
+    expect(headline(page)).to_have_text("No face in view.", timeout=PATIENCE_MS)
+
+
+def test_the_page_fits_a_phone(open_page, tmp_path):
+    page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)), viewport=NARROW)
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+def open_photo_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Photo").click()
+    expect(page.get_by_text("Examples", exact=True)).to_be_visible()
+
+
+def upload(page: Page, path: Path) -> None:
+    clear = page.locator("#photo-upload button[aria-label='Clear'], #photo-upload button[aria-label='Remove Image']")
+    if clear.count():
+        clear.first.click()
+        expect(page.locator("#photo-summary")).to_have_text("")
+    page.locator("#photo-upload input[type=file]").set_input_files(path)
+
+
+def test_every_face_of_a_photo_has_a_number_and_bars(open_page, tmp_path):
+    photo = scene(
+        [(happy_face(), 40, 100, 300), (calm_face(), 380, 60, 400), (happy_face(), 800, 150, 260)],
+        width=1100,
+        height=520,
+    )
+    page = open_page()
+    open_photo_tab(page)
+    upload(page, save(photo, tmp_path / "three.jpg"))
+    expect(page.locator("#photo-summary")).to_contain_text("3 faces")
+    cards = page.locator(".face-card")
+    expect(cards).to_have_count(3)
+    texts = [card.inner_text() for card in cards.all()]
+    for number, text in enumerate(texts, start=1):
+        assert text.startswith(f"{number}.") and len(re.findall(r"\d+%", text)) >= 7
+    assert sum("looks happy" in text for text in texts) == 2
+    with picture_for_the_readme(page, "photo.png", tmp_path):
+        page.wait_for_timeout(500)
+
+
+def test_examples_need_no_network(open_page):
+    page = open_page()
+    open_photo_tab(page)
+    page.locator(".gallery-item, .gallery button, table button").first.click()
+    expect(page.locator(".face-card").first).to_contain_text("happy")
+    assert page.foreign_requests == []
+
+
+def test_examples_show_a_group_and_a_not_sure(open_page):
+    page = open_page()
+    open_photo_tab(page)
+    examples = page.locator(".gallery-item, .gallery button, table button")
+    expect(examples).to_have_count(4)
+    # In alphabetical order: astronaut, dark, grace_hopper, group.
+    examples.nth(1).click()
+    expect(page.locator(".face-card")).to_contain_text("Not sure: too dark")
+    examples.nth(3).click()
+    expect(page.locator("#photo-summary")).to_contain_text("2 faces")
+
+
+def test_live_basic_is_offered_where_live_cannot_run(open_page, served_app):
+    page = open_page()
+    expect(page.get_by_role("tab", name="Photo")).to_be_visible()
+    expect(page.get_by_role("tab", name="Live (basic)")).to_be_hidden()
+    page.route("**/live/modules/**", lambda route: route.abort())
+    page.goto(f"{served_app[0]}?again")
+    expect(page.locator("#live-view")).to_contain_text("This view cannot be loaded", timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Live (basic)").click()
+    expect(page.locator("#basic-headline")).to_contain_text("Press the camera")
+    expect(page.locator("#notice")).to_be_visible()
+
+
+def test_odd_photos_are_read_as_people_see_them(open_page, tmp_path):
+    alpha = np.dstack([happy_photo(), np.full((512, 512), 255, np.uint8)])
+    grey = happy_photo().mean(axis=2).astype(np.uint8)
+    rotated_phone_photo(tmp_path / "phone.jpg")
+    large = Image.fromarray(happy_photo()).resize((4000, 3000))
+    large.save(tmp_path / "large.jpg")
+    Image.new("RGB", (1, 1)).save(tmp_path / "pixel.png")
+    page = open_page()
+    open_photo_tab(page)
+    for path, words in [
+        (save(alpha, tmp_path / "alpha.png"), "One face"),
+        (save(grey, tmp_path / "grey.png"), "One face"),
+        (tmp_path / "phone.jpg", "One face"),
+        (tmp_path / "large.jpg", "One face"),
+        (tmp_path / "pixel.png", "No face was found"),
+    ]:
+        upload(page, path)
+        expect(page.locator("#photo-summary")).to_contain_text(words)
+
+
+def test_bad_files_are_answered_and_the_app_goes_on(open_page, tmp_path):
+    page = open_page()
+    open_photo_tab(page)
+    bad = make_bad_files(tmp_path)
+    for name in ("truncated.jpg", "empty.jpg", "text.jpg", "huge.png"):
+        upload(page, tmp_path / name)
+        expect(page.locator("#photo-summary")).to_contain_text("This file cannot be used")
+        expect(page.locator("#photo-summary")).to_contain_text(bad[name])
+        assert page.locator(".face-card").count() == 0
+    upload(page, save(happy_photo(), tmp_path / "fine.png"))
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+
+
+def test_bad_files_are_answered_after_an_example_too(open_page, tmp_path):
+    """A click on an example makes Gradio build the component anew."""
+    page = open_page()
+    open_photo_tab(page)
+    page.locator(".gallery-item, .gallery button, table button").first.click()
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    bad = make_bad_files(tmp_path)
+    for name in ("text.jpg", "empty.jpg"):
+        upload(page, tmp_path / name)
+        expect(page.locator("#photo-summary")).to_contain_text("This file cannot be used")
+        expect(page.locator("#photo-summary")).to_contain_text(bad[name])
+    upload(page, save(happy_photo(), tmp_path / "fine.png"))
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    assert page.locator("#photo-result img").get_attribute("src").startswith("data:image/jpeg;base64,")
+
+
+def wait_until(condition, *, seconds: float = 60) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return condition()
+
+
+@contextmanager
+def watched(folder: Path):
+    """The names of all files that are in a folder at some moment of the block; looked for every few milliseconds."""
+    names, done = set(), threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            names.update(Path(name).name for _, _, files in os.walk(folder) for name in files)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield names
+    done.set()
+    thread.join()
+
+
+def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path):
+    address, folder = served_app[:2]
+    page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)))
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    open_photo_tab(page)
+    examples = {"astronaut.jpg", "dark.jpg", "grace_hopper.jpg", "group.jpg"}
+    with watched(folder) as seen:
+        upload(page, save(happy_photo(), tmp_path / "private.png"))
+        expect(page.locator("#photo-summary")).to_contain_text("One face")
+        (folder / "left by a killed server").mkdir()
+        (folder / "left by a killed server" / "photo.jpg").write_bytes(b"somebody")
+        break_off_an_upload(address)
+        assert wait_until(lambda: any(name.startswith("tmp") for name in seen))
+        assert wait_until(lambda: {file.name for file in folder.rglob("*") if file.is_file()} == examples)
+    assert {"private.png", "photo.jpg"} < seen
+    assert wait_until(lambda: all(any(path.iterdir()) for path in folder.rglob("*") if path.is_dir()))
+    page.locator(".gallery-item, .gallery button, table button").first.click()
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+
+
+def break_off_an_upload(address: str) -> None:
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="files"; filename="half.jpg"\r\n'
+            b"Content-Type: image/jpeg\r\n\r\n" + b"x" * 300_000
+        )
+        time.sleep(0.5)
+
+
+def test_a_visitor_who_leaves_is_forgotten(open_page, served_app, tmp_path):
+    sessions = served_app[2].app.state_holder.session_data
+    others = set(sessions)
+    page = open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40)))
+    start_camera(page)
+    expect(headline(page)).to_contain_text("looks happy", timeout=PATIENCE_MS)
+    assert set(sessions) - others
+    page.context.browser.close()
+    assert wait_until(lambda: not set(sessions) - others)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", "runs"), ("get", "deep_link?session_hash=abc"), ("post", "process_recording")]
+)
+def test_endpoints_that_would_keep_something_are_closed(open_page, served_app, method, path):
+    body = {"data": {}} if method == "post" else {}
+    answer = getattr(open_page().request, method)(served_app[0].rstrip("/") + "/gradio_api/" + path, **body)
+    assert answer.status == 404
+
+
+def answer_to_camera(served_app, picture: bytes, session: str) -> str:
+    """What the server answers when a program sends a picture as the camera of *Live (basic)* does."""
+    address, page = served_app[0].rstrip("/"), served_app[2]
+    (stream,) = (number for number, function in page.fns.items() if function.name == "on_frame")
+    url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    data = {"data": [{"url": url}, None], "fn_index": stream, "session_hash": session}
+    httpx.post(f"{address}/gradio_api/queue/join", json=data).raise_for_status()
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash={session}", timeout=20) as answer:
+        words = ("cannot be used", "looks ", "process_completed")
+        return next(line for line in answer.iter_lines() if any(word in line for word in words))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1300, 1300), (1920, 1080), (1080, 1920), (3840, 2160)])
+def test_a_camera_that_gives_large_pictures_is_labelled(served_app, width, height):
+    """The page asks for 640x480, which a camera need not have."""
+    side = min(width, height)
+    large = encode_jpeg(scene([(happy_photo(), 0, 0, side)], width=width, height=height))
+    assert "looks **happy**" in answer_to_camera(served_app, large, f"{width} x {height}")
+
+
+def test_a_picture_of_the_camera_that_is_too_large_is_refused(served_app):
+    """No camera gives such pictures; a program that speaks to the server can send anything."""
+    words = answer_to_camera(served_app, encode_jpeg(np.zeros((8, 5000, 3), np.uint8)), "large")
+    assert "The camera's picture cannot be used" in words
+    assert "5000 x 8 pixels; at most 4096 pixels a side are taken" in words and "megapixels" not in words

@@ -1,0 +1,109 @@
+"""Temporary files: nobody else may read them, links are not followed, and nothing is left when the app ends."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from face_expression.errors import DataError
+from space.storage.cleaning import sweep
+from space.storage.private_folder import private_folder
+from tests.support.builders import EXAMPLES, REPOSITORY
+from tests.support.programs import free_port
+
+PATIENCE_S = 120
+
+
+def files_below(folder) -> list[str]:
+    return [str(path) for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_folder_is_private_and_gone_afterwards(tmp_path):
+    with private_folder(tmp_path / "missing") as folder:
+        (folder / "upload.jpg").write_bytes(b"x")
+        for place in (folder, folder.parent):
+            assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        assert str(os.geteuid()) in folder.parent.name
+        with private_folder(tmp_path / "missing") as other:
+            assert other != folder and (folder / "upload.jpg").exists()
+    assert files_below(tmp_path) == []
+
+
+def test_what_a_killed_process_left_is_deleted(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from space.storage.private_folder import private_folder\n"
+        "with private_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'upload.jpg').write_bytes(b'x'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=REPOSITORY, check=False)
+    assert any(path.endswith("upload.jpg") for path in files_below(tmp_path))
+    with private_folder(tmp_path):
+        assert not any(path.endswith("upload.jpg") for path in files_below(tmp_path))
+
+
+@pytest.mark.parametrize("what", ["link", "file", "other's"])
+def test_a_folder_that_is_not_ours_is_refused(tmp_path, what):
+    with private_folder(tmp_path) as folder:
+        name = folder.parent
+    name.rmdir()
+    if what == "link":
+        (tmp_path / "elsewhere").mkdir()
+        name.symlink_to(tmp_path / "elsewhere")
+    elif what == "file":
+        name.write_text("mine")
+    else:
+        name.mkdir()
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder to somebody else")
+        os.chown(name, 12345, 12345)
+    with pytest.raises(DataError, match="is a link or belongs to another user"), private_folder(tmp_path):
+        pass
+
+
+def test_sweeping_follows_no_link(tmp_path):
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    for place in (outside, folder):
+        place.mkdir()
+    (outside / "kept.txt").write_text("kept")
+    (folder / "to-a-file").symlink_to(outside / "kept.txt")
+    (folder / "to-a-folder").symlink_to(outside)
+    (tmp_path / "itself").symlink_to(outside)
+    sweep(folder, -1000, set())
+    sweep(tmp_path / "itself", -1000, set())
+    assert (outside / "kept.txt").read_text() == "kept" and list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_nothing_is_left_when_the_app_ends(tmp_path, end):
+    port = free_port()
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "HF_HUB_OFFLINE": "1", "PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        address, give_up_at = f"http://127.0.0.1:{port}/", time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                httpx.get(address, timeout=5)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None and time.monotonic() < give_up_at
+                time.sleep(0.2)
+        for number in range(3):
+            content = (EXAMPLES / "astronaut.jpg").read_bytes() + bytes([number])
+            httpx.post(f"{address}gradio_api/upload", files={"files": ("a.jpg", content)}).raise_for_status()
+        assert len([path for path in files_below(tmp_path) if path.endswith("a.jpg")]) == 3
+        # A page that is open, and an upload that never ends.
+        with httpx.stream("GET", f"{address}gradio_api/heartbeat/page") as page:
+            assert page.status_code == 200
+            process.send_signal(end)
+            output, _ = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    assert files_below(tmp_path) == []
+    assert b"Traceback" not in output, output.decode()

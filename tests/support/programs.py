@@ -1,0 +1,36 @@
+"""Runs this project's programs as people do, with nothing of this machine's environment but where programs lie."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.builders import REPOSITORY
+
+
+def run_program(
+    *arguments: object, cwd: Path = REPOSITORY, patience_s: float = 180, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments, and with these variables beside PATH and a HOME that is not there."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=patience_s,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+    )
+
+
+def run_command(command: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m face_expression` without the Hub."""
+    environment = {"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", **environment}
+    return run_program("-m", "face_expression", command, *arguments, patience_s=120, **environment)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,229 @@
+"""Comparing networks as people do it: a kill, a resume, one table and one picture that tell what is on the disk."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import timm
+import torch
+from matplotlib import color_sequences
+from PIL import Image
+from typer.testing import CliRunner
+
+from face_expression import LABEL_NAMES, load_pipeline
+from face_expression.hub.download import open_bundle
+from tests.support.builders import REPOSITORY
+from train.__main__ import app
+from train.compare.measure import count_macs
+from train.compare.plot import BUBBLE_ALPHA
+
+MODELS = ("custom_cnn", "test_resnet")
+BUDGET = ["--limit", "112", "--epochs", "5", "--size", "32", "--batch-size", "8", "--workers", "0"]
+
+
+def arguments(data: Path, output: Path, *more: str, models: tuple[str, ...] = MODELS) -> list[str]:
+    return ["compare", "--models", *models, "--data", str(data), "--output", str(output), *BUDGET, *more]
+
+
+def compare(*given, **options):
+    return CliRunner().invoke(app, arguments(*given, **options))
+
+
+def output_of(result) -> str:
+    return " ".join(result.output.split())
+
+
+def stripes(count: int, rng: np.random.Generator) -> np.ndarray:
+    """A picture of so many stripes, somewhere: uint8 (48, 48)."""
+    height = np.arange(48)[:, None] / 48
+    wave = np.sin(2 * np.pi * (count * height + rng.random()))
+    return np.clip(128 + 70 * wave + rng.normal(0, 5, (48, 48)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Pictures that a network can learn in seconds, whatever light and place are changed; labels only."""
+    folder = tmp_path_factory.mktemp("data")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(LABEL_NAMES))})
+    for seed, (split, count) in enumerate({"train": 140, "validation": 84, "test": 35}.items()):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.arange(count) % 7)
+        images = [stripes(label + 1, rng) for label in labels]
+        rows = datasets.Dataset.from_dict({"image": images, "label": labels.tolist()}, features=features)
+        rows.to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def comparison(data, tmp_path_factory):
+    """A comparison killed in the middle of its first network, resumed with one more: (folder, time of the kill)."""
+    folder = tmp_path_factory.mktemp("comparison") / "comparison"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *arguments(data, folder, models=MODELS[:1])],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    deadline = time.monotonic() + 240
+    while not list(folder.glob(f"{MODELS[0]}/run/checkpoint-*/ema/model.safetensors")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    killed = time.time()
+    assert not (folder / MODELS[0] / "run" / "final").exists() and not (folder / "comparison.json").exists()
+    result = compare(data, folder, "--resume")
+    assert result.exit_code == 0, result.output
+    return folder, killed
+
+
+@pytest.fixture(scope="module")
+def rows(comparison) -> dict[str, dict]:
+    written = json.loads((comparison[0] / "comparison.json").read_text())
+    return {row["model"]: row for row in written["models"]}
+
+
+def test_a_killed_comparison_goes_on_where_it_was(comparison):
+    folder, killed = comparison
+    begun, final = (folder / MODELS[0] / "run" / name for name in ("run.json", "final/model.safetensors"))
+    assert begun.stat().st_mtime < killed < final.stat().st_mtime, "it started over"
+    timing = folder / MODELS[0] / "timing.json"
+    last_part_s = timing.stat().st_mtime - json.loads(timing.read_text())["began"]
+    assert json.loads(timing.read_text())["training_s"] > last_part_s, "the time before the kill is forgotten"
+
+
+def test_every_network_has_the_same_budget(comparison):
+    trained = [json.loads((comparison[0] / model / "run/final/training.json").read_text()) for model in MODELS]
+    assert [training["architecture"] for training in trained] == list(MODELS)
+    for training in trained:
+        assert training["train_rows"] == 112 and training["epochs"] == 5
+        assert [round(entry["epoch"]) for entry in training["history"]] == [1, 2, 3, 4, 5]
+    ours, theirs = ({**training, "architecture": "", "history": []} for training in trained)
+    assert ours == theirs
+    bundles = [open_bundle(comparison[0] / model / "bundle", "compared").config for model in MODELS]
+    assert {bundle.preprocessing.input.size_px for bundle in bundles} == {32}
+
+
+def test_the_figures_are_of_the_networks_that_were_trained(comparison, rows):
+    assert list(rows) == list(MODELS)
+    for model, row in rows.items():
+        network = timm.create_model(model, num_classes=7, in_chans=1)
+        assert row["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+        assert row["onnx_bytes"] == (comparison[0] / model / "bundle" / "model.onnx").stat().st_size
+        assert row["onnx_bytes"] > 4 * 0.9 * row["parameters"]
+        assert row["macs"] == count_macs(network, (1, 32, 32)) > row["parameters"] / 10
+        assert row["faces_seen"] == 560 and row["training_s"] > 0
+        assert 0 < row["p50_ms"] <= row["p95_ms"]
+
+
+def test_accuracy_is_that_of_the_bundles_on_validation(comparison, rows, data):
+    assert json.loads((comparison[0] / "comparison.json").read_text())["split"] == "validation"
+    validation = datasets.load_dataset("parquet", data_dir=str(data), split="validation")
+    for model, row in rows.items():
+        pipeline = load_pipeline(str(comparison[0] / model / "bundle"), detector="haar")
+        predicted = pipeline.classify([np.array(image) for image in validation["image"]]).argmax(1)
+        assert row["n"] == 84
+        right = np.mean(predicted == np.array(validation["label"]))
+        assert right > 0.3 and row["accuracy"] == pytest.approx(right)
+        for figure in ("accuracy", "macro_f1"):
+            low, high = row[f"{figure}_interval_95"]
+            assert 0 <= low <= row[figure] <= high <= 1
+
+
+def test_the_table_shows_the_figures_and_the_command(comparison, rows, data):
+    text = (comparison[0] / "comparison.md").read_text()
+    assert (
+        f"--models {' '.join(MODELS)} --data {data.name} --epochs 5 --size 32 --seed 0 --split validation --limit 112`"
+        in text
+    )
+    assert str(comparison[0]) not in text and "84 faces of the validation split" in text
+    best_first = sorted(rows.values(), key=lambda row: -row["accuracy"])
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    for line, row in zip(lines, best_first, strict=True):
+        low, high = row["accuracy_interval_95"]
+        assert line.startswith(f"| `{row['model']}` | {row['accuracy']:.1%} ({low:.1%} to {high:.1%}) |")
+        assert (
+            f"| {row['parameters'] / 1e6:.2f} M | {row['macs'] / 1e6:.1f} M | {row['onnx_bytes'] / 1e6:.2f} MB |"
+            in line
+        )
+        assert line.count("|") == text.splitlines()[2].count("|")
+
+
+def test_the_picture_shows_every_model_where_its_figures_are(comparison, rows):
+    picture = np.array(Image.open(comparison[0] / "comparison.png").convert("RGB"))
+    assert min(picture.shape[:2]) >= 600
+    for color in color_sequences["okabe_ito"][1 : 1 + len(rows)]:
+        on_white = 255 * (1 - BUBBLE_ALPHA + BUBBLE_ALPHA * np.array(color))
+        assert (np.abs(picture - on_white).max(2) < 4).sum() > 50, color
+
+
+def test_a_finished_comparison_is_measured_on_test_without_training(comparison, data, rows, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(comparison[0], folder)
+    before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/**/*") if file.is_file()}
+    result = compare(data, folder, "--resume", "--split", "test", models=MODELS[::-1])
+    assert result.exit_code == 0, result.output
+    assert {file: file.stat().st_mtime_ns for file in folder.glob("*/*/**/*") if file.is_file()} == before
+    written = json.loads((folder / "comparison.json").read_text())
+    assert written["split"] == "test" and [row["model"] for row in written["models"]] == list(MODELS[::-1])
+    for row in written["models"]:
+        assert row["n"] == 35 and row["training_s"] == rows[row["model"]]["training_s"]
+
+
+@pytest.mark.parametrize(
+    ("models", "more", "words"),
+    [
+        (("custom_cnn", "mobilnetv2_100"), [], "timm has no model 'mobilnetv2_100'; near: mobilenetv2_100"),
+        (("custom_cnn", "custom_cnn"), [], "custom_cnn: named more than once"),
+        (("custom_cnn", "test_maxvit"), [], "test_maxvit cannot take pictures of 1 x 32 x 32"),
+        (("custom_cnn", "efficientvit_m0"), [], "efficientvit_m0 cannot be exported"),
+        (("custom_cnn", "resnet18"), [], "resnet18 is too large: 44.7 MB"),
+        (("custom_cnn",), ["--split", "exam"], "cannot load the split 'exam'"),
+        (("custom_cnn",), ["--resume"], "it holds no comparison"),
+        (("custom_cnn",), ["--preprocessing", "nowhere.json"], "nowhere.json"),
+    ],
+)
+def test_mistakes_are_reported_before_anything_is_trained(data, tmp_path, models, more, words):
+    result = compare(data, tmp_path / "comparison", *more, models=models)
+    assert result.exit_code == 1 and words in output_of(result)
+    assert not (tmp_path / "comparison").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [([], "holds an earlier comparison"), (["--resume", "--epochs", "3"], "differs in epochs")],
+)
+def test_a_comparison_is_neither_overwritten_nor_mixed(comparison, data, more, words):
+    result = compare(data, comparison[0], *more)
+    assert result.exit_code == 1 and words in output_of(result)
+
+
+def test_models_have_to_be_named(data):
+    result = CliRunner().invoke(app, ["compare", "--data", str(data), "custom_cnn"])
+    assert result.exit_code == 2 and "--models" in result.output
+
+
+@pytest.mark.parametrize("side", [33, 48, 112])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_custom_cnn_is_a_network_like_those_of_timm(side, channels):
+    network = timm.create_model("custom_cnn", num_classes=5, in_chans=channels).eval()
+    assert 1e6 < sum(parameter.numel() for parameter in network.parameters()) < 2e6
+    assert network.default_cfg["architecture"] == "custom_cnn" and network.num_classes == 5
+    pixels = torch.randn(2, channels, side, side)
+    with torch.no_grad():
+        logits = network(pixels)
+        features = network.forward_head(network.forward_features(pixels), pre_logits=True)
+        assert features.shape == (2, network.num_features)
+        torch.testing.assert_close(network.get_classifier()(features), logits)
+        network.reset_classifier(3)
+        assert network(pixels).shape == (2, 3) and network.num_classes == 3
+        network.reset_classifier(0)
+        torch.testing.assert_close(network(pixels), features)

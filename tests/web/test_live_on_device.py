@@ -1,0 +1,231 @@
+"""The live view that runs in the visitor's browser, in real Chromium with a camera that plays real faces."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browsing import (
+    NARROW,
+    PATIENCE_MS,
+    headline,
+    picture_for_the_readme,
+    start_button,
+    wait_until_loaded,
+)
+from tests.support.builders import calm_face, happy_face, moving, scene, write_y4m
+
+FRAMES_A_FACE = 60
+
+pytestmark = pytest.mark.usefixtures("installed_web")
+
+
+@pytest.fixture
+def camera(tmp_path):
+    faces = moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
+    return write_y4m(tmp_path / "camera.y4m", faces)
+
+
+def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_path):
+    page = open_page()
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => { throw Error('asked too early') } }")
+    wait_until_loaded(page)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(page.locator("#live-view .sentence")).to_contain_text("Of ten people")
+    expect(page.locator("#live-view .person")).to_have_count(10)
+    expect(page.get_by_text("Demonstration, not you")).to_be_visible()
+    assert page.foreign_requests == []
+
+
+def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, camera, tmp_path):
+    page = wait_until_loaded(open_page(camera))
+    # What Gradio keeps open is a stream of its own events, which began with the page.
+    page.wait_for_timeout(1000)
+    requests = []
+    page.context.on("request", lambda request: requests.append(request.url))
+    start_button(page).click()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
+    for _ in range(2):
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+    with picture_for_the_readme(page, "live.png", tmp_path):
+        expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
+    page.context.set_offline(True)
+    for _ in range(2):
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+    values = [int(text.split()[0]) for text in page.locator("#live-view .bars b").all_inner_texts()]
+    assert len(values) == 7 and 97 <= sum(values) <= 103
+    assert (
+        page.evaluate(
+            "document.querySelector('#live-view .seen canvas').getContext('2d').getImageData(24, 24, 1, 1).data[3]"
+        )
+        == 255
+    )
+    assert [url for url in requests if "/live/" in url or not url.startswith(("http://127", "http://localhost"))] == []
+    assert not any("upload" in url or "run/predict" in url or "queue/join" in url for url in requests)
+    start_button(page).click()
+    expect(start_button(page)).to_have_text("Use my camera")
+    expect(page.get_by_text("Demonstration, not you")).to_be_visible()
+
+
+def test_without_a_camera_it_says_what_to_do(open_page):
+    page = wait_until_loaded(open_page())
+    start_button(page).click()
+    expect(page.locator("#live-view .problem")).to_contain_text("then try again")
+    expect(start_button(page)).to_have_text("Use my camera")
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+
+def test_it_fits_a_phone(open_page, tmp_path):
+    page = wait_until_loaded(open_page(viewport=NARROW))
+    with picture_for_the_readme(page, "phone.png", tmp_path):
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("NotAllowedError", "Allow it in the browser's address bar"),
+        ("NotReadableError", "in use by another program"),
+        ("NotFoundError", "Connect one"),
+        # WebKit's, where there is no camera at all.
+        ("OverconstrainedError", "No camera was found"),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_explained(open_page, error, advice):
+    page = wait_until_loaded(open_page())
+    page.evaluate(
+        "(name) => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', name) } }", error
+    )
+    start_button(page).click()
+    expect(page.locator("#live-view .problem")).to_contain_text(advice)
+    expect(start_button(page)).to_have_text("Use my camera")
+
+
+def test_an_unplugged_camera_is_reported_and_can_be_started_again(open_page, camera):
+    page = wait_until_loaded(open_page(camera))
+    start_button(page).click()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
+    page.evaluate(
+        """() => { const [track] = document.querySelector('#live-view video').srcObject.getVideoTracks();
+            track.stop(); track.dispatchEvent(new Event('ended')); }"""
+    )
+    expect(page.locator("#live-view .problem")).to_contain_text("disconnected")
+    expect(page.get_by_text("Demonstration, not you")).to_be_visible()
+    start_button(page).click()
+    expect(page.locator("#live-view .problem")).to_have_text("")
+    expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+
+
+ASKED = """() => { const asked = [], media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+    media.getUserMedia = (wanted) => { asked.push(wanted.video); return ask(wanted) };
+    return asked; }"""
+RUNNING = "document.querySelector('#live-view video').srcObject?.getVideoTracks()[0].label"
+
+
+def camera_list(page):
+    return page.get_by_label("Camera", exact=True)
+
+
+def test_with_several_cameras_one_chooses_by_name(open_page):
+    page = wait_until_loaded(open_page(cameras=3))
+    asked = page.evaluate_handle(ASKED)
+    expect(camera_list(page)).to_be_hidden()
+    start_button(page).click()
+    expect(camera_list(page)).to_be_visible(timeout=PATIENCE_MS)
+    names = camera_list(page).locator("option").all_inner_texts()
+    assert len(set(names)) == 3
+    assert camera_list(page).locator("option:checked").inner_text() == page.evaluate(RUNNING)
+    for name in reversed(names):
+        camera_list(page).select_option(label=name)
+        page.wait_for_function(f"(name) => {RUNNING} === name", arg=name)
+        expect(camera_list(page)).to_be_enabled()
+        expect(camera_list(page).locator("option:checked")).to_have_text(name)
+        expect(start_button(page)).to_have_text("Stop")
+    ids = [request.get("deviceId", {}).get("exact") for request in asked.json_value()]
+    assert ids[0] is None and len(set(ids[1:])) == 3
+    start_button(page).click()
+    start_button(page).click()
+    expect(start_button(page)).to_have_text("Stop")
+    assert page.evaluate(RUNNING) == names[0], "the choice is kept"
+
+
+def test_with_one_camera_there_is_nothing_to_choose(open_page):
+    page = wait_until_loaded(open_page(cameras=1))
+    start_button(page).click()
+    expect(start_button(page)).to_have_text("Stop", timeout=PATIENCE_MS)
+    expect(start_button(page)).to_be_enabled()
+    expect(camera_list(page)).to_be_hidden()
+
+
+@pytest.mark.parametrize("says_facing", [True, False])
+def test_on_a_phone_the_mirror_follows_the_camera(open_page, says_facing):
+    page = wait_until_loaded(open_page(cameras=2))
+    page.evaluate(
+        """(saysFacing) => {
+            const cameras = [["a", "camera2 1, facing front", "user"], ["b", "camera2 0, facing back", "environment"]];
+            navigator.mediaDevices.enumerateDevices = async () => cameras.map(
+                ([deviceId, label]) => ({ deviceId, label, kind: "videoinput" }));
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async ({ video: { deviceId } }) => {
+                const [id, label, facing] = cameras.find(([id]) => id === (deviceId?.exact ?? "a"));
+                const stream = await ask({ video: true });
+                const [track] = stream.getVideoTracks();
+                Object.defineProperty(track, "label", { value: label });
+                track.getSettings = () => ({ deviceId: id, ...(saysFacing ? { facingMode: facing } : {}) });
+                return stream;
+            };
+        }""",
+        says_facing,
+    )
+    mirror = page.get_by_label("mirror")
+    start_button(page).click()
+    expect(camera_list(page)).to_be_visible(timeout=PATIENCE_MS)
+    assert camera_list(page).locator("option").all_inner_texts() == ["front camera", "rear camera"]
+    expect(mirror).to_be_checked()
+    camera_list(page).select_option(label="rear camera")
+    expect(mirror).not_to_be_checked()
+    expect(page.locator("#live-view video")).not_to_have_class("mirrored")
+    camera_list(page).select_option(label="front camera")
+    expect(mirror).to_be_checked()
+    expect(camera_list(page)).to_be_enabled()
+    mirror.uncheck()
+    start_button(page).click()
+    start_button(page).click()
+    expect(start_button(page)).to_have_text("Stop")
+    expect(mirror).not_to_be_checked()
+
+
+def test_a_camera_that_exists_but_is_not_available_is_not_called_missing(open_page):
+    page = wait_until_loaded(open_page(cameras=1))
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new OverconstrainedError('deviceId') } }"
+    )
+    start_button(page).click()
+    expect(page.locator("#live-view .problem")).to_contain_text("Try another camera")
+
+
+def test_every_face_has_its_bars(open_page, tmp_path):
+    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
+    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [two] * 20)))
+    start_button(page).click()
+    others = page.locator("#live-view .others li:visible")
+    expect(others).to_have_count(1, timeout=PATIENCE_MS)
+    expect(others.locator("dt")).to_have_text(page.locator("#live-view .faces > .bars dt").all_inner_texts())
+    looks = {headline(page).inner_text().split()[0], others.locator("b").first.inner_text().split()[0]}
+    assert "happy" in looks and len(looks) == 2
+
+
+def test_a_click_on_a_face_chooses_whose_headline_is_shown(open_page, tmp_path):
+    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
+    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [two] * 20)))
+    start_button(page).click()
+    expect(page.locator("#live-view .others li:visible")).to_have_count(1, timeout=PATIENCE_MS)
+    overlay = page.locator("#live-view .overlay")
+    box = overlay.bounding_box()
+    # The picture is mirrored: who is on the left of it appears on the right.
+    for x, word in ((0.24, "neutral"), (0.73, "happy"), (0.24, "neutral")):
+        overlay.click(position={"x": x * box["width"], "y": 0.5 * box["height"]})
+        expect(headline(page)).to_contain_text(word, timeout=PATIENCE_MS)
+    overlay.click(position={"x": 0.5 * box["width"], "y": 0.02 * box["height"]})
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)

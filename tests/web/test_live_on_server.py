@@ -1,0 +1,192 @@
+"""The live view with its engine on the server: chosen by a click, one state a visitor, and what it withstands."""
+
+import base64
+import json
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+import app
+from face_expression import encode_jpeg
+from space import live_files
+from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
+from tests.support.builders import EXAMPLES, calm_face, happy_face, moving, scene, write_y4m
+
+pytestmark = pytest.mark.usefixtures("installed_web")
+HAPPY = encode_jpeg(scene([(happy_face(), 70, 30, 180)], width=320, height=240))
+
+
+def choose_server(page: Page) -> Page:
+    page.get_by_label("on the server").check()
+    return page
+
+
+def is_frame(url: str) -> bool:
+    return "component_server" in url
+
+
+def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
+    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))))
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data or "") if is_frame(request.url) else None)
+    start_button(page).click()
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    assert sent == []
+    choose_server(page)
+    expect(page.locator("#live-view .privacy")).to_contain_text("go to the server")
+    page.wait_for_function("() => document.querySelector('#live-view .headline').textContent.includes('happy')")
+    expect(page.locator("#live-view .sentence")).to_contain_text("Of ten people")
+    assert sent
+    jpeg = base64.b64decode(json.loads(sent[-1])["data"]["jpeg"])
+    assert jpeg.startswith(b"\xff\xd8") and len(jpeg) < 40_000
+    # The overlay lies where the face is, though the server saw a smaller picture.
+    box = page.evaluate(
+        """() => new Promise((resolve) => document.querySelector('#live-view .live').parentElement.addEventListener(
+            'answer', (event) => resolve(event.detail.faces[0].box), { once: true }))"""
+    )
+    assert 200 < box[0] < 320 < box[2] < 450 and 60 < box[1] < 200 < box[3] < 420
+    page.get_by_label("on this device").check()
+    page.wait_for_timeout(500)
+    count = len(sent)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    page.wait_for_timeout(500)
+    assert len(sent) == count
+
+
+def test_the_label_follows_and_a_lost_connection_comes_back(open_page, tmp_path):
+    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60) + moving(calm_face(), 60))
+    page = choose_server(wait_until_loaded(open_page(camera)))
+    start_button(page).click()
+    for _ in range(2):
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+    problem = page.locator("#live-view .problem")
+    page.context.set_offline(True)
+    expect(problem).to_contain_text("Retrying every second", timeout=PATIENCE_MS)
+    page.context.set_offline(False)
+    expect(problem).to_have_text("", timeout=PATIENCE_MS)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+
+def test_nothing_is_sent_while_another_tab_is_open(open_page, tmp_path):
+    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))
+    page = choose_server(wait_until_loaded(open_page(camera)))
+    start_button(page).click()
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Photo").click()
+    page.locator("#photo-upload input[type=file]").set_input_files(EXAMPLES / "astronaut.jpg")
+    expect(page.locator(".face-card")).to_contain_text("happy", timeout=PATIENCE_MS)
+    # What was on its way when the tab was opened has come back by now.
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if is_frame(request.url) else None)
+    page.wait_for_timeout(1000)
+    assert sent == []
+    page.get_by_role("tab", name="Live", exact=True).click()
+    with page.expect_request(lambda request: is_frame(request.url), timeout=PATIENCE_MS):
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+
+def test_it_never_falls_back_to_the_server_by_itself(open_page, playwright, browser_path, served_app, tmp_path):
+    page = open_page(leave_blank=True)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if is_frame(request.url) else None)
+    page.route(re.compile("live/files/[0-9a-f]+/model"), lambda route: route.abort())
+    page.goto(served_app[0])
+    expect(page.locator("#live-view .problem")).to_contain_text('choose "on the server"', timeout=PATIENCE_MS)
+    page.wait_for_timeout(1000)
+    assert sent == []
+    choose_server(page)
+    expect(page.locator("#live-view .problem")).to_have_text("")
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    assert sent
+
+
+def test_without_the_web_files_the_server_is_all_there_is(open_page, yunet_pipeline, monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(live_files, "VENDOR", tmp_path)
+    alone = app.build_app(yunet_pipeline)
+    assert "run `make web`" in caplog.text
+    app.launch(alone, prevent_thread_lock=True, quiet=True)
+    try:
+        page = open_page(address=alone.local_url)
+        expect(page.get_by_label("on the server")).to_be_checked(timeout=PATIENCE_MS)
+        expect(page.get_by_label("on this device")).to_be_disabled()
+        expect(page.locator("#live-view .privacy")).to_contain_text("not available here")
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    finally:
+        alone.close()
+
+
+def test_over_plain_http_all_but_the_camera_works(open_page, yunet_pipeline, monkeypatch):
+    """Browsers withhold much from pages that come from another machine over plain HTTP."""
+    monkeypatch.setenv("ALLOWED_HOSTS", "plain.test")
+    alone = app.build_app(yunet_pipeline)
+    app.launch(alone, prevent_thread_lock=True, quiet=True)
+    try:
+        address = alone.local_url.replace("127.0.0.1", "plain.test")
+        page = open_page(address=address, arguments=["--host-resolver-rules=MAP plain.test 127.0.0.1"])
+        assert page.evaluate("[isSecureContext, 'randomUUID' in crypto]") == [False, False]
+        problem = page.locator("#live-view .problem")
+        for engine in ("on this device", "on the server"):
+            page.get_by_label(engine).check()
+            expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+            expect(problem).to_have_text("")
+        expect(page.locator("#live-view .needs-https")).to_contain_text("HTTPS and localhost only")
+        start_button(page).click()
+        expect(problem).to_contain_text("browsers give the camera to HTTPS and localhost only")
+        expect(start_button(page)).to_be_enabled()
+        expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    finally:
+        alone.close()
+
+
+def test_haar_finds_faces_on_the_server(haar_pipeline, caplog):
+    assert app.build_app(haar_pipeline).device_files == {} and "another detector is in use" in caplog.text
+
+
+def send(served_app, data: object, **options) -> httpx.Response:
+    """What a program of its own can send to where the page sends its frames."""
+    address, _, page = served_app
+    (view,) = (number for number, block in page.blocks.items() if getattr(block, "elem_id", "") == "live-view")
+    body = {"session_hash": "a test", "component_id": view, "fn_name": "look_at_frame", "data": data}
+    return httpx.post(f"{address}gradio_api/component_server", json=body, timeout=20, **options)
+
+
+def frame(**changes) -> dict:
+    return {"visitor": "v", "jpeg": base64.b64encode(HAPPY).decode(), "time_s": 1.0, "scene": 0} | changes
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (None, "valid"),
+        ([], "valid"),
+        ({}, "required"),
+        ("frame", "valid"),
+        (frame(jpeg=5), "valid"),
+        (frame(jpeg="%%%"), "the file is empty"),
+        (frame(jpeg=""), "the file is empty"),
+        (frame(jpeg=base64.b64encode(HAPPY[:900]).decode()), "damaged"),
+        (frame(time_s="soon"), "valid"),
+        (frame(time_s=None), "valid"),
+        (frame(scene=1.5), "valid"),
+        (frame(visitor=""), "1 to 64 letters"),
+    ],
+)
+def test_a_frame_that_cannot_be_used_is_answered(served_app, data, words):
+    answer = send(served_app, data)
+    assert answer.status_code == 200 and words in answer.json()["refused"]
+
+
+def test_a_frame_of_a_program_is_answered_as_the_pages_are(served_app):
+    (face,) = send(served_app, frame(visitor="a program")).json()["faces"]
+    assert face["label"] == "happy" and face["reliable"] and face["track_id"] == 1
+    assert sum(face["probabilities"]) == pytest.approx(1, abs=1e-4)
+    assert (face["crop"]["width"], face["crop"]["height"]) == (48, 48)
+    assert len(base64.b64decode(face["crop"]["data"])) == 48 * 48 * 3
+
+
+def test_what_is_far_too_long_is_refused_before_it_is_read(served_app):
+    assert send(served_app, frame(jpeg="x" * 400_000)).status_code == 413
+    assert send(served_app, frame(visitor="after it")).json()["faces"]

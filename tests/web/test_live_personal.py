@@ -1,0 +1,210 @@
+"""*Learn my face* in the live view, in real Chromium: it adapts the answers at once, and Python reads its file."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from face_expression import encode_jpeg, load_pipeline
+from face_expression.personal import NONE_OF_THESE
+from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
+from tests.support.builders import calm_face, happy_face, moving
+
+pytestmark = pytest.mark.usefixtures("installed_web")
+
+# A camera whose face the test chooses: `showFace("calm")`.
+CAMERA = """(() => {
+  const pictures = %s;
+  const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+  const images = {};
+  for (const [name, source] of Object.entries(pictures)) images[name] = Object.assign(new Image(), { src: source });
+  let shown = "calm", step = 0;
+  window.showFace = (name) => { shown = name; };
+  navigator.mediaDevices.getUserMedia = async () => {
+    const context = canvas.getContext("2d");
+    setInterval(() => {
+      step += 1;
+      context.fillRect(0, 0, 640, 480);
+      if (images[shown]) context.drawImage(images[shown], 2 * Math.sin(step / 3), 2 * Math.cos(step / 5));
+    }, 50);
+    return canvas.captureStream(20);
+  };
+})();"""
+
+
+@pytest.fixture
+def page(open_page, served_app) -> Page:
+    faces = {"calm": calm_face(), "happy": happy_face()}
+    pictures = {
+        name: "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(moving(face, 1)[0], quality=95)).decode()
+        for name, face in faces.items()
+    }
+    page = open_page(leave_blank=True)
+    page.add_init_script(CAMERA % json.dumps(pictures))
+    page.goto(served_app[0])
+    return wait_until_loaded(page)
+
+
+def panel(page: Page) -> Locator:
+    return page.locator("#live-view .personal")
+
+
+def status(page: Page) -> Locator:
+    return panel(page).get_by_role("status")
+
+
+def press(page: Page, name: str) -> None:
+    panel(page).get_by_role("button", name=name, exact=True).click()
+
+
+def show_face(page: Page, name: str, label: str | None) -> None:
+    page.evaluate("(name) => window.showFace(name)", name)
+    expect(headline(page)).to_contain_text(label or "No face", timeout=PATIENCE_MS)
+
+
+def keep_face(page: Page, label: str) -> None:
+    beside = page.locator("#live-view .personal-beside")
+    beside.get_by_role("button", name="That's wrong").click()
+    beside.get_by_role("button", name=label, exact=True).click()
+    expect(beside.get_by_role("status")).to_contain_text(f"Kept as {label}.")
+
+
+def next_answer(page: Page) -> dict:
+    """What the engine answers for the next frame, as plain lists."""
+    return page.evaluate(
+        """() => new Promise((resolve) => {
+            document.querySelector("#live-view .live").parentElement.addEventListener("answer", ({ detail }) => {
+                const { probabilities, logits, personal, own, crop } = detail.faces[0];
+                const answer = { personal, own, crop: [...crop.data] };
+                resolve({ ...answer, probabilities: [...probabilities], logits: [...logits] });
+            }, { once: true });
+        })"""
+    )
+
+
+def start(page: Page) -> None:
+    start_button(page).click()
+    expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
+
+
+def test_it_learns_a_face_at_once_and_forgets_it(page):
+    adapted = page.locator("#live-view .adapted")
+    page.locator("#live-view .personal-beside").get_by_role("button", name="That's wrong").click()
+    expect(page.locator("#live-view .personal-beside")).to_contain_text("Start your camera first")
+    start(page)
+    show_face(page, "calm", "neutral")
+
+    press(page, "Take my resting face")
+    expect(status(page)).to_contain_text("Your neutral comes from", timeout=PATIENCE_MS)
+    expect(panel(page).locator(".neutral tbody tr")).to_have_count(7)
+    expect(adapted).to_be_visible()
+    expect(page.locator("#live-view .people")).to_be_hidden()
+    panel(page).get_by_label("use my neutral").uncheck()
+    expect(adapted).to_be_hidden()
+
+    # The face of the moment of the click, whatever is in view when the word is chosen.
+    alone = next_answer(page)
+    page.locator("#live-view .personal-beside").get_by_role("button", name="That's wrong").click()
+    show_face(page, "happy", "happy")
+    page.locator("#live-view .personal-beside .question").get_by_role("button", name="sad", exact=True).click()
+    expect(panel(page).locator(".corrections .result")).to_contain_text("1 face is kept")
+    show_face(page, "calm", "neutral")
+    for _ in range(3):
+        keep_face(page, "sad")
+    expect(panel(page).locator(".corrections .result")).to_contain_text("On your 4 faces: 0 right before")
+    expect(panel(page).locator(".corrections .result")).to_contain_text("So they are used.")
+    expect(adapted).to_be_visible()
+    now, sad = next_answer(page), 4
+    assert now["personal"] and now["probabilities"][sad] > alone["probabilities"][sad] + 0.02
+    np.testing.assert_allclose(now["logits"], alone["logits"], atol=1.5)
+    press(page, "Undo the last")
+    expect(panel(page).locator(".corrections .result")).to_contain_text("On your 3 faces")
+    press(page, "Delete everything")
+    expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
+    expect(adapted).to_be_hidden()
+    assert page.foreign_requests == []
+
+
+def test_own_expressions_go_home_as_a_file_that_python_reads(page, tmp_path):
+    start(page)
+    show_face(page, "happy", "happy")
+    panel(page).get_by_label("Name of your expression").fill("happy")
+    press(page, "Take it")
+    expect(status(page)).to_contain_text("has a bar for happy already")
+    panel(page).get_by_label("Name of your expression").fill(" big  grin ")
+    press(page, "Take it")
+    expect(status(page)).to_contain_text("frames of big grin are taken", timeout=PATIENCE_MS)
+    show_face(page, "calm", "neutral")
+    press(page, f"Take “{NONE_OF_THESE}”")
+    expect(status(page)).to_contain_text("are taken", timeout=PATIENCE_MS)
+    expect(panel(page).locator(".own .result")).to_contain_text("Recognised:")
+    bars = page.locator("#live-view .own-now dt")
+    expect(bars).to_have_text(["big grin", NONE_OF_THESE])
+    keep_face(page, "fear")
+    keep_face(page, "fear")
+    expect(page.locator("#live-view .adapted")).to_be_visible()
+    with page.expect_download() as download:
+        press(page, "Download personal.json")
+    file = tmp_path / "personal.json"
+    download.value.save_as(file)
+    assert set(json.loads(file.read_text())["corrections"]["faces"]) == {"fear"}
+    check_same_answers(page, file)
+
+    # The file comes back after everything was forgotten, also without a network; a damaged one changes nothing.
+    page.context.set_offline(True)
+    press(page, "Delete everything")
+    expect(page.locator("#live-view .own-now")).to_be_hidden()
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(file.read_text()[:300])
+    panel(page).locator(".load").set_input_files(damaged)
+    expect(status(page)).to_contain_text("damaged.json is not used: it is damaged")
+    panel(page).locator(".load").set_input_files(file)
+    expect(status(page)).to_contain_text("personal.json is in use")
+    expect(bars).to_have_text(["big grin", NONE_OF_THESE])
+    check_same_answers(page, file)
+
+
+def check_same_answers(page: Page, file) -> None:
+    """The page and Python say the same of the same crop, within what two builds of ONNX Runtime differ by."""
+    pipeline = load_pipeline(personal=file)
+    answer = next_answer(page)
+    crop = np.uint8(answer["crop"]).reshape(48, 48, -1)[..., :3]
+    logits, features = pipeline.classifier.calibrated(pipeline.model_inputs([np.ascontiguousarray(crop)]))
+    np.testing.assert_allclose(logits[0], answer["logits"], atol=0.05)
+    own = pipeline.personal.own_probabilities(features)[0]
+    np.testing.assert_allclose(own, [one["probability"] for one in answer["own"]], atol=0.02)
+    # The page smooths over time what stands still here.
+    expected = pipeline.classify([np.ascontiguousarray(crop)])[0]
+    np.testing.assert_allclose(expected, answer["probabilities"], atol=0.1)
+
+
+def test_it_is_kept_on_this_device_only_if_asked(page):
+    start(page)
+    show_face(page, "calm", "neutral")
+    keep_face(page, "fear")
+    page.reload()
+    wait_until_loaded(page)
+    expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
+    start(page)
+    show_face(page, "calm", "neutral")
+    keep_face(page, "fear")
+    panel(page).get_by_label("remember it in this browser").check()
+    expect(status(page)).to_contain_text("kept on this device")
+    keep_face(page, "fear")
+    page.reload()
+    wait_until_loaded(page)
+    expect(status(page)).to_contain_text("earlier visit")
+    expect(panel(page).locator(".corrections .result")).to_contain_text("On your 2 faces")
+    expect(panel(page).get_by_label("remember it in this browser")).to_be_checked()
+    page.get_by_label("on the server").check()
+    expect(panel(page)).to_contain_text("This needs the model on this device")
+    expect(panel(page).locator(".parts")).to_be_hidden()
+    page.get_by_label("on this device", exact=True).check()
+    expect(panel(page).locator(".corrections .result")).to_contain_text("On your 2 faces")
+    press(page, "Delete everything")
+    expect(status(page)).to_have_text("Everything is deleted.")
+    page.reload()
+    wait_until_loaded(page)
+    expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")

@@ -1,0 +1,143 @@
+"""The live view as a folder of static files, in real Chromium from a plain file server."""
+
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from typer.testing import CliRunner
+
+from space.paths import WEB
+from space.static_site.__main__ import app
+from space.static_site.build import static_files, write_static_site
+from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
+from tests.support.builders import calm_face, happy_face, moving, write_y4m
+
+pytestmark = pytest.mark.usefixtures("installed_web")
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    """A plain file server; `asked` are the paths that were asked for."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path):
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *_) -> None:
+                outer.asked.append(self.path)
+
+        super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    to = tmp_path_factory.mktemp("static") / "site"
+    result = CliRunner().invoke(app, ["--to", str(to)])
+    assert result.exit_code == 0 and f"folder: {to}" in result.output
+    return to
+
+
+@pytest.fixture
+def site(folder) -> Iterator[tuple[str, QuietServer]]:
+    """The folder at an address below the root, as GitHub Pages has it: (address, server)."""
+    server = QuietServer(folder.parent)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{server.server_address[1]}/site/", server
+    server.shutdown()
+    server.server_close()
+
+
+def test_it_is_small_and_the_same_each_time(folder, yunet_pipeline):
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert files == static_files(yunet_pipeline)
+    fetched = sum(len(content) for name, content in files.items() if name != "licences.txt")
+    print(f"the site: {fetched:,} bytes")
+    assert fetched < 6_000_000
+    manifest = json.loads(files["manifest.webmanifest"])
+    assert {icon["src"] for icon in manifest["icons"]} <= files.keys()
+    write_static_site(folder, yunet_pipeline)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == files.keys()
+
+
+def test_another_folder_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    result = CliRunner().invoke(app, ["--to", str(tmp_path)])
+    assert result.exit_code == 1 and "name a new one" in result.output
+    assert (tmp_path / "thesis.txt").is_file()
+
+
+def test_it_opens_without_a_network_after_the_first_load(open_page, site, tmp_path):
+    address, server = site
+    camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
+    page = open_page(camera, leave_blank=True, address=address)
+    page.goto(address)
+    wait_until_loaded(page)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    # No server at all, which says more than a browser that believes to be offline.
+    server.shutdown()
+    server.server_close()
+    page.context.set_offline(True)
+    page.reload()
+    wait_until_loaded(page)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(page.get_by_label("on the server")).to_be_hidden()
+    start_button(page).click()
+    expect(page.locator("#live-view .badge")).to_have_text("Your camera", timeout=PATIENCE_MS)
+    expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
+    assert page.foreign_requests == []
+
+
+EMBEDDING = """<!doctype html><iframe allow="camera" width="800" height="700" src="{src}"></iframe><script>
+    window.events = [];
+    addEventListener("message", ({{ origin, data }}) => window.events.push({{ origin, data }}));
+</script>"""
+
+
+@pytest.mark.parametrize(("wanted", "gets"), [("{game}", True), ("http://other.test", False), ("*", False)])
+def test_a_page_that_embeds_it_gets_events_only_if_it_opened_it_so(open_page, site, folder, tmp_path, wanted, gets):
+    address, server = site
+    # Another name of this machine is another origin.
+    game = f"http://127.0.0.1:{server.server_address[1]}"
+    src = f"{address}?events={wanted.format(game=game)}"
+    (folder.parent / "game.html").write_text(EMBEDDING.format(src=src))
+    camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
+    page = open_page(camera, leave_blank=True, address=address)
+    page.goto(f"{game}/game.html")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#live-view .live[aria-busy=false]")).to_be_attached(timeout=PATIENCE_MS)
+    expect(frame.locator("#live-view .headline")).to_contain_text("happy", timeout=PATIENCE_MS)
+    assert page.evaluate("window.events") == [], "the demonstration is nobody's face"
+    frame.locator("#live-view .start").click()
+    expect(frame.locator("#live-view .headline")).to_contain_text("neutral", timeout=PATIENCE_MS)
+    events = page.evaluate("window.events")
+    assert bool(events) == gets
+    for event in events:
+        assert event["origin"] == address.removesuffix("/site/")
+        assert (event["data"]["type"], event["data"]["version"]) == ("face-expression", 1)
+        assert all("crop" not in face and "label" in face for face in event["data"]["faces"])
+
+
+def test_a_game_figure_is_driven_by_a_face(open_page, site, tmp_path):
+    address, _ = site
+    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40) + moving(calm_face(), 40))
+    page = open_page(camera, leave_blank=True, address=address)
+    page.goto(f"{address}example.html")
+    figure = page.locator("#figure")
+    expect(figure).to_have_attribute("data-move", "waits")
+    page.get_by_role("button", name="Play with my face").click()
+    for _ in range(2):
+        expect(figure).to_have_attribute("data-move", "happy", timeout=PATIENCE_MS)
+        assert "translateY(-3rem)" in figure.get_attribute("style")
+        expect(figure).to_have_attribute("data-move", "neutral", timeout=PATIENCE_MS)
+    assert page.foreign_requests == []
+    length = len((WEB / "static" / "example.html").read_text(encoding="utf-8").split("<script")[1].splitlines())
+    assert length <= 30
