@@ -146,7 +146,7 @@ def _shrunk(frame: np.ndarray, region: CropRegion, side_px: float) -> tuple[np.n
     Faces that fill a large photo would take hundreds of megabytes otherwise.
     """
     factor = region.side_px / side_px
-    reach = _reach(region) + 2 * factor
+    reach = region.side_px * math.sqrt(0.5) + 2 * factor
     spans = []
     for center, side in ((region.center_x, frame.shape[1]), (region.center_y, frame.shape[0])):
         first = min(max(math.floor(center - reach), 0), side - 1)
@@ -159,12 +159,6 @@ def _shrunk(frame: np.ndarray, region: CropRegion, side_px: float) -> tuple[np.n
     return part, replace(region, center_x=center_x, center_y=center_y, side_px=side_px)
 
 
-def _reach(region: CropRegion) -> float:
-    """How far a region lies beyond its centre, to the right and down, in pixels."""
-    turn = math.radians(region.angle_deg)
-    return region.side_px / 2 * (abs(math.cos(turn)) + abs(math.sin(turn)))
-
-
 def _part_of_frame(
     frame: np.ndarray, region: CropRegion, multiple: int
 ) -> tuple[np.ndarray, tuple[int, int, int, int], int, int, int, int]:
@@ -173,7 +167,7 @@ def _part_of_frame(
     Returns:
         The part, the four pads, and left, top, width and height of the grown part, which are multiples of `multiple`.
     """
-    reach = _reach(region) + 2 * multiple
+    reach = region.side_px * math.sqrt(0.5) + 2 * multiple
     first, size, cut, pad = [], [], [], []
     for center, side in ((region.center_x, frame.shape[1]), (region.center_y, frame.shape[0])):
         start = math.floor(center - reach)

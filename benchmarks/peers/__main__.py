@@ -55,7 +55,7 @@ COLUMNS = (
 )
 
 
-SHORT = ("tool", "FER+ majority", "GENKI smile AUC", "vote-ECE", "CPU ms a crop", "weights MB")
+SHORT = ("tool", "FER+ majority", "FER2013", "GENKI smile AUC", "vote-ECE", "CPU ms a crop", "weights MB")
 
 
 def run(tool: Tool, folder: Path, work: Path, pictures: Pictures) -> tuple[list[Answers], float]:

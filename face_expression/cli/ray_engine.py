@@ -3,9 +3,8 @@
 import json
 import logging
 import os
-import pickle
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -85,23 +84,32 @@ def predicted_by_ray(
     ray.data.DataContext.get_current().max_errored_blocks = -1
     most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
-    class PredictBlock:
-        def __init__(self) -> None:
-            self._predict = make_predictor()
-
-        def __call__(self, batch: dict) -> dict:
-            tasks = [task for block in batch["tasks"] for task in pickle.loads(block)]
-            return {"answer": [json.dumps((number, self._predict(picture))) for number, picture in tasks]}
-
     for first in range(0, len(numbers), _PICTURES_OF_A_BLOCK * _BLOCKS_OF_A_RUN):
         of_run = numbers[first : first + _PICTURES_OF_A_BLOCK * _BLOCKS_OF_A_RUN]
+        predict_block = _block_predictor({number: pictures[number] for number in of_run}, make_predictor)
         blocks = (of_run[start : start + _PICTURES_OF_A_BLOCK] for start in range(0, len(of_run), _PICTURES_OF_A_BLOCK))
-        items = [{"tasks": pickle.dumps([(number, pictures[number]) for number in block])} for block in blocks]
+        items = [{"numbers": list(block)} for block in blocks]
         found = data.from_items(items, override_num_blocks=len(items)).map_batches(
-            PredictBlock, batch_size=1, concurrency=(1, min(most, len(items)))
+            predict_block, batch_size=1, concurrency=(1, min(most, len(items)))
         )
         for row in found.iter_rows():
             number, record = json.loads(row["answer"])
             yield number, record
             if stop.is_set():
                 return
+
+
+def _block_predictor(
+    pictures: Mapping[int, Picture], make_predictor: Callable[[], Callable[[Picture], PictureRecord]]
+) -> type:
+    """What Ray runs in each process; it carries its pictures there itself."""
+
+    class PredictBlock:
+        def __init__(self) -> None:
+            self._predict = make_predictor()
+
+        def __call__(self, batch: dict) -> dict:
+            numbers = [int(number) for block in batch["numbers"] for number in block]
+            return {"answer": [json.dumps((number, self._predict(pictures[number]))) for number in numbers]}
+
+    return PredictBlock

