@@ -72,9 +72,9 @@ quarter of an hour or when you leave, and the last pictures of each are forgotte
 recognised.
 """
 CSS = """
-/* What lies below the live view is shown with it, so that nothing moves while it loads. */
 /* For browsers in which the live view cannot run. */
 body:not(.live-cannot-run) button[role="tab"][aria-controls="basic-tab"] {display: none}
+/* What lies below the live view is shown with it, so that nothing moves while it loads. */
 body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 #basic-camera video, #basic-view img, #photo-upload img, #photo-result img {max-height: 62vh}
 #video-result video {display: block; margin: auto; max-width: 100%; max-height: 62vh}

@@ -1,7 +1,6 @@
 """What several test files share: pipelines with both detectors, the app as it is served, and browsers."""
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 import app
+from benchmarks.live_browser import find_browser
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
@@ -32,8 +32,6 @@ WIDE_LIMITS = Limits(
     requests_a_second=1000,
     new_sessions_a_minute=1000,
 )
-# The first is Chromium without its windows: it starts in half the time.
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def skip_or_fail(message: str) -> None:
@@ -86,12 +84,10 @@ def ferplus() -> Path:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """An installed Chromium. Without one, browser tests skip on a person's machine and fail in CI."""
-    for name in BROWSERS:
-        if path := shutil.which(name):
-            return path
-    skip_or_fail(
-        f"no Chromium found (looked for {', '.join(BROWSERS)}); on Debian: apt install chromium-headless-shell"
-    )
+    try:
+        return find_browser()
+    except SystemExit as error:
+        skip_or_fail(str(error))
 
 
 @pytest.fixture(scope="session")
