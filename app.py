@@ -121,12 +121,9 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
         log.warning(NOT_ON_DEVICE, error)
         files = {}
     live_files = LiveFiles(files)
-    with gr.Blocks(
-        title="Live Emotion Detector",
-        analytics_enabled=False,
-        delete_cache=(max(1, keep_uploads_s // 10), keep_uploads_s),
-    ) as page:
+    with gr.Blocks(title="Live Emotion Detector", analytics_enabled=False) as page:
         page.limits = limits or Limits()
+        page.keep_uploads_s = keep_uploads_s
         page.sessions = Sessions(page.limits, forget=forget)
         # Beside Gradio's own folder, in which nothing gets as old as what somebody is watching.
         page.videos = VideoFolders(Path(f"{page.GRADIO_CACHE}-videos"))
@@ -166,7 +163,7 @@ def launch(page: gr.Blocks, **options) -> None:
     @contextlib.asynccontextmanager
     async def lifespan(app: App) -> AsyncGenerator[None]:
         async with (
-            sweeping(page, page.videos.root, keep_videos_s=KEEP_VIDEOS_S),
+            sweeping(page, page.videos.root, keep_uploads_s=page.keep_uploads_s, keep_videos_s=KEEP_VIDEOS_S),
             keeping_shares(app, page, page.limits, page.sessions),
         ):
             yield

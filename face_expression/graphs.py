@@ -23,19 +23,23 @@ def graph_file(name: str) -> str:
     return f"{name}.onnx"
 
 
-def load_session(model: Path | bytes, name: str, *, threads: int | None = None) -> onnxruntime.InferenceSession:
+def load_session(
+    model: Path | bytes, name: str, *, threads: int | None = None, keeps_memory: bool = True
+) -> onnxruntime.InferenceSession:
     """Load a network or graph into ONNX Runtime, on the CPU.
 
     Args:
         model: an ONNX file, or its bytes.
         name: what to call it in errors.
         threads: for one call; None takes ONNX Runtime's default.
+        keeps_memory: reuse the memory of a call for the next. It is never given back, so not for inputs of any size.
 
     Raises:
         BundleError: if ONNX Runtime cannot load it.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = keeps_memory
     # Several networks take turns; threads of one that wait busily would hold up the next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
@@ -60,7 +64,7 @@ class Graphs:
 
     def __init__(self, folder: Path):
         self._sessions = {
-            name: load_session(folder / graph_file(name), str(folder / graph_file(name)), threads=1)
+            name: load_session(folder / graph_file(name), str(folder / graph_file(name)), threads=1, keeps_memory=False)
             for name in GRAPH_NAMES
         }
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import math
+import os
 import sys
 import time
 import traceback
@@ -155,6 +156,12 @@ def forget_session(page: gr.Blocks, session: str) -> None:
     """Drop all that Gradio remembers of a session: values, events that wait, and answers that nobody has read."""
     forget_state(page, session)
     queue_of(page).forget(session)
+
+
+def forget_deleted_files(page: gr.Blocks) -> None:
+    """Drop the names that Gradio remembers of files that are deleted; to be called in the event loop."""
+    for names in page.temp_file_sets:
+        names.difference_update([name for name in list(names) if not os.path.lexists(name)])
 
 
 @contextlib.asynccontextmanager

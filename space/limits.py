@@ -44,6 +44,8 @@ class Limits:
     frames_a_second: int = 35
     most_frames_a_second: int = 120
     requests_a_second: int = 100
+    # What goes on after it was refused soon spends its requests, and is refused before much work is done for it.
+    requests_of_a_refusal: int = 20
     new_sessions_a_minute: int = 120
     # Events that wait, and the bytes they hold meanwhile.
     most_waiting: int = 100

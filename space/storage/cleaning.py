@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from space.gradio_internals import forget_deleted_files
 from space.storage.private_folder import is_own_folder
 
 # Younger than anything.
@@ -19,8 +20,8 @@ AHEAD_S = 60.0
 def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
     """Delete what is in a folder and older than `age_s`: files, except `keep`, and empty folders.
 
-    Gradio's `delete_cache` knows only complete uploads of the running process; this also takes broken-off uploads.
-    A link is deleted and never followed, and a folder that has become a link is left alone.
+    Broken-off uploads, too, which Gradio's own `delete_cache` does not know (and which stops for good when a file comes
+    while it counts them). A link is deleted and never followed, and a folder that has become a link is left alone.
     """
     if not is_own_folder(folder):
         return
@@ -35,17 +36,17 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> AsyncGenerator[None]:
+async def sweeping(
+    page: gr.Blocks, videos: Path, *, keep_uploads_s: float, keep_videos_s: float
+) -> AsyncGenerator[None]:
     """While it lasts, whatever is too old is deleted; at its end, everything is.
 
     Args:
-        page: its `delete_cache` says how often this looks, and for how long an upload is kept.
+        page: whose uploads are deleted.
         videos: another folder.
-        keep_videos_s: for how long that is kept.
+        keep_uploads_s: for how long an upload is kept; this looks ten times in that time.
+        keep_videos_s: for how long what is in the other folder is kept.
     """
-    if page.delete_cache is None:
-        raise ValueError("the page has no time after which uploads go")
-    interval_s, keep_uploads_s = page.delete_cache
     uploads = Path(page.GRADIO_CACHE)
 
     async def sweep_for_ever() -> None:
@@ -53,7 +54,8 @@ async def sweeping(page: gr.Blocks, videos: Path, *, keep_videos_s: float) -> As
         while True:
             await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep)
             await asyncio.to_thread(sweep, videos, keep_videos_s, set())
-            await asyncio.sleep(interval_s)
+            forget_deleted_files(page)
+            await asyncio.sleep(max(1.0, keep_uploads_s / 10))
 
     task = asyncio.create_task(sweep_for_ever())
     try:

@@ -56,28 +56,39 @@ class Bodies:
         self._most_of_all = most_of_all
         self._held: Counter[str] = Counter()
 
-    async def read(self, client: str, receive: Receive, most: int) -> bytes:
+    async def read(self, client: str, receive: Receive, most: int, announced: int = 0) -> bytes:
         """A whole body of at most so many bytes.
+
+        Args:
+            client: whose share it takes.
+            receive: gives its parts.
+            most: how long it may be.
+            announced: how long its head says that it is; so much of the share is taken before any of it is read.
 
         Raises:
             BodyError: if it is too long, too slow, or takes more than the client's share.
         """
-        body, more, pace = bytearray(), True, Pace()
+        if announced > most:
+            raise too_long(most)
+        body, more, pace, held = bytearray(), True, Pace(), announced
+        self._held[client] += held
         try:
+            self._require_share(client)
             while more:
                 message = await pace.next_message(receive, len(body))
                 if message["type"] == "http.disconnect":
                     raise BodyError(400, "the body is incomplete")
                 part = message.get("body", b"")
-                self._held[client] += len(part)
                 body += part
+                self._held[client] += max(len(body) - held, 0)
+                held = max(len(body), held)
                 more = message.get("more_body", False)
                 if len(body) > most:
-                    raise BodyError(413, f"this is too large; the limit is {most} bytes")
+                    raise too_long(most)
                 self._require_share(client)
             return bytes(body)
         finally:
-            self._held[client] -= len(body)
+            self._held[client] -= held
             if self._held[client] <= 0:
                 del self._held[client]
 
@@ -86,6 +97,11 @@ class Bodies:
         crowded = self._held.total() > self._most_of_all and held == max(self._held.values())
         if held > self._most_of_one or crowded:
             raise BodyError(429, "too many bodies at once; send one after the other")
+
+
+def too_long(most: int) -> BodyError:
+    """The answer to a body of more than `most` bytes."""
+    return BodyError(413, f"this is too large; the limit is {most} bytes")
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
@@ -112,7 +128,7 @@ def counted(receive: Receive, most: int, take: Callable[[int], float]) -> Receiv
         part = len(message.get("body", b""))
         so_far += part
         if so_far > most:
-            raise BodyError(413, f"this is too large; the limit is {most} bytes")
+            raise too_long(most)
         if part and take(part):
             raise BodyError(429, "you have uploaded too much; try again in a minute")
         return message

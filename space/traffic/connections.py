@@ -16,6 +16,9 @@ from space.traffic.rate_limit import client_block
 # Descriptors for everything else: files, libraries, the event loop.
 _OTHER_DESCRIPTORS = 256
 _BACKLOG = 128
+# The event loop takes so many rounds from accepting a connection until one that gives way for it is closed, and may
+# accept a whole backlog in each.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,15 @@ class ConnectionLimits:
 
     @classmethod
     def of_this_process(cls) -> "ConnectionLimits":
-        """What the descriptors allow that this process may have."""
-        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return cls(most=max(min(cls.most, allowed - _OTHER_DESCRIPTORS - _BACKLOG), 8))
+        """What the descriptors allow that this process may have; asks the system for as many as `most` needs."""
+        allowed, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        others = _OTHER_DESCRIPTORS + _ROUNDS * _BACKLOG
+        wanted = cls.most + others
+        if allowed != resource.RLIM_INFINITY and allowed < wanted:
+            allowed = wanted if at_most == resource.RLIM_INFINITY else min(wanted, at_most)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, at_most))
+        most = cls.most if allowed == resource.RLIM_INFINITY else min(cls.most, allowed - others)
+        return cls(most=max(most, 8))
 
     def protocol(self) -> type[H11Protocol]:
         """A protocol for uvicorn whose connections keep these limits."""

@@ -30,6 +30,7 @@ STREAMS = (HEARTBEAT, EVENTS, CALLS, MCP, f"{API}upload_progress")
 GONE = "there is no answer, or it was not read in time and is dropped; send the request again"
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 FORWARDED = b"x-forwarded-for"
+ERROR = 400
 # So many seconds' worth of requests at once: a page that is opened asks for a hundred files.
 BURST_S = 6
 
@@ -86,12 +87,23 @@ class RequestLimits:
             return
         elif scope["method"] not in WITHOUT_BODY:
             refused = self._refused(client, path)
+            send = self._charging(send, client)
         if refused:
             await refused(scope, receive, send)
         elif scope["method"] in WITHOUT_BODY:
             await self.app(scope, receive, send)
         else:
             await self._with_body(scope, receive, send, client, path)
+
+    def _charging(self, send: Send, client: str) -> Send:
+        """A `send` that counts an answer which is a refusal as many requests."""
+
+        async def send_and_charge(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= ERROR:
+                self._requests.charge(client, self._limits.requests_of_a_refusal)
+            await send(message)
+
+        return send_and_charge
 
     def _refused(self, client: str, path: str) -> Response | None:
         if path == FRAMES_ENDPOINT:
@@ -145,7 +157,8 @@ class RequestLimits:
                 )
             else:
                 most = MAX_FRAME_BODY if path == FRAMES_ENDPOINT else MAX_BODY
-                taken = replayed(await self._bodies.read(client, receive, most), receive)
+                announced = announced_bytes(scope)
+                taken = replayed(await self._bodies.read(client, receive, most, announced), receive)
             if path.startswith(MCP):
                 # Each holds a thread until its answer is there.
                 with self._one_more_tool(client):
@@ -167,6 +180,12 @@ class RequestLimits:
         finally:
             self._tools[client] -= 1
             self._tools += Counter()
+
+
+def announced_bytes(scope: Scope) -> int:
+    """How long a request's body will be, as its head says; 0 if it does not."""
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return int(length) if length.isdigit() else 0
 
 
 def too_often(wait_s: float) -> Response:

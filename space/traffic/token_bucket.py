@@ -27,10 +27,23 @@ class TokenBuckets:
         """Take tokens; returns 0, or the seconds until there are enough, and takes none then."""
         now_s = self._clock_s()
         with self._lock:
-            tokens, then_s = self._tokens.pop(key, (self.most, now_s))
-            tokens = min(self.most, tokens + max(now_s - then_s, 0.0) * self.per_s)
+            tokens = self._tokens_at(key, now_s)
             enough = tokens >= amount
-            self._tokens[key] = (tokens - amount if enough else tokens, now_s)
-            if len(self._tokens) > self._most_keys:
-                self._tokens.popitem(last=False)
+            self._put(key, tokens - amount if enough else tokens, now_s)
         return 0.0 if enough else (amount - tokens) / self.per_s
+
+    def charge(self, key: str, amount: float) -> None:
+        """Take tokens that were spent already, or all that there are."""
+        now_s = self._clock_s()
+        with self._lock:
+            self._put(key, max(self._tokens_at(key, now_s) - amount, 0.0), now_s)
+
+    def _tokens_at(self, key: str, now_s: float) -> float:
+        tokens, then_s = self._tokens.get(key, (self.most, now_s))
+        return min(self.most, tokens + max(now_s - then_s, 0.0) * self.per_s)
+
+    def _put(self, key: str, tokens: float, now_s: float) -> None:
+        self._tokens[key] = tokens, now_s
+        self._tokens.move_to_end(key)
+        if len(self._tokens) > self._most_keys:
+            self._tokens.popitem(last=False)

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from space.limits import Limits
-from space.traffic.body_limit import Bodies, BodyError
+from space.traffic.body_limit import MAX_BODY, Bodies, BodyError
 from space.traffic.connections import ConnectionLimits
 from space.traffic.request_limits import RequestLimits
 from space.traffic.sessions import Sessions
@@ -166,6 +166,52 @@ def test_a_body_that_comes_too_slowly_is_refused(monkeypatch):
     assert refused.value.status == 408
 
 
-def test_limits_follow_the_descriptors_of_the_process(monkeypatch):
-    monkeypatch.setattr("space.traffic.connections.resource.getrlimit", lambda _: (1024, 4096))
-    assert ConnectionLimits.of_this_process().most + 128 < 1024
+def test_a_body_takes_its_share_before_any_of_it_is_read():
+    async def conversation():
+        bodies, go_on = Bodies(most_of_one=100, most_of_all=1000), asyncio.Event()
+
+        async def never():
+            await go_on.wait()
+            return {"type": "http.request", "body": bytes(60)}
+
+        async def read_nothing():
+            raise AssertionError("a part was read")
+
+        first = asyncio.create_task(bodies.read("greedy", never, 1000, announced=60))
+        await asyncio.sleep(0)
+        with pytest.raises(BodyError, match="too many bodies"):
+            await bodies.read("greedy", read_nothing, 1000, announced=60)
+        with pytest.raises(BodyError, match="limit is 50 bytes"):
+            await bodies.read("other", read_nothing, 50, announced=60)
+        go_on.set()
+        assert len(await first) == 60
+        return len(await bodies.read("greedy", body_of([bytes(90)]), 1000, announced=10))
+
+    assert asyncio.run(conversation()) == 90
+
+
+def test_who_goes_on_after_refusals_has_spent_the_requests():
+    head = f"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_BODY + 1}\r\n\r\n".encode()
+
+    def status(place) -> int:
+        with socket.create_connection(place) as connection:
+            connection.sendall(head)
+            return int(connection.recv(1000).split()[1])
+
+    with serving(ConnectionLimits()) as place:
+        statuses = [status(place) for _ in range(300)]
+        assert set(statuses) == {413, 429} and statuses[:20] == [413] * 20
+        address = "http://{}:{}/a".format(*place)
+        give_up_at = time.monotonic() + PATIENCE_S
+        while (answer := httpx.post(address, content=b"abc")).status_code == 429 and time.monotonic() < give_up_at:
+            time.sleep(0.1)
+        assert answer.text == "3"
+
+
+@pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 256), (1024, 4096, 1000), (5000, 5000, 1000)])
+def test_limits_follow_the_descriptors_of_the_process(monkeypatch, soft, hard, most):
+    asked = []
+    monkeypatch.setattr("space.traffic.connections.resource.getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr("space.traffic.connections.resource.setrlimit", lambda _, both: asked.append(both))
+    assert ConnectionLimits.of_this_process().most == most
+    assert all(soft <= wanted <= hard == given for wanted, given in asked)
