@@ -140,7 +140,14 @@ class Pipeline:
             for found in self._classified(frame, self.detector.detect(frame))
         ]
 
-    def track(self, frame: np.ndarray, state: TrackerState | None, time_s: float) -> tuple[list[Face], TrackerState]:
+    def track(
+        self,
+        frame: np.ndarray,
+        state: TrackerState | None,
+        time_s: float,
+        *,
+        search_interval_factor: float = 1.0,
+    ) -> tuple[list[Face], TrackerState]:
         """Find, classify and follow the faces of one frame of a video, the largest first.
 
         The first frame is searched as a photo is. In later ones known faces are searched for where they were; several
@@ -151,12 +158,16 @@ class Pipeline:
             frame: as in `analyze`.
             state: what the last call for this viewer returned, or None at the start.
             time_s: when the frame was taken, in seconds on any clock.
+            search_interval_factor: how many times as long as the bundle says it may take until the frame is searched
+                for others again. Known faces are followed and classified as before; newcomers are found later.
 
         Raises:
-            ValueError: if the frame is not RGB uint8 (H, W, 3), or the time is not finite.
+            ValueError: if the frame is not RGB uint8 (H, W, 3), the time is not finite, or the factor is below 1.
         """
         require_rgb(frame)
         require_time(time_s)
+        if not search_interval_factor >= 1:
+            raise ValueError(f"search_interval_factor is {search_interval_factor}; it is 1 or more")
         settings = self.config.tracker
         if state is None or state.searched_s is None:
             detections = self.detector.detect(frame)
@@ -167,10 +178,11 @@ class Pipeline:
                 for track in state.tracks
                 if time_s - track.seen_s <= settings.forget_after_s
             ]
-            search = not 0 < time_s - state.whole_searched_s < settings.search_interval_s
+            interval_s = settings.search_interval_s * search_interval_factor
+            search = not 0 < time_s - state.whole_searched_s < interval_s
             views = []
             if search:
-                views, state = self._views_due(frame, state, time_s)
+                views, state = self._views_due(frame, state, time_s, search_interval_factor)
                 state = replace(state, whole_searched_s=time_s)
             detections = self.detector.follow(frame, known, views, search=search)
         found = self._classified(frame, detections)
@@ -188,10 +200,12 @@ class Pipeline:
         ]
         return faces, state
 
-    def _views_due(self, frame: np.ndarray, state: TrackerState, time_s: float) -> tuple[list[View], TrackerState]:
+    def _views_due(
+        self, frame: np.ndarray, state: TrackerState, time_s: float, factor: float
+    ) -> tuple[list[View], TrackerState]:
         """The views whose turn has come since the last frame, all of them at most, and the state that notes it."""
         views = video_views(frame.shape[1], frame.shape[0], self.config.preprocessing.yunet)
-        interval_s = self.config.tracker.tile_interval_s
+        interval_s = self.config.tracker.tile_interval_s * factor
         assert state.searched_s is not None, "the first frame is searched whole"
         since_s = time_s - state.searched_s
         if since_s >= len(views) * interval_s:

@@ -34,7 +34,9 @@ class ViewerLimits:
     time, going by how long pictures take now. `frames_per_s` of one viewer, beyond which pictures are dropped;
     `frame_bytes`, `frame_side_px` and `frame_scans` (of a JPEG) of one picture, and `frame_deadline_s` to decode it. A
     viewer who sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads`
-    analyse pictures; `name_length` is that of a viewer's name.
+    analyse pictures. With more than `eager_viewers_a_thread`, frames are searched for newcomers less often, in
+    proportion, down to a time in `most_search_factor`; that carries more viewers at the same rate. `name_length` is
+    that of a viewer's name.
     """
 
     most_viewers: int = 64
@@ -48,6 +50,8 @@ class ViewerLimits:
     idle_s: float = 10.0
     unproven_s: float = 2.0
     threads: int = 2
+    eager_viewers_a_thread: int = 2
+    most_search_factor: float = 4.0
     name_length: int = 64
 
 
@@ -138,7 +142,12 @@ class Viewers:
             try:
                 async with self._turns.slot(known.client):
                     faces, known.state, taken_s = await loop.run_in_executor(
-                        self._threads, self._track, picture.content, known.state, picture.time_s
+                        self._threads,
+                        self._track,
+                        picture.content,
+                        known.state,
+                        picture.time_s,
+                        self._search_interval_factor(),
                     )
             except Exception as error:  # Report any error to the caller and keep serving.
                 if not picture.answer.done():
@@ -149,6 +158,11 @@ class Viewers:
             if not picture.answer.done():
                 picture.answer.set_result(faces)
         known.work = None
+
+    def _search_interval_factor(self) -> float:
+        limits = self._limits
+        crowd = len(self._viewers) / (limits.threads * limits.eager_viewers_a_thread)
+        return min(max(crowd, 1.0), limits.most_search_factor)
 
     def _require_small(self, viewer: str, picture: bytes) -> None:
         if not 0 < len(viewer) <= self._limits.name_length:
@@ -204,7 +218,7 @@ class Viewers:
         self._forgetting = asyncio.get_running_loop().call_later(self._limits.idle_s, forget)
 
     def _track(
-        self, picture: bytes, state: TrackerState | None, time_s: float
+        self, picture: bytes, state: TrackerState | None, time_s: float, search_interval_factor: float
     ) -> tuple[list[Face], TrackerState, float]:
         """Faces, the new state, and how many seconds it took."""
         begun = self._clock()
@@ -215,7 +229,7 @@ class Viewers:
                 max_scans=self._limits.frame_scans,
                 deadline_s=self._limits.frame_deadline_s,
             )
-            faces, new_state = self._pipeline.track(frame, state, time_s)
+            faces, new_state = self._pipeline.track(frame, state, time_s, search_interval_factor=search_interval_factor)
             return faces, new_state, self._clock() - begun
         except PictureError as error:
             raise RefusedError(str(error)) from error

@@ -1,10 +1,11 @@
 """How many viewers a server carries, from how long the pictures before took it."""
 
 from collections import deque
-from statistics import median
+from statistics import fmean
 
-# Of the last so many pictures the median counts, so that a slow one by itself changes nothing.
+# Of the last so many pictures the mean counts, without the slowest of them, so that a few by themselves change nothing.
 _REMEMBERED = 64
+_WITHOUT = 1 / 8
 _KNOWN = 16
 
 
@@ -28,4 +29,5 @@ class WorkLoad:
         """Whether so many pictures can be analysed; yes, while too few were to know what one takes."""
         if len(self._taken_s) < _KNOWN:
             return True
-        return pictures_per_s * median(self._taken_s) <= self._available
+        counted = sorted(self._taken_s)[: round((1 - _WITHOUT) * len(self._taken_s))]
+        return pictures_per_s * fmean(counted) <= self._available

@@ -105,6 +105,28 @@ def test_a_new_face_is_found_beside_one_that_is_followed(yunet_pipeline):
     assert np.ptp([face.box for face in first[1:]], axis=0).max() < 4
 
 
+def test_where_newcomers_are_searched_for_less_often_known_faces_are_followed_as_before(yunet_pipeline):
+    one, two = scene([(HEAD, 60, 120, 200)]), scene([(HEAD, 60, 120, 200), (CALM_HEAD, 380, 140, 180)])
+
+    def numbers_of_faces(factor: float) -> list[int]:
+        state, numbers = None, []
+        for number in range(30):
+            picture = one if number < 14 else two
+            faces, state = yunet_pipeline.track(picture, state, number / 30, search_interval_factor=factor)
+            assert [face.label for face in faces if face.track_id == 1] == ["happy"]
+            numbers.append(len(faces))
+        return numbers
+
+    often, rarely = numbers_of_faces(1.0), numbers_of_faces(4.0)
+    assert often.index(2) < rarely.index(2) <= 26 and rarely[26:] == [2] * 4
+
+
+@pytest.mark.parametrize("factor", [0, 0.5, float("nan")])
+def test_newcomers_cannot_be_searched_for_more_often_than_the_bundle_says(yunet_pipeline, factor):
+    with pytest.raises(ValueError, match="1 or more"):
+        yunet_pipeline.track(scene([]), None, 0.0, search_interval_factor=factor)
+
+
 @pytest.mark.parametrize(
     "picture", [skimage.data.astronaut(), scene([(HEAD, 60, 120, 200), (CALM_HEAD, 380, 140, 80)])]
 )

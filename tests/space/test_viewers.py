@@ -22,10 +22,10 @@ class SlowPipeline:
         self.go_on = threading.Semaphore(0)
         self.seen: list[float] = []
 
-    def track(self, frame, state, time_s):
+    def track(self, frame, state, time_s, **options):
         self.seen.append(time_s)
         assert self.go_on.acquire(timeout=PATIENCE_S)
-        return self.pipeline.track(frame, state, time_s)
+        return self.pipeline.track(frame, state, time_s, **options)
 
 
 def run(conversation):
@@ -132,9 +132,9 @@ class CostlyPipeline:
     def __init__(self, pipeline: Pipeline, cost_s: float):
         self.pipeline, self.cost_s, self.now_s = pipeline, cost_s, 0.0
 
-    def track(self, frame, state, time_s):
+    def track(self, frame, state, time_s, **options):
         self.now_s += self.cost_s
-        return self.pipeline.track(frame, state, time_s)
+        return self.pipeline.track(frame, state, time_s, **options)
 
 
 def test_a_server_takes_no_more_viewers_than_it_can_serve(yunet_pipeline):
@@ -273,3 +273,25 @@ def test_clients_take_turns(yunet_pipeline):
         return slow.seen
 
     assert run(conversation())[2] == 10.0, "a slot is left for the other client while several ask"
+
+
+class ListeningPipeline:
+    """A pipeline that notes how often it is asked to search for newcomers."""
+
+    def __init__(self, pipeline: Pipeline):
+        self.pipeline, self.factors = pipeline, []
+
+    def track(self, frame, state, time_s, *, search_interval_factor):
+        self.factors.append(search_interval_factor)
+        return self.pipeline.track(frame, state, time_s, search_interval_factor=search_interval_factor)
+
+
+def test_with_many_viewers_newcomers_are_searched_for_less_often(yunet_pipeline):
+    async def conversation():
+        listening = ListeningPipeline(yunet_pipeline)
+        viewers = Viewers(listening, ViewerLimits(threads=1, eager_viewers_a_thread=2, most_search_factor=3))
+        for name in range(9):
+            await viewers.look(str(name), HAPPY, 0.0, 0)
+        return listening.factors
+
+    assert run(conversation()) == [1, 1, 1.5, 2, 2.5, 3, 3, 3, 3]
