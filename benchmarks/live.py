@@ -99,10 +99,9 @@ async def measure(
     engines: tuple[Engine, ...],
     seconds: float,
     still_seconds: float,
-    minutes: float,
     progress: tqdm,
-) -> tuple[list[Row], dict[str, list[Memory]]]:
-    """All figures, and the memory in the course of the long run."""
+) -> list[Row]:
+    """All figures but those of the long run."""
     rows: list[Row] = []
     changing = write_camera(folder / "changing.y4m", changing_faces())
     async with live_view(playwright, server.address, changing) as view:
@@ -126,25 +125,41 @@ async def measure(
                 with step(progress, "server: four visitors"):
                     await view.use(Engine.SERVER)
                     rows += await rows_of_visitors(view, seconds)
-    memories = {}
-    for engine in engines if minutes else ():
+    return sorted(rows, key=lambda row: engines.index(row.engine))
+
+
+async def measure_minutes(
+    server: Server,
+    playwright: Playwright,
+    folder: Path,
+    *,
+    engines: tuple[Engine, ...],
+    minutes: float,
+    progress: tqdm,
+) -> tuple[list[Row], dict[str, list[Memory]]]:
+    """What grows in the long run, and the memory in its course."""
+    camera = write_camera(folder / "changing.y4m", changing_faces())
+    rows, memories = [], {}
+    for engine in engines:
         with step(progress, f"{engine}: {minutes:g} minutes"):
-            more, memories[engine] = await rows_of_minutes(engine, server, playwright, changing, minutes, progress)
+            more, memories[engine] = await rows_of_minutes(engine, server, playwright, camera, minutes, progress)
             rows += more
-    return sorted(rows, key=lambda row: engines.index(row.engine)), memories
+    return rows, memories
 
 
 def main(
     engine: Annotated[Choice, typer.Option(help="Which engine is measured.")] = Choice.BOTH,
     seconds: Annotated[float, typer.Option(min=1, help="Seconds for each figure.")] = 20,
     still_seconds: Annotated[float, typer.Option(min=1, help="Seconds for the flips on each still face.")] = 60,
-    minutes: Annotated[float, typer.Option(min=0, help="Minutes for memory and files; 0 leaves them out.")] = 10,
+    long: Annotated[bool, typer.Option("--long", help="Only this: what grows while somebody stays.")] = False,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of --long: minutes for each engine.")] = 10,
     visitors: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Only this: so many visitors of the server's engine at once; repeatable."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="JSON to write; default: live.json or visitors.json in docs/figures.")
+        Path | None,
+        typer.Option(help="JSON to write; default: live.json, live-long.json or visitors.json in docs/figures."),
     ] = None,
 ) -> None:
     """Measure, and print one table."""
@@ -152,45 +167,41 @@ def main(
     if visitors:
         measure_visitors(visitors, seconds, output or FOLDER / "visitors.json")
         return
-    output = output or FOLDER / "live.json"
     engines = engine.engines()
-    steps = len(engines) * (4 + bool(minutes)) + (Engine.SERVER in engines)
     machine = (
         f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, load {psutil.getloadavg()[0]:.1f} before"
     )
+    steps = len(engines) if long else len(engines) * 4 + (Engine.SERVER in engines)
     folder = tempfile.TemporaryDirectory()
     with folder, running_server(Path(folder.name) / "app") as server, tqdm(total=steps, unit="figure") as progress:
 
         async def run() -> tuple[list[Row], dict[str, list[Memory]]]:
             async with async_playwright() as playwright:
-                return await measure(
-                    server,
-                    playwright,
-                    Path(folder.name),
-                    engines=engines,
-                    seconds=seconds,
-                    still_seconds=still_seconds,
-                    minutes=minutes,
-                    progress=progress,
+                what = server, playwright, Path(folder.name)
+                if long:
+                    return await measure_minutes(*what, engines=engines, minutes=minutes, progress=progress)
+                rows = await measure(
+                    *what, engines=engines, seconds=seconds, still_seconds=still_seconds, progress=progress
                 )
+                return rows, {}
 
         rows, memories = asyncio.run(run())
         source = server.output().splitlines()[0]
     typer.echo(f"{machine}; {source}; Chromium drawing in software, camera 640x480 at 30 frames/s\n")
     shown = table(("engine", "measure", "target", "measured", "met"), [row.cells() for row in rows])
     typer.echo(as_markdown(shown))
-    report = {
-        "source": source,
-        "seconds": {"figure": seconds, "still": still_seconds, "long": 60 * minutes},
-        "rows": [row.as_json() for row in rows],
-        "memory_mib": {name: [asdict(memory) for memory in course] for name, course in memories.items()},
-    }
     record(
-        output,
-        command=f"python -m benchmarks.live --seconds {seconds:g} --minutes {minutes:g}",
+        output or FOLDER / ("live-long.json" if long else "live.json"),
+        command=f"python -m benchmarks.live --long --minutes {minutes:g}"
+        if long
+        else f"python -m benchmarks.live --seconds {seconds:g} --still-seconds {still_seconds:g}",
         speaks_of=["app.py", "face_expression", "space", "web/live"],
         tables={"view": shown},
-        data=report,
+        data={
+            "source": source,
+            "rows": [row.as_json() for row in rows],
+            "memory_mib": {name: [asdict(memory) for memory in course] for name, course in memories.items()},
+        },
     )
 
 

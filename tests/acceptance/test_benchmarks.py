@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import collecting, latency, live, live_browser, live_camera, live_crowd, live_visitors, predict_folder
+from benchmarks import (
+    collecting,
+    latency,
+    live,
+    live_browser,
+    live_camera,
+    live_crowd,
+    live_minutes,
+    live_visitors,
+    predict_folder,
+)
 from benchmarks.live_figures import Answered, Recording, Shown
 from benchmarks.personal import points_gained
 from benchmarks.slow_link import slow_link
@@ -212,7 +222,7 @@ def test_the_live_benchmark_measures_every_row(
     monkeypatch.setattr(live, "NOISY_FRAMES", 10)
     # The files of the engine on the device take seconds otherwise.
     monkeypatch.setattr(live, "slow_link", partial(slow_link, down_bits_per_s=1e9))
-    live.main(seconds=2.2, still_seconds=1, minutes=0, output=tmp_path / "live.json")
+    live.main(seconds=2.2, still_seconds=1, output=tmp_path / "live.json")
     report = json.loads((tmp_path / "live.json").read_text())["data"]
     figures = {(row["engine"], row["measure"]): row["value"] for row in report["rows"]}
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
@@ -227,6 +237,21 @@ def test_the_live_benchmark_measures_every_row(
     assert figures["server", "latency behind a slow line, p50"] > 80
     assert figures["server", "four visitors at once: labels that belong to another"] == 0
     assert min(figures["server", f"four visitors at once: the {who}"] for who in ("browser", "slowest program")) > 0
+
+
+def test_the_long_run_of_the_live_benchmark_watches_memory_and_files(
+    tmp_path, monkeypatch, browser_path, yunet_weights, installed_web
+):
+    monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
+    monkeypatch.setattr(live_minutes, "SECONDS_AFTERWARDS", 1)
+    live.main(long=True, minutes=0.1, output=tmp_path / "long.json")
+    report = json.loads((tmp_path / "long.json").read_text())["data"]
+    figures = {(row["engine"], row["measure"]): row["value"] for row in report["rows"]}
+    assert [len(report["memory_mib"][engine]) for engine in ("server", "device")] == [10, 10]
+    assert figures["server", "files written by the server after 0.1 minutes"] == 0
+    for engine in ("server", "device"):
+        assert 0.1 < figures[engine, "the page's JavaScript after 0.1 minutes"] < 10
+        assert figures[engine, "frames processed after 0.1 minutes"] > 0
 
 
 def test_points_are_counted_on_the_faces_that_were_not_kept():
