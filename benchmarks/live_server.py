@@ -67,12 +67,12 @@ def answers(server: Server) -> bool:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, *, descriptors: int | None = None) -> Generator[Server]:
+def running_server(folder: Path, *, descriptors: tuple[int, int] | None = None) -> Generator[Server]:
     """Start `app.py`, wait for it, and stop it afterwards; what it needs is in the given empty folder.
 
     Args:
         folder: empty; the app's temporary files and its log are put there.
-        descriptors: how many it may have open; None leaves what is usual here.
+        descriptors: how many it may have open, and may ask for; None leaves what is usual here.
 
     Raises:
         SystemExit: if it does not start; the message has its output.
@@ -91,7 +91,7 @@ def running_server(folder: Path, *, descriptors: int | None = None) -> Generator
             stderr=subprocess.STDOUT,
         )
     if descriptors is not None:
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, descriptors)
     try:
         server = Server(port, psutil.Process(process.pid), log, (uploads, temporary))
         give_up_at = time.monotonic() + PATIENCE_S

@@ -21,8 +21,8 @@ from benchmarks.soak_visitors import Kind, Outcome, Person, Tally, find_visitor,
 
 HONEST = ("127.0.0.2", "127.0.0.3")
 PHOTOS_FROM, PHOTO_EVERY_S = "127.0.0.4", 4.0
-# As where nobody has raised it.
-DESCRIPTORS = 1024
+# As they are where nobody has raised them.
+DESCRIPTORS = (1024, 4096)
 # Answers that were on their way when a phase began do not count.
 SETTLE_S = 2.0
 BEGIN_S = 300
