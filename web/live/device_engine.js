@@ -72,6 +72,7 @@ export class DeviceEngine {
     this.#worker.terminate();
   }
 
+  /** @param {{faces?: import("./engine/engine.js").Face[], problem?: string}} message */
   #answer({ faces, problem }) {
     const waiting = this.#waiting;
     this.#waiting = null;

@@ -42,7 +42,8 @@ export const LOOKS = Object.freeze([
  * @returns {Pose} between them
  */
 export function between(one, other, share) {
-  return Object.fromEntries(Object.keys(one).map((part) => [part, one[part] + share * (other[part] - one[part])]));
+  const mixed = Object.keys(one).map((part) => [part, one[part] + share * (other[part] - one[part])]);
+  return /** @type {Pose} */ (Object.fromEntries(mixed));
 }
 
 /**

@@ -39,7 +39,7 @@ const DEVICE_DEMO_MS = 180_000;
  *   any more
  * @property {() => void} forget another picture begins: nobody in it is known from the one before, and nothing of it
  *   is shown
- * @property {(engine: object | null) => void} [engineChanged] another engine is in use; null while there is none
+ * @property {(engine: DeviceEngine | ServerEngine | null) => void} [engineChanged] another engine is in use; null while there is none
  * @property {(timeS: number) => void} [handOn] called when a frame goes to the engine, while `picture` still shows it
  */
 
@@ -70,7 +70,7 @@ const DEVICE_DEMO_MS = 180_000;
  */
 export async function mount(element, given, look) {
   setMarkup(element, MARKUP);
-  element.firstElementChild.lang = language;
+  element.firstElementChild.setAttribute("lang", language);
   const view = new View(element, given, look);
   await view.begin();
 }

@@ -38,7 +38,7 @@ export class PictureSource {
     this.#changed = changed;
     this.#sceneChanged = sceneChanged;
     this.#tell = tell;
-    this.#camera = new Camera(find("video"), () => {
+    this.#camera = new Camera(/** @type {HTMLVideoElement} */ (find("video")), () => {
       this.#showDemo();
       tell(TAKEN_AWAY);
     });
@@ -219,5 +219,7 @@ export class PictureSource {
  * @returns {{width: number, height: number}} of its frames, in their own pixels
  */
 export function sizeOf(picture) {
-  return { width: picture.videoWidth ?? picture.width, height: picture.videoHeight ?? picture.height };
+  return "videoWidth" in picture
+    ? { width: picture.videoWidth, height: picture.videoHeight }
+    : { width: picture.width, height: picture.height };
 }

@@ -78,9 +78,12 @@ export class ServerEngine {
 
   async #encode(picture, width, height) {
     const scale = Math.min(1, WIDTH_PX / width);
-    const [canvas, small] = [this.#canvas, [Math.round(width * scale), Math.round(height * scale)]];
-    if (canvas.width !== small[0] || canvas.height !== small[1]) [canvas.width, canvas.height] = small;
-    canvas.getContext("2d").drawImage(picture, 0, 0, ...small);
+    const canvas = this.#canvas;
+    const [smallWidth, smallHeight] = [Math.round(width * scale), Math.round(height * scale)];
+    if (canvas.width !== smallWidth || canvas.height !== smallHeight) {
+      [canvas.width, canvas.height] = [smallWidth, smallHeight];
+    }
+    canvas.getContext("2d").drawImage(picture, 0, 0, smallWidth, smallHeight);
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
     return toBase64(new Uint8Array(await blob.arrayBuffer()));
   }

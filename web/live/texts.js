@@ -15,7 +15,7 @@ const TABLES = { de: GERMAN };
 export function chooseLanguage(search, preferred) {
   const asked = new URLSearchParams(search).get("lang");
   const wanted = [...(asked ? [asked] : []), ...preferred].map((name) => name.slice(0, 2).toLowerCase());
-  return wanted.find((name) => name === "en" || name in TABLES) ?? "en";
+  return /** @type {"en" | "de"} */ (wanted.find((name) => name === "en" || name in TABLES) ?? "en");
 }
 
 /** The language in use. Outside a page, as in tests and workers, it is English. */
@@ -61,7 +61,8 @@ export function setMarkup(element, markup) {
   element.innerHTML = markup;
   if (!TABLES[language]) return;
   const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+  for (let next = texts.nextNode(); next; next = texts.nextNode()) {
+    const node = /** @type {Text} */ (next);
     const words = node.data.trim().replace(/\s+/g, " ");
     if (!/[a-z]{2}/i.test(words)) continue;
     const [before, after] = [/^\s*/.exec(node.data)[0], /\s*$/.exec(node.data)[0]];

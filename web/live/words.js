@@ -28,7 +28,7 @@ export function tenPeople(probabilities) {
  */
 export function sentenceOfTen(probabilities, labelNames) {
   const named = tenPeople(probabilities)
-    .map((count, index) => [count, tLabel(labelNames[index])])
+    .map((count, index) => /** @type {[number, string]} */ ([count, tLabel(labelNames[index])]))
     .filter(([count]) => count > 0)
     .sort(([one], [other]) => other - one);
   const [[most, label], ...others] = named;

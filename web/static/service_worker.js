@@ -2,22 +2,23 @@
 // used once no page of the old one is open.
 const CACHE = `expressions-${"%VERSION%"}`;
 const FILES = ["%FILES%"];
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
-self.addEventListener("install", (event) => {
+worker.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
 });
 
-self.addEventListener("activate", (event) => {
+worker.addEventListener("activate", (event) => {
   const isOld = (name) => name.startsWith("expressions-") && name !== CACHE;
   event.waitUntil(
     caches
       .keys()
       .then((names) => Promise.all(names.filter(isOld).map((name) => caches.delete(name))))
-      .then(() => self.clients.claim()),
+      .then(() => worker.clients.claim()),
   );
 });
 
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || new URL(event.request.url).origin !== location.origin) return;
   // The page itself may be asked for with ?lang=; an open page finds its own version's files, or the network has them.
   const kept = caches.match(event.request, { ignoreSearch: event.request.mode === "navigate" });

@@ -1,10 +1,11 @@
 /** A job of pictures for the engine, as the tests give it: in Node through analyze.js, and in a page. */
 
+/** @typedef {{file: string, width: number, height: number}} Place */
+
 /**
  * @param {import("../live/engine/engine.js").Engine} engine
- * @param {{frames: object[], video: object[], crops: object[]}} job pictures as `readPicture` takes them; those of the
- *   video have a `time_s`
- * @param {(place: object) => Promise<import("../live/engine/frame.js").Picture>} readPicture
+ * @param {{frames: Place[], video: (Place & {time_s: number})[], crops: Place[]}} job pictures as `readPicture` takes them
+ * @param {(place: Place) => Promise<import("../live/engine/frame.js").Picture>} readPicture
  * @returns {Promise<string>} JSON with the faces of each frame, the tracked faces of each frame of the video, and the
  *   probabilities of each crop
  */
@@ -19,5 +20,5 @@ export async function doJob(engine, job, readPicture) {
   }
   for (const crop of job.crops) answer.crops.push(...(await engine.classify([await readPicture(crop)])));
   // Typed arrays as plain ones, since JSON would make objects of them.
-  return JSON.stringify(answer, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value));
+  return JSON.stringify(answer, (_, value) => (ArrayBuffer.isView(value) ? Array.from(/** @type {Uint8Array} */ (value)) : value));
 }

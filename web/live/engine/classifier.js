@@ -10,7 +10,7 @@ import { loadNetwork } from "./graphs.js";
 /**
  * Turn one face's class scores into probabilities.
  *
- * @param {ArrayLike<number>} logits at least one
+ * @param {Iterable<number> & ArrayLike<number>} logits at least one
  * @returns {Float32Array} of the same length, each in 0..1, summing to 1
  */
 export function softmax(logits) {
@@ -47,13 +47,14 @@ export class Classifier {
   /** How many features the network gives for each face; known from the first run on. */
   featureCount = 0;
 
+  /** @param {import("./graphs.js").Session} session @param {import("./config.js").BundleConfig} config */
   constructor(session, config) {
     this.#session = session;
     this.#config = config;
   }
 
   /**
-   * @param {object} ort the module `onnxruntime-web`, or one like it
+   * @param {import("./graphs.js").Ort} ort the module `onnxruntime-web`, or one like it
    * @param {Uint8Array} model the bytes of the bundle's `model.onnx`
    * @param {import("./config.js").BundleConfig} config
    * @returns {Promise<Classifier>}
@@ -66,14 +67,15 @@ export class Classifier {
   }
 
   /**
-   * @param {object} inputs a tensor from `toModelInputs`
+   * @param {import("./graphs.js").Output} inputs from `toModelInputs`
    * @returns {Promise<{logits: Float32Array, features: Float32Array}[]>} for each input the logits, whose softmax is the
    *   calibrated answer, and the features (the layer before the last); none if the network does not give them
    * @throws {BundleError} if the network gives another number of classes than the bundle has labels
    */
   async run(inputs) {
     const wanted = ["logits", "features"].filter((name) => this.#session.outputNames.includes(name));
-    const { logits, features } = await this.#session.run({ [this.#session.inputNames[0]]: inputs }, wanted);
+    const outputs = await this.#session.run({ [this.#session.inputNames[0]]: inputs }, wanted);
+    const { logits, features } = /** @type {Record<string, import("onnxruntime-web").TypedTensor<"float32">>} */ (outputs);
     const classes = this.#config.labelNames.length;
     if (logits.dims[1] !== classes) {
       throw new BundleError(`the model gives ${logits.dims[1]} classes, but there are ${classes} labels`);

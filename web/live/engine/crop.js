@@ -21,8 +21,8 @@ const RADIANS = Math.PI / 180;
  * @param {Box} box in pixels of the frame
  * @param {[number, number][]} landmarks five points: the eye left in the picture, the eye right in the picture, nose,
  *   mouth corners
- * @param {{scale: number, shift_x: number, shift_y: number}} rule where this detector's boxes lie in the training crops
- * @param {object} settings `preprocessing.crop` of the bundle
+ * @param {import("./config.js").CropRule} rule where this detector's boxes lie in the training crops
+ * @param {import("./config.js").CropSettings} settings `preprocessing.crop` of the bundle
  * @returns {CropRegion}
  */
 export function regionOfDetection(box, landmarks, rule, settings) {
@@ -45,7 +45,7 @@ const toEighths = (value) => roundHalfEven(value * 8) / 8;
  * decides where that line differs too much from it.
  *
  * @param {[number, number][]} landmarks as in `regionOfDetection`
- * @param {object} settings `preprocessing.crop` of the bundle
+ * @param {import("./config.js").CropSettings} settings `preprocessing.crop` of the bundle
  * @returns {number} degrees, -180..180; 0 if eyes are not to be levelled
  */
 export function levellingAngleDeg(landmarks, settings) {
@@ -74,7 +74,7 @@ export function wholePictureRegion(width, height) {
  *
  * @param {Picture} frame
  * @param {CropRegion} region it may reach beyond the frame
- * @param {{size_px: number, oversampling: number, max_shrink: number}} settings as in `preprocessing.crop` of the bundle
+ * @param {Pick<import("./config.js").CropSettings, "size_px" | "oversampling"> & {max_shrink?: number}} settings as in `preprocessing.crop` of the bundle
  * @param {import("./graphs.js").Graphs} graphs
  * @returns {Promise<Picture>} size_px x size_px pixels, grey or RGB
  */
@@ -100,7 +100,7 @@ export async function cutCrop(frame, region, settings, graphs) {
     size: graphs.integers([size]),
     oversampling: graphs.integers([sidePx > size ? settings.oversampling : 1]),
   });
-  return { data: crop.data, width: size, height: size };
+  return { data: /** @type {Uint8Array} */ (crop.data), width: size, height: size };
 }
 
 /** What of one side of a frame a region needs, and by how many edge pixels that must grow on both ends. */
@@ -134,9 +134,9 @@ function shrunk(frame, region, sidePx) {
  * Normalise crops and enlarge them to the network's input.
  *
  * @param {Picture[]} crops at least one, all of one size and kind
- * @param {object} settings `preprocessing.input` of the bundle
+ * @param {import("./config.js").InputSettings} settings `preprocessing.input` of the bundle
  * @param {import("./graphs.js").Graphs} graphs
- * @returns {Promise<object>} a tensor of N x channels x size_px x size_px
+ * @returns {Promise<import("./graphs.js").Output>} a tensor of N x channels x size_px x size_px
  */
 export async function toModelInputs(crops, settings, graphs) {
   const { channels, contrast } = settings;

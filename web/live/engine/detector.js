@@ -30,6 +30,12 @@ export class YuNetDetector {
   #crop;
   #graphs;
 
+  /**
+   * @param {import("./graphs.js").Session} session
+   * @param {import("./config.js").YuNetSettings} settings
+   * @param {import("./config.js").CropSettings} crop
+   * @param {import("./graphs.js").Graphs} graphs
+   */
   constructor(session, settings, crop, graphs) {
     this.#session = session;
     this.#settings = settings;
@@ -38,9 +44,9 @@ export class YuNetDetector {
   }
 
   /**
-   * @param {object} ort the module `onnxruntime-web`, or one like it
+   * @param {import("./graphs.js").Ort} ort the module `onnxruntime-web`, or one like it
    * @param {Uint8Array} weights the bytes of YuNet's ONNX file
-   * @param {{yunet: object, crop: object}} preprocessing of the bundle
+   * @param {import("./config.js").Preprocessing} preprocessing of the bundle
    * @param {import("./graphs.js").Graphs} graphs
    * @returns {Promise<YuNetDetector>}
    * @throws {BundleError} if the file is no YuNet
@@ -214,6 +220,7 @@ export class YuNetDetector {
     const best = near.reduce((first, second) => (second.score > first.score ? second : first));
     const scale = sidePx / windowPx;
     const [cos, sin] = [Math.cos(turnDeg * RADIANS) * scale, Math.sin(turnDeg * RADIANS) * scale];
+    /** @type {(at: [number, number]) => [number, number]} */
     const point = ([x, y]) => [
       centerX + cos * (x - middle) - sin * (y - middle),
       centerY + sin * (x - middle) + cos * (y - middle),
@@ -239,7 +246,7 @@ export class YuNetDetector {
     return found;
   }
 
-  /** The faces in a picture, in its pixels, the best score first. */
+  /** The faces in a picture, in its pixels, the best score first. @returns {Promise<Detection[]>} */
   async #scan(picture, minScore) {
     const settings = this.#settings;
     const graphs = this.#graphs;
@@ -258,9 +265,9 @@ export class YuNetDetector {
     return Array.from(scores.data, (score, index) => {
       const points = landmarks.data.subarray(10 * index, 10 * index + 10);
       return {
-        box: Array.from(boxes.data.subarray(4 * index, 4 * index + 4)),
+        box: /** @type {import("./boxes.js").Box} */ (Array.from(boxes.data.subarray(4 * index, 4 * index + 4))),
         score,
-        landmarks: [0, 2, 4, 6, 8].map((at) => [points[at], points[at + 1]]),
+        landmarks: [0, 2, 4, 6, 8].map((at) => /** @type {[number, number]} */ ([points[at], points[at + 1]])),
         turnDeg: 0,
       };
     });

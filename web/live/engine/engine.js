@@ -10,7 +10,7 @@ import { Graphs } from "./graphs.js";
 import { adapt, changesAnswer, ownExpressions } from "./personal.js";
 import { NO_CLEAR_EXPRESSION, measureQuality, qualityReasons } from "./quality.js";
 import { videoViews } from "./search.js";
-import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchBoxes, requireTime, updateTracks } from "./tracker.js";
+import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchTracks, requireTime, updateTracks } from "./tracker.js";
 
 /** @typedef {import("./frame.js").Picture} Picture */
 /** @typedef {import("./tracker.js").TrackerState} TrackerState */
@@ -37,10 +37,22 @@ import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchBoxes, requireTime, upd
  */
 
 /**
+ * What a face of one frame was found and classified to be, before tracks are updated.
+ *
+ * @typedef {object} Classified
+ * @property {import("./search.js").Detection} detection
+ * @property {Picture} crop
+ * @property {Float32Array} logits
+ * @property {Float32Array} features
+ * @property {Float32Array} probabilities
+ * @property {string[]} reasons
+ */
+
+/**
  * Load a bundle and the face detector.
  *
  * @param {object} parts
- * @param {object} parts.ort the module `onnxruntime-web/wasm`, set up by the caller
+ * @param {import("./graphs.js").Ort} parts.ort the module `onnxruntime-web/wasm`, set up by the caller
  * @param {object} parts.config the bundle's `config.json`, parsed
  * @param {Uint8Array} parts.model the bundle's `model.onnx`
  * @param {Record<string, Uint8Array>} parts.graphs the bundle's graphs by their names
@@ -138,7 +150,11 @@ export class Engine {
       }));
       detections = await this.#detector.follow(frame, places, due.views, search);
     }
-    const earlier = everyFrame ? detections.map(() => null) : earlierLooks(before, detections, timeS, settings);
+    const boxes = detections.map((detection) => detection.box);
+    const matching = matchTracks(before, boxes, timeS, settings);
+    const earlier = boxes.map((_, index) =>
+      everyFrame ? null : earlierLook(matching.known[matching.matches.get(index)], before.looks, timeS, settings),
+    );
     const classified = await this.#classified(
       frame,
       detections.filter((_, index) => !earlier[index]),
@@ -148,11 +164,12 @@ export class Engine {
     );
     const updated = updateTracks(
       before,
-      found.map((face) => face.detection.box),
+      boxes,
       found.map((face, index) => (earlier[index] ? null : face.probabilities)),
       timeS,
       settings,
       found.map((face) => face.detection.turnDeg),
+      matching,
     );
     const faces = found.map((face, index) => {
       const track = updated.tracks[index];
@@ -225,16 +242,10 @@ export class Engine {
   }
 }
 
-/** For each detection what its face looked like when it was last classified; null where that is to be done again. */
-function earlierLooks({ tracks, looks }, detections, timeS, settings) {
-  const boxes = detections.map((detection) => detection.box);
-  const known = tracks.filter((track) => timeS - track.seenS <= settings.forget_after_s);
-  const matches = matchBoxes(known, boxes, settings);
-  return boxes.map((_, index) => {
-    const track = known[matches.get(index)];
-    const sinceS = track ? timeS - track.classifiedS : Infinity;
-    return sinceS > 0 && sinceS < settings.classify_interval_s ? (looks?.get(track.trackId) ?? null) : null;
-  });
+/** What a known face looked like when it was last classified; null if it is to be classified again, or is new. */
+function earlierLook(track, looks, timeS, settings) {
+  const sinceS = track ? timeS - track.classifiedS : Infinity;
+  return sinceS > 0 && sinceS < settings.classify_interval_s ? (looks?.get(track.trackId) ?? null) : null;
 }
 
 /** The views whose turn has come since the last frame, all of them at most, and what of the state notes it. */

@@ -5,11 +5,15 @@ import { channelsOf } from "./frame.js";
 
 export const GRAPH_NAMES = ["crop", "detector_input", "detector_output", "model_input", "quality"];
 
+/** @typedef {typeof import("onnxruntime-web")} Ort */
+/** @typedef {import("onnxruntime-web").InferenceSession} Session */
+/** @typedef {import("onnxruntime-web").TypedTensor<"float32"> | import("onnxruntime-web").TypedTensor<"uint8">} Output */
+
 /**
- * @param {object} ort the module `onnxruntime-web`, or one like it
+ * @param {Ort} ort the module `onnxruntime-web`, or one like it
  * @param {Uint8Array} bytes of an ONNX file
  * @param {string} name what to call it in errors
- * @returns {Promise<object>} an inference session
+ * @returns {Promise<Session>}
  * @throws {BundleError} if it is no network that can be run
  */
 export async function loadNetwork(ort, bytes, name) {
@@ -26,18 +30,20 @@ export class Graphs {
   #ort;
   #sessions;
 
+  /** @param {Ort} ort @param {Record<string, Session>} sessions */
   constructor(ort, sessions) {
     this.#ort = ort;
     this.#sessions = sessions;
   }
 
   /**
-   * @param {object} ort the module `onnxruntime-web`, or one like it
+   * @param {Ort} ort the module `onnxruntime-web`, or one like it
    * @param {Record<string, Uint8Array>} files the bytes of each graph by its name
    * @returns {Promise<Graphs>}
    * @throws {BundleError} if one is missing or is no graph
    */
   static async load(ort, files) {
+    /** @type {Record<string, Session>} */
     const sessions = {};
     for (const name of GRAPH_NAMES) {
       if (!files?.[name]) throw new BundleError(`the graph ${name} is missing`);
@@ -50,11 +56,11 @@ export class Graphs {
    * Run a graph; `train/export/graphs.py` describes inputs and outputs.
    *
    * @param {string} name
-   * @param {Record<string, object>} inputs tensors
-   * @returns {Promise<Record<string, {data: ArrayLike<number>, dims: number[]}>>}
+   * @param {Record<string, import("onnxruntime-web").Tensor>} inputs
+   * @returns {Promise<Record<string, Output>>}
    */
   run(name, inputs) {
-    return this.#sessions[name].run(inputs);
+    return /** @type {Promise<Record<string, Output>>} */ (this.#sessions[name].run(inputs));
   }
 
   /** Values of 32 bits; without `dims` as a list. */

@@ -30,7 +30,7 @@ const NEUTRAL_STRENGTH = 0.5;
 const MAX_NEUTRAL_SHIFT = 1.5;
 
 /**
- * The file's content. A head is `{weights: number[][], bias: number[]}`.
+ * The file's content.
  *
  * @typedef {object} Personal
  * @property {string} format
@@ -39,8 +39,8 @@ const MAX_NEUTRAL_SHIFT = 1.5;
  * @property {string[]} label_names
  * @property {number} features how many the network gives
  * @property {{shift: number[], frames: number} | null} neutral
- * @property {{head: object, faces: Record<string, number>, right_before: number, right_after: number} | null} corrections
- * @property {{names: string[], head: object, frames: number[], right: number} | null} own
+ * @property {{head: import("./personal_head.js").Head, faces: Record<string, number>, right_before: number, right_after: number} | null} corrections
+ * @property {{names: string[], head: import("./personal_head.js").Head, frames: number[], right: number} | null} own
  */
 
 /** A `personal.json` that cannot be used; the message says why and what to do. */
@@ -69,7 +69,7 @@ export function neutralShift(logits, labelNames) {
 }
 
 /**
- * @param {Personal | null} personal
+ * @param {{neutral?: {shift: number[]} | null, corrections?: Personal["corrections"]} | null} personal
  * @param {ArrayLike<number>} logits the bundle's, after the temperature
  * @param {ArrayLike<number>} features
  * @returns {number[]} the person's logits

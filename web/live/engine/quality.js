@@ -20,7 +20,7 @@ export const NO_CLEAR_EXPRESSION = "no clear expression";
  *
  * @param {import("./search.js").Detection[]} detections at least one
  * @param {import("./frame.js").Picture[]} crops those that `cutCrop` made of them
- * @param {object} settings `preprocessing` of the bundle
+ * @param {import("./config.js").Preprocessing} settings
  * @param {import("./graphs.js").Graphs} graphs
  * @returns {Promise<Quality[]>}
  */
@@ -45,10 +45,11 @@ export async function measureQuality(detections, crops, settings, graphs) {
  * Why a face should not be classified.
  *
  * @param {Quality} quality
- * @param {object} limits `preprocessing.quality` of the bundle
+ * @param {import("./config.js").QualityLimits} limits
  * @returns {string[]} empty if nothing speaks against it
  */
 export function qualityReasons(quality, limits) {
+  /** @type {[string, boolean][]} */
   const checks = [
     ["may be no face", quality.score < limits.min_score],
     ["too small", quality.facePx < limits.min_face_px],

@@ -29,8 +29,8 @@ import { boxArea, roundHalfEven } from "./boxes.js";
  */
 export function wholeView(width, height, longSidePx) {
   const scale = longSidePx / Math.max(width, height);
-  const wh = [width, height].map((side) => Math.max(1, roundHalfEven(side * scale)));
-  return { part: [0, 0, width, height], wh, turnDeg: 0 };
+  const searched = (side) => Math.max(1, roundHalfEven(side * scale));
+  return { part: [0, 0, width, height], wh: [searched(width), searched(height)], turnDeg: 0 };
 }
 
 /** Pixels searched for each pixel of the frame along a side. */
@@ -67,7 +67,7 @@ export function tileViews(width, height, scale, tileWh, overlapPx) {
  *
  * @param {number} width of the frame
  * @param {number} height of the frame
- * @param {object} settings `preprocessing.yunet` of the bundle
+ * @param {import("./config.js").YuNetSettings} settings
  * @returns {View[][]}
  */
 export function photoViews(width, height, settings) {
@@ -127,6 +127,7 @@ export function toFrame({ box, score, landmarks }, { part: [x0, y0, x1, y1], wh:
     180: (x, y) => [width - x, height - y],
     270: (x, y) => [y, height - x],
   }[turnDeg];
+  /** @type {(at: [number, number]) => [number, number]} */
   const point = ([atX, atY]) => {
     const [x, y] = back(atX, atY);
     return [x0 + x * scaleX, y0 + y * scaleY];
@@ -155,7 +156,7 @@ export function liesIn({ box: [left, top, right, bottom] }, { part: [x0, y0, x1,
  * Of detections that are one face keep the most certain one; the best score first.
  *
  * @param {Detection[]} detections of the same frame, in any order
- * @param {object} settings `preprocessing.yunet` of the bundle
+ * @param {import("./config.js").YuNetSettings} settings
  * @returns {Detection[]}
  */
 export function merge(detections, settings) {
@@ -171,7 +172,7 @@ export function merge(detections, settings) {
  *
  * @param {Box} first
  * @param {Box} second
- * @param {object} settings `preprocessing.yunet` of the bundle
+ * @param {import("./config.js").YuNetSettings} settings
  * @param {number} [maxOverlap] largest IoU of two faces
  */
 export function isSameFace(first, second, settings, maxOverlap = settings.nms_threshold) {

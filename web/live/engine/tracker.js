@@ -35,7 +35,7 @@ import { boxOverlap } from "./boxes.js";
  * @property {number} nextView
  * @property {number | null} searchedS
  * @property {number} wholeSearchedS
- * @property {Map<number, object>} [looks]
+ * @property {Map<number, import("./engine.js").Classified>} [looks]
  */
 
 /** @type {TrackerState} */
@@ -48,6 +48,27 @@ export const NOTHING_SEEN = Object.freeze({
 });
 
 /**
+ * At the time `now`, the tracks that are not yet forgotten, and for the place of a box the place in `known` of its track.
+ *
+ * @typedef {{now: number, known: Track[], matches: Map<number, number>}} Matching
+ */
+
+/**
+ * @param {TrackerState} state
+ * @param {Box[]} boxes of one frame
+ * @param {number} timeS as in `updateTracks`
+ * @param {import("./config.js").TrackerSettings} settings
+ * @returns {Matching}
+ * @throws {RangeError} if `timeS` is not finite
+ */
+export function matchTracks({ tracks }, boxes, timeS, settings) {
+  requireTime(timeS);
+  const now = Math.max(timeS, ...tracks.map((track) => track.seenS));
+  const known = tracks.filter((track) => now - track.seenS <= settings.forget_after_s);
+  return { now, known, matches: matchBoxes(known, boxes, settings) };
+}
+
+/**
  * Take one frame's faces in.
  *
  * @param {TrackerState} state what the last call returned, or `NOTHING_SEEN`
@@ -55,16 +76,22 @@ export const NOTHING_SEEN = Object.freeze({
  * @param {(Float32Array | null)[]} probabilities one row for each face, of this frame alone; null for a known face that
  *   is only followed
  * @param {number} timeS when the frame was taken, on any clock; a time before the last one counts as the same moment
- * @param {object} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/config.py` explains them
+ * @param {import("./config.js").TrackerSettings} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/config.py` explains them
  * @param {number[]} [turnsDeg] of the faces in the picture's plane; upright by default
+ * @param {Matching} [matching] what `matchTracks` gives for the same arguments, if it is known already
  * @returns {{tracks: Track[], state: TrackerState}} the track of each box, in their order, and the state for next time
  * @throws {RangeError} if `timeS` is not finite
  */
-export function updateTracks(state, boxes, probabilities, timeS, settings, turnsDeg = boxes.map(() => 0)) {
-  requireTime(timeS);
-  const now = Math.max(timeS, ...state.tracks.map((track) => track.seenS));
-  const known = state.tracks.filter((track) => now - track.seenS <= settings.forget_after_s);
-  const matches = matchBoxes(known, boxes, settings);
+export function updateTracks(
+  state,
+  boxes,
+  probabilities,
+  timeS,
+  settings,
+  turnsDeg = boxes.map(() => 0),
+  matching = matchTracks(state, boxes, timeS, settings),
+) {
+  const { now, known, matches } = matching;
   let { nextId } = state;
   const tracks = boxes.map((box, index) => {
     const [row, turnDeg] = [probabilities[index], turnsDeg[index]];
@@ -103,7 +130,7 @@ function follow(track, box, row, turnDeg, now, settings) {
 /**
  * @param {Track} track
  * @param {number} timeS
- * @param {object} settings `tracker` of the bundle
+ * @param {import("./config.js").TrackerSettings} settings
  * @returns {boolean} whether a face's turn was found so lately that it need not be found anew
  */
 export function isTurnFresh(track, timeS, settings) {
@@ -123,10 +150,10 @@ export function requireTime(timeS) {
  *
  * @param {Track[]} tracks
  * @param {Box[]} boxes
- * @param {object} settings `tracker` of the bundle
+ * @param {import("./config.js").TrackerSettings} settings
  * @returns {Map<number, number>} from the place of a box to that of its track
  */
-export function matchBoxes(tracks, boxes, settings) {
+function matchBoxes(tracks, boxes, settings) {
   const grownTracks = tracks.map((track) => grown(track.box, settings.enlarge));
   const pairs = boxes.flatMap((box, boxIndex) => {
     const grownBox = grown(box, settings.enlarge);
@@ -144,6 +171,7 @@ export function matchBoxes(tracks, boxes, settings) {
   return matches;
 }
 
+/** @param {Box} box @param {number} share @returns {Box} */
 function grown([x0, y0, x1, y1], share) {
   const [growX, growY] = [(x1 - x0) * share, (y1 - y0) * share];
   return [x0 - growX, y0 - growY, x1 + growX, y1 + growY];

@@ -22,7 +22,9 @@ const MARKUP = `
   <p>What the model sees.<br><span class="figures"></span></p></div>
 <ul class="others" aria-label="Other faces"></ul>`;
 
-/** @implements {import("../page.js").Panel} */
+/** @typedef {import("../page.js").Panel} Panel */
+
+/** @implements {Panel} */
 export class FacesPanel {
   #element;
   #labelNames;

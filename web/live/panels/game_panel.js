@@ -59,7 +59,9 @@ const MARKUP = `
     <button type="button" class="delete">Delete</button></p>
 </div>`;
 
-/** @implements {import("../page.js").Panel} */
+/** @typedef {import("../page.js").Panel} Panel */
+
+/** @implements {Panel} */
 export class GamePanel {
   #element;
   #context;

@@ -51,7 +51,7 @@ export function isAnything({ resting, corrections, own, loaded }) {
  * @param {Learned} learned
  * @param {string} typed
  * @param {string[]} labelNames
- * @returns {{name: string} | {problem: string}}
+ * @returns {{name: string, problem?: undefined} | {name?: undefined, problem: string}}
  */
 export function checkedName({ own }, typed, labelNames) {
   const name = typed.trim().replace(/\s+/g, " ");
@@ -77,7 +77,7 @@ export function checkedName({ own }, typed, labelNames) {
 export function withOwn(learned, name, frames) {
   const others = learned.own.filter((one) => one.name !== name);
   const own = [...others, { name, frames }];
-  own.sort((one, other) => (one.name === NONE_OF_THESE) - (other.name === NONE_OF_THESE));
+  own.sort((one, other) => Number(one.name === NONE_OF_THESE) - Number(other.name === NONE_OF_THESE));
   return { ...learned, own };
 }
 

@@ -87,7 +87,9 @@ const BELOW = `
 <p class="adapted" hidden>Adapted to you: these bars are personal, no longer what ten people would say.</p>
 <div class="own-now" hidden><p>Your own expressions; no votes stand behind them.</p><dl class="bars"></dl></div>`;
 
-/** @implements {import("../page.js").Panel} */
+/** @typedef {import("../page.js").Panel} Panel */
+
+/** @implements {Panel} */
 export class PersonalPanel {
   #element;
   #faces;
@@ -136,11 +138,12 @@ export class PersonalPanel {
   /**
    * Another engine is in use; called with null while there is none.
    *
-   * @param {import("../device_engine.js").DeviceEngine | object | null} engine
+   * @param {import("../device_engine.js").DeviceEngine | import("../server_engine.js").ServerEngine | null} engine
    */
   engineChanged(engine) {
-    const isFirst = !this.#engine && engine?.learn;
-    this.#engine = engine?.learn ? engine : null;
+    const learning = engine && "learn" in engine ? engine : null;
+    const isFirst = !this.#engine && learning !== null;
+    this.#engine = learning;
     this.#stopTaking("");
     this.#find(".needs").hidden = !engine || Boolean(this.#engine);
     this.#find(".parts").hidden = this.#beside.querySelector(".wrong").hidden = !this.#engine;
@@ -150,6 +153,7 @@ export class PersonalPanel {
     else if (this.#engine) this.#learn(this.#learned);
   }
 
+  /** @param {import("../page.js").Answer} answer */
   show({ faces: [face], live, timeS }) {
     this.#isLive = live;
     this.#face = live && face?.features?.length ? face : null;

@@ -4,12 +4,14 @@ const DATABASE = "live-emotion-detector";
 const STORE = "personal";
 const KEY = "learned";
 
-/** @param {object} record @returns {Promise<void>} @throws {Error} if the browser keeps nothing */
+/** @typedef {{modelSha256: string, learned: import("./personal_learning.js").Learned}} Kept */
+
+/** @param {Kept} record @returns {Promise<void>} @throws {Error} if the browser keeps nothing */
 export function keep(record) {
   return within("readwrite", (store) => store.put(record, KEY));
 }
 
-/** @returns {Promise<object | undefined>} what was kept last, if anything was @throws {Error} as `keep` */
+/** @returns {Promise<Kept | undefined>} what was kept last, if anything was @throws {Error} as `keep` */
 export function kept() {
   return within("readonly", (store) => store.get(KEY));
 }
@@ -45,6 +47,7 @@ function answerOf(request) {
   });
 }
 
+/** @param {IDBTransaction} transaction @returns {Promise<void>} */
 function finished(transaction) {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();

@@ -50,7 +50,9 @@ const MARKUP = `
   <p class="note">Held in this page only, and gone when you close it.</p>
 </div>`;
 
-/** @implements {import("../page.js").Panel} */
+/** @typedef {import("../page.js").Panel} Panel */
+
+/** @implements {Panel} */
 export class SessionPanel {
   #element;
   #session;
@@ -183,7 +185,7 @@ function makeLegend(list, labelNames) {
   return [...list.querySelectorAll(".swatch")].slice(0, labelNames.length);
 }
 
-/** @returns {(expression: object) => void} shows one of a summary's `expressions` in a new row */
+/** @returns {(expression: {share: number, timeS: number, longestS: number}) => void} shows one of a summary's `expressions` in a new row */
 function makeRow(body, name, index) {
   const row = body.insertRow();
   row.innerHTML = `<th scope="row"></th><td class="class${index}"><span class="share"><i></i></span></td>

@@ -85,7 +85,13 @@ export function looksSo({ shown, looksS }, timeS) {
   return shown !== null && timeS - looksS <= FRESH_S;
 }
 
-/** When the face that a suggestion is about was last seen, and looked so; without the face there is no suggestion. */
+/**
+ * When the face that a suggestion is about was last seen, and looked so; without the face there is no suggestion.
+ *
+ * @param {SuggestionState} state
+ * @param {import("../page.js").Answer} answer
+ * @returns {SuggestionState}
+ */
 function stillShown(state, { faces: [face], live, timeS }) {
   if (!state.shown) return state;
   const isInView = live && face !== undefined && face.trackId === state.trackId;
@@ -105,7 +111,14 @@ export function withNothingShown(state) {
   return { ...state, shown: null, streak: null };
 }
 
-/** The demonstration shows somebody else's face: no suggestion is made for it. */
+/**
+ * The demonstration shows somebody else's face: no suggestion is made for it.
+ *
+ * @param {SuggestionState["streak"]} streak
+ * @param {import("../page.js").Answer} answer
+ * @param {Suggestions} suggestions
+ * @returns {SuggestionState["streak"]}
+ */
 function streakAfter(streak, { faces: [face], live, timeS }, { confident_from: confidentFrom, expressions }) {
   if (!live || !face?.reliable || !(face.confidence >= confidentFrom) || !Object.hasOwn(expressions, face.label)) {
     return null;

@@ -15,7 +15,9 @@ const MARKUP = `
   </div>
 </div>`;
 
-/** @implements {import("../page.js").Panel} */
+/** @typedef {import("../page.js").Panel} Panel */
+
+/** @implements {Panel} */
 export class SuggestionsPanel {
   #find;
   #suggestions;

@@ -65,9 +65,9 @@ export function tellOf(corrections) {
  * Pack corrections for `python -m train finetune --data`.
  *
  * @param {Correction[]} corrections
- * @param {(crop: import("../engine/frame.js").Picture) => Promise<Uint8Array>} encodePng
- * @param {(files: Record<string, Uint8Array | [Uint8Array, object]>) => Uint8Array} zip `zipSync` of fflate
- * @returns {Promise<Uint8Array>} the zip file
+ * @param {(crop: import("../engine/frame.js").Picture) => Promise<Uint8Array<ArrayBuffer>>} encodePng
+ * @param {(files: Record<string, Uint8Array | [Uint8Array, object]>) => Uint8Array<ArrayBuffer>} zip `zipSync` of fflate
+ * @returns {Promise<Uint8Array<ArrayBuffer>>} the zip file
  */
 export async function zipOf(corrections, encodePng, zip) {
   const text = new TextEncoder();

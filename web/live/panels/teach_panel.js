@@ -27,7 +27,9 @@ const MARKUP = `
 <p class="controls taking" hidden><button type="button" class="download">Download zip</button>
   <button type="button" class="delete">Delete all</button></p>`;
 
-/** @implements {import("../page.js").Panel} */
+/** @typedef {import("../page.js").Panel} Panel */
+
+/** @implements {Panel} */
 export class TeachPanel {
   #element;
   /** The face in view now, if it is a camera's and its crop is there. */
@@ -59,6 +61,7 @@ export class TeachPanel {
     this.#tell("");
   }
 
+  /** @param {import("../page.js").Answer} answer */
   show({ faces: [face], live }) {
     this.#isLive = live;
     this.#face = live && face?.crop ? face : null;
@@ -147,7 +150,7 @@ export class TeachPanel {
 
 /**
  * @param {string} address of fflate
- * @returns {Promise<Function | null>} its `zipSync`, or null if it is unavailable now
+ * @returns {Promise<Parameters<typeof zipOf>[2] | null>} its `zipSync`, or null if it is unavailable now
  */
 function loadZip(address) {
   return import(address).then(
