@@ -95,16 +95,22 @@ def collect(
         lists=tuple(lists or ()),
         folders=tuple(folder or ()),
     )
-    settings = _fetch_settings(
-        contact=contact, proxy=proxy, ca=ca, connections=connections, allow_addresses=tuple(allow_address or ())
-    )
+    settings = _fetch_settings(contact, proxy, ca, allow_address, connections)
     with opened(work, create=True) as manifest:
         typer.echo(run(manifest, sources, settings, engine=engine, again=again))
 
 
-def _fetch_settings(**given: object) -> FetchSettings:
+def _fetch_settings(
+    contact: str | None,
+    proxy: str | None,
+    ca: Path | None,
+    allow_address: list[str] | None,
+    connections: int = _FETCH.connections,
+) -> FetchSettings:
     try:
-        return FetchSettings(**given)
+        return FetchSettings(
+            contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()), connections=connections
+        )
     except ValidationError as error:
         raise typer.BadParameter(mistakes_of(error)) from error
 
@@ -217,7 +223,7 @@ def materialize(
     """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
     from data_tools.dataset.materialize import materialize as run
 
-    settings = _fetch_settings(contact=contact, proxy=proxy, ca=ca, allow_addresses=tuple(allow_address or ()))
+    settings = _fetch_settings(contact, proxy, ca, allow_address)
     with opened(work, create=True) as manifest:
         typer.echo(run(manifest, data, settings, revision=revision, to=to))
 

@@ -30,6 +30,16 @@ def box_area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
+def box_of(numbers: Sequence[float]) -> Box:
+    """A box from four numbers, xyxy, as files hold it.
+
+    Raises:
+        ValueError: if there are not four.
+    """
+    x0, y0, x1, y1 = numbers
+    return x0, y0, x1, y1
+
+
 def box_size(box: Box) -> float:
     """Side in pixels of the square with a box's area; 0 for a box that is inside out."""
     return math.sqrt(box_area(box))

@@ -1,6 +1,8 @@
 """What goes wrong for a reason that the user can change; command lines print the message and exit."""
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+Value = TypeVar("Value")
 
 
 class ExpectedError(Exception):
@@ -25,3 +27,14 @@ class StoppedError(ExpectedError):
     """The work was stopped from outside, and can be resumed."""
 
     exit_status: ClassVar[int] = 130
+
+
+def required(value: Value | None) -> Value:
+    """A value that is never None here, as the caller knows and its type does not say.
+
+    Raises:
+        ValueError: if it is None after all, which is a bug.
+    """
+    if value is None:
+        raise ValueError("a value is missing that is always given here")
+    return value

@@ -25,6 +25,7 @@ from data_tools.collect.url_guard import checked_url
 from data_tools.settings import FOLDER_SOURCE, LOCAL_SCHEME, FetchSettings
 from data_tools.work.denylist import Denylist
 from data_tools.work.schema import Reason, Row, Status
+from face_expression.errors import required
 from face_expression.io.files import is_of_disk
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
@@ -197,7 +198,7 @@ class Fetcher:
 
     async def _wait_for_turn(self, host: _Host, place: URL) -> None:
         """Keep the distance between two requests that a site asks for."""
-        delay_s = host.robots.result().delay_s
+        delay_s = required(host.robots).result().delay_s
         if delay_s > _MAX_CRAWL_DELAY_S:
             detail = f"robots.txt of {place.host} asks for {delay_s:g} s between two requests"
             raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, retry_at=datetime.now(UTC) + _ROBOTS_LATER)

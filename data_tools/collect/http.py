@@ -16,7 +16,7 @@ from data_tools.collect.errors import Stopped
 from data_tools.collect.url_guard import NOT_PUBLIC, Guard, literal_addresses
 from data_tools.settings import USER_AGENT_NAME, FetchSettings
 from data_tools.work.schema import Reason, Status
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from face_expression.version import VERSION
 
 _LOOKUP_S = 2.0
@@ -38,11 +38,15 @@ class Web:
         settings = self._settings
         # The proxy itself may be private; targets may not.
         way_out = Guard((*settings.allow_addresses, *await _addresses_of_proxy(settings.proxy)))
-        sockets = {"socket_factory": way_out.make_socket, "ssl": _trust(settings)}
         contact = f"; +{settings.contact}" if settings.contact else ""
         self._session = aiohttp.ClientSession(
             # A picture and a robots.txt for each row on its way, so that nobody's deadline passes in a queue.
-            connector=aiohttp.TCPConnector(limit=2 * settings.connections, ttl_dns_cache=300, **sockets),
+            connector=aiohttp.TCPConnector(
+                limit=2 * settings.connections,
+                ttl_dns_cache=300,
+                socket_factory=way_out.make_socket,
+                ssl=_trust(settings),
+            ),
             headers={"User-Agent": f"{USER_AGENT_NAME}/{VERSION} (collects pictures for research{contact})"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -98,13 +102,14 @@ class Web:
         A name server may not answer at all behind a proxy; that says nothing of the name.
         """
         loop = asyncio.get_running_loop()
+        host, port = required(place.host), required(place.port)
         try:
             async with asyncio.timeout(_LOOKUP_S):
-                found = [info[4][0] for info in await loop.getaddrinfo(place.host, place.port)]
+                found = [str(info[4][0]) for info in await loop.getaddrinfo(host, port)]
         except (OSError, TimeoutError):
-            found = literal_addresses(place.host)
-        if not all(self._guard.permits(address, place.port) for address in found):
-            raise Stopped(Status.FAILED, Reason.PRIVATE_ADDRESS, f"{NOT_PUBLIC}: {place.host}")
+            found = literal_addresses(host)
+        if not all(self._guard.permits(address, port) for address in found):
+            raise Stopped(Status.FAILED, Reason.PRIVATE_ADDRESS, f"{NOT_PUBLIC}: {host}")
 
 
 def _trust(settings: FetchSettings) -> ssl.SSLContext | bool:

@@ -18,7 +18,8 @@ from face_expression.io.yaml_file import read_yaml
 
 HOUSE_QUERIES = Path(__file__).parent / "queries.yaml"
 _BETWEEN_WORDS, _IS = "; ", "="
-First, Second = TypeVar("First"), TypeVar("Second")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ community group.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from protego import Protego
 
@@ -28,6 +29,11 @@ class Refusal:
     words: str
 
 
+@runtime_checkable
+class _MultiMapping(Protocol):
+    def getall(self, name: str, default: list[str]) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class Robots:
     """A site's robots.txt; `rules` None allows everything."""
@@ -41,7 +47,7 @@ class Robots:
     @property
     def delay_s(self) -> float:
         """How long to wait between two requests."""
-        return float((self.rules and self.rules.crawl_delay(USER_AGENT_NAME)) or 0)
+        return 0.0 if self.rules is None else float(self.rules.crawl_delay(USER_AGENT_NAME) or 0)
 
 
 def read_robots(content: bytes) -> Robots:
@@ -64,7 +70,8 @@ def refusal_in_headers(headers: Mapping[str, str]) -> Refusal | None:
     Args:
         headers: a multidict, or a mapping of lower-case names.
     """
-    tags = headers.getall("x-robots-tag", []) if hasattr(headers, "getall") else [headers.get("x-robots-tag", "")]
+    several = isinstance(headers, _MultiMapping)
+    tags = headers.getall("x-robots-tag", []) if several else [headers.get("x-robots-tag", "")]
     for tag in tags:
         for rule in _rules_for_us(tag):
             if rule in _REFUSALS:

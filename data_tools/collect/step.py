@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ def _add(
     license: str | None = None,
     note: str | None = None,
 ) -> int:
-    rows = (
+    rows: Iterator[Row] = (
         {
             "url": hit.url,
             "page_url": hit.page_url,

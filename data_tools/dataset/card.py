@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from huggingface_hub import DatasetCard, DatasetCardData
@@ -11,6 +12,7 @@ from data_tools.dataset.parquet import DESCRIPTIONS, Contents
 from data_tools.settings import PublishSettings
 from data_tools.work.manifest import Manifest
 from data_tools.work.schema import explanation
+from face_expression.errors import required
 from face_expression.output.markdown import plain_words
 
 MARKER = "<!-- written by `python -m data_tools publish` -->"
@@ -59,7 +61,7 @@ def dataset_card(manifest: Manifest, contents: Contents, settings: PublishSettin
     body = environment.get_template(_TEMPLATE).render(
         marker=MARKER,
         name=settings.name,
-        place=settings.repo or settings.to.name,
+        place=settings.repo or required(settings.to).name,
         contact=settings.contact,
         pixels=not settings.urls_only,
         contents=contents,
@@ -78,7 +80,7 @@ def dataset_card(manifest: Manifest, contents: Contents, settings: PublishSettin
 
 def _front_matter(contents: Contents, settings: PublishSettings) -> DatasetCardData:
     files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in contents.splits]
-    gate = (
+    gate: dict[str, Any] = (
         {}
         if settings.public
         else {
@@ -86,6 +88,8 @@ def _front_matter(contents: Contents, settings: PublishSettings) -> DatasetCardD
             "extra_gated_fields": {"What I want to do": "text"} | dict.fromkeys(_PROMISES, "checkbox"),
         }
     )
+    configs = [{"config_name": "default", "data_files": files}]
+    data: dict[str, Any] = {"configs": configs, "dataset_info": _sizes(contents)} if files else {}
     return DatasetCardData(
         license="other",
         license_name="rights-stay-with-their-owners",
@@ -93,8 +97,7 @@ def _front_matter(contents: Contents, settings: PublishSettings) -> DatasetCardD
         task_categories=["image-classification"],
         size_categories=[next((size for limit, size in _SIZES if contents.rows.total() < limit), _LARGEST)],
         tags=["facial-expression-recognition", "faces", "web-collected"],
-        **({"configs": [{"config_name": "default", "data_files": files}]} if files else {}),
-        **({"dataset_info": _sizes(contents)} if files else {}),
+        **data,
         **gate,
     )
 

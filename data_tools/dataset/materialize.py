@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import datasets
+from datasets.exceptions import DatasetsError
 from huggingface_hub import HfApi
 
 from data_tools.collect.step import fetch_found
@@ -20,7 +22,7 @@ from data_tools.work.denylist import MAX_BITS
 from data_tools.work.manifest import Manifest
 from data_tools.work.schema import FETCHED_AGAIN, SPLITS, Reason, Row, Status
 from data_tools.work.summary import summary
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from face_expression.io.split_files import escaped, parquet_files
 
 _COLUMNS = ("url", "label", "reviewed", "query_label", "content_sha256", "phash")
@@ -67,10 +69,11 @@ def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
             )
         else:
             loaded = datasets.load_dataset(data, revision=revision)
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except (ValueError, OSError, DatasetsError) as error:
         raise DataError(f"cannot load {data!r}: {error}") from error
     source = f"list:{folder.name if folder.is_dir() else data}"
-    for split, rows in loaded.items():
+    for name, rows in loaded.items():
+        split = str(name)
         missing = sorted(set(_COLUMNS) - set(rows.column_names))
         if missing or split not in SPLITS or not isinstance(rows.features["label"], datasets.ClassLabel):
             raise DataError(
@@ -82,8 +85,9 @@ def rows_to_fetch(data: str, *, revision: str | None = None) -> Iterator[Row]:
         for number, row in enumerate(rows.select_columns(list(dict.fromkeys(wanted)))):
             if not _is_sound(row):
                 raise DataError(f"{data!r}, {split}, row {number}: no web address, or hashes that are none: {row}")
+            taken_over = cast(Row, {name: row.get(name) for name in _TAKEN_OVER})
             yield {
-                **{name: row.get(name) for name in _TAKEN_OVER},
+                **taken_over,
                 "url": row["url"],
                 "source": source,
                 "label": rows.features["label"].int2str(row["label"]) if row["reviewed"] else None,
@@ -102,11 +106,11 @@ def reject_changed(manifest: Manifest) -> Materialized:
     for row in manifest.rows(FETCHED_AGAIN):
         if row["content_sha256"] == row["expected_sha256"]:
             same += 1
-        elif (int(row["phash"], 16) ^ int(row["expected_phash"], 16)).bit_count() <= MAX_BITS:
+        elif (int(required(row["phash"]), 16) ^ int(required(row["expected_phash"]), 16)).bit_count() <= MAX_BITS:
             alike += 1
         else:
             manifest.update([_changed(row)])
-            manifest.files.find_image(row["image_sha256"]).unlink()
+            manifest.files.find_image(required(row["image_sha256"])).unlink()
     changed = manifest.count("rejection_reason = ?", (Reason.CHANGED,))
     return Materialized(same, alike, changed, manifest.count("expected_sha256 IS NOT NULL") - same - alike - changed)
 

@@ -4,6 +4,8 @@ import io
 
 from PIL import Image
 
+from face_expression.errors import required
+
 _HARMLESS = {
     "adobe",
     "adobe_transform",
@@ -40,7 +42,7 @@ def without_metadata(content: bytes) -> bytes:
         image.load()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"neither a JPEG nor a PNG file: {error}") from error
-    if _is_clean(image) and content.endswith(_ENDS[image.format]):
+    if _is_clean(image) and content.endswith(_ENDS[required(image.format)]):
         return content
     image.info = {name: value for name, value in image.info.items() if name == "transparency"}
     stripped = io.BytesIO()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow as pa
@@ -22,8 +23,8 @@ from data_tools.settings import LOCAL_SCHEME
 from data_tools.work.decisions import classes_for
 from data_tools.work.denylist import Denylist, read_denylist
 from data_tools.work.manifest import Manifest
-from data_tools.work.schema import PUBLISHABLE, SCHEMA, SPLITS, UNKNOWN, Row, host_of
-from face_expression.errors import DataError
+from data_tools.work.schema import PUBLISHABLE, SCHEMA, SPLITS, UNKNOWN, Row, host_of, label_of
+from face_expression.errors import DataError, required
 from face_expression.io.files import store
 
 SHARD = re.compile(rf"data/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
@@ -56,6 +57,8 @@ _PIXEL_COLUMNS = (
     "tool_version",
 )
 _ROWS_AT_ONCE = 100
+# Values of one row by the names of the data set's columns.
+WrittenRow = dict[str, Any]
 
 
 @dataclass
@@ -111,10 +114,10 @@ def write_dataset(manifest: Manifest, folder: Path, *, pixels: bool, shard_bytes
     replaced: set[Path] = set()
     for split in SPLITS:
         rows = _rows(manifest, split, denylist, contents, pixels=pixels)
-        written = (_as_written(manifest, row, features, replaced) for row in rows)
         total = manifest.count(f"{PUBLISHABLE} AND split = ?", (split,))
-        shown = tqdm(written, total=total, unit="face", desc=f"writing {split}", leave=False)
-        _write_shards(shown, folder / "data", split, features.arrow_schema, shard_bytes)
+        shown = tqdm(rows, total=total, unit="face", desc=f"writing {split}", leave=False)
+        written = (_as_written(manifest, row, features, replaced) for row in shown)
+        _write_shards(written, folder / "data", split, features.arrow_schema, shard_bytes)
         contents.file_bytes[split] = sum(file.stat().st_size for file in (folder / "data").glob(f"{split}-*"))
     for path in replaced:
         path.unlink()
@@ -142,7 +145,7 @@ def _rows(manifest: Manifest, split: str, denylist: Denylist, contents: Contents
 
 
 def _count(contents: Contents, row: Row) -> None:
-    contents.rows[row["split"], row["label"] or row["query_label"]] += 1
+    contents.rows[required(row["split"]), label_of(row)] += 1
     contents.reviewed += row["label"] is not None
     contents.hosts[host_of(row["url"])] += 1
     contents.sources[row["source"] or UNKNOWN] += 1
@@ -151,12 +154,12 @@ def _count(contents: Contents, row: Row) -> None:
     contents.group_words.update(group_words(row["query_group"]).items())
 
 
-def _as_written(manifest: Manifest, row: Row, features: datasets.Features, replaced: set[Path]) -> Row:
-    written = {name: row[name] for name in features if name in row}
-    written["label"] = features["label"].str2int(row["label"] or row["query_label"])
+def _as_written(manifest: Manifest, row: Row, features: datasets.Features, replaced: set[Path]) -> WrittenRow:
+    written: WrittenRow = {name: value for name, value in row.items() if name in features}
+    written["label"] = features["label"].str2int(label_of(row))
     written["reviewed"] = row["label"] is not None
     if "image" in features:
-        path, content = _clean_image(manifest, row["image_sha256"], replaced)
+        path, content = _clean_image(manifest, required(row["image_sha256"]), replaced)
         written["image"] = {"path": path.name, "bytes": content}
         written["image_sha256"] = path.stem
     return written
@@ -182,7 +185,7 @@ def _clean_image(manifest: Manifest, image_sha256: str, replaced: set[Path]) -> 
     return clean_path, clean
 
 
-def _write_shards(rows: Iterator[Row], folder: Path, split: str, schema: pa.Schema, shard_bytes: int) -> None:
+def _write_shards(rows: Iterator[WrittenRow], folder: Path, split: str, schema: pa.Schema, shard_bytes: int) -> None:
     drafts: list[Path] = []
     batches = _batches(rows, shard_bytes)
     batch = next(batches, None)
@@ -198,8 +201,9 @@ def _write_shards(rows: Iterator[Row], folder: Path, split: str, schema: pa.Sche
         draft.rename(folder / f"{split}-{number:05}-of-{len(drafts):05}.parquet")
 
 
-def _batches(rows: Iterator[Row], most_bytes: int) -> Iterator[list[Row]]:
-    batch, image_bytes = [], 0
+def _batches(rows: Iterator[WrittenRow], most_bytes: int) -> Iterator[list[WrittenRow]]:
+    batch: list[WrittenRow] = []
+    image_bytes = 0
     for row in rows:
         batch.append(row)
         image_bytes += len(row["image"]["bytes"]) if "image" in row else 0

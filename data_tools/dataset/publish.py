@@ -13,7 +13,7 @@ from data_tools.dataset.parquet import SHARD, Contents, write_dataset
 from data_tools.dataset.published import note_published
 from data_tools.settings import PublishSettings
 from data_tools.work.manifest import Manifest
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from face_expression.hub.upload import (
     PAUSES_S,
     Repository,
@@ -56,7 +56,8 @@ def publish(
             repository is public but should not be, the folder holds anything else than an earlier publication, or
             the Hub does not take it. What was there before is there still, then.
     """
-    if (settings.repo is None) == (settings.to is None):
+    repo, folder = settings.repo, settings.to
+    if (repo is None) == (folder is None):
         raise DataError("say where to publish: either --repo USER/NAME or --to FOLDER")
     if settings.public and not settings.urls_only and not settings.acknowledge_pixels:
         raise DataError(
@@ -64,24 +65,26 @@ def publish(
             "the people shown have a right to their privacy. Publish addresses only with --urls-only, leave out "
             "--public, or, if you have the right to do this, add --acknowledge-pixels"
         )
-    if settings.to is not None:
-        settings = settings.model_copy(update={"to": settings.to.resolve()})
-        return Publication(str(settings.to), _write_into_folder(manifest, settings))
-    check_repo_id(settings.repo)
-    repository = Repository(settings.repo, api, "dataset", pauses_s)
+    if folder is not None:
+        folder = folder.resolve()
+        settings = settings.model_copy(update={"to": folder})
+        return Publication(str(folder), _write_into_folder(manifest, folder, settings))
+    repo = required(repo)
+    check_repo_id(repo)
+    repository = Repository(repo, api, "dataset", pauses_s)
     with raises_hub_error(repository), over_plain_http(), fresh_draft(manifest.files.publication_draft) as draft:
         repository.check_login()
         contents = _write(manifest, draft, settings)
         before = repository.ready(private=not settings.public, gated=not settings.public)
         note_published(manifest, settings)
         commit = send(repository, before, draft, message=f"Publish {contents.rows.total():,} rows")
-    return Publication(repository.url, contents, commit, before.private)
+    return Publication(repository.url, contents, commit, bool(before.private))
 
 
-def _write_into_folder(manifest: Manifest, settings: PublishSettings) -> Contents:
-    bring_back(settings.to)
-    require_ours(settings.to)
-    with replacing_folder(settings.to) as draft:
+def _write_into_folder(manifest: Manifest, folder: Path, settings: PublishSettings) -> Contents:
+    bring_back(folder)
+    require_ours(folder)
+    with replacing_folder(folder) as draft:
         contents = _write(manifest, draft, settings)
         note_published(manifest, settings)
     return contents

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def require_no_overlap(rows: list[Row], places: np.ndarray, bits: int) -> None:
 def _rows(manifest: Manifest) -> list[Row]:
     columns = ("url", "status", "split", "content_sha256", "page_url", "phash", "phash_mirrored")
     found = manifest.rows(f"({IN_A_SPLIT}) OR ({LABELLED})")
-    return [{name: row[name] for name in columns} for row in found]
+    return [cast(Row, {name: value for name, value in row.items() if name in columns}) for row in found]
 
 
 def _traits(rows: list[Row]) -> Traits:

@@ -21,6 +21,7 @@ from data_tools.work.folder import WorkFolder
 from data_tools.work.schema import Reason, Row, Status
 from face_expression import PictureError, Pipeline, load_pipeline, read_picture
 from face_expression.boxes import Box, box_area
+from face_expression.errors import required
 from face_expression.io.files import is_of_disk, sha256_of, store
 from face_expression.io.image_limits import require_few_scans
 from face_expression.io.image_metadata import split_metadata
@@ -55,8 +56,13 @@ _REASONS = {
 
 
 class _Rejected(Exception):
-    def __init__(self, reason: Reason, detail: str, **known: object):
-        self.reason, self.detail, self.known = reason, detail, known
+    def __init__(self, reason: Reason, detail: str, known: Row | None = None):
+        self.reason, self.detail = reason, detail
+        self.known: Row = known or {}
+
+
+def _rejection(reason: Reason, detail: str) -> Row:
+    return {"status": Status.REJECTED, "rejection_reason": reason, "detail": detail}
 
 
 @dataclass(frozen=True)
@@ -87,15 +93,13 @@ class Judge:
         """
         changes: Row = {"url": row["url"], "rejection_reason": None, "detail": None}
         try:
-            return changes | self._look(row["content_sha256"])
+            return changes | self._look(required(row["content_sha256"]))
         except _Rejected as rejected:
-            changes |= {"status": Status.REJECTED, "rejection_reason": rejected.reason, "detail": rejected.detail}
-            return changes | rejected.known
+            return changes | _rejection(rejected.reason, rejected.detail) | rejected.known
         except Exception as error:  # a row never ends the run of all others
             if isinstance(error, OSError) and is_of_disk(error):
                 raise
-            rejection = {"status": Status.REJECTED, "rejection_reason": Reason.INTERNAL_ERROR}
-            return changes | rejection | {"detail": repr(error)}
+            return changes | _rejection(Reason.INTERNAL_ERROR, repr(error))
 
     def _look(self, content_sha256: str) -> Row:
         if self.denylist.forbids_content(content_sha256):
@@ -105,14 +109,15 @@ class Judge:
         try:
             known |= look_at_header(content, self.settings.max_pixels)
             frame = read_picture(io.BytesIO(content))
-            known |= {"width": frame.shape[1], "height": frame.shape[0]}
+            size: Row = {"width": frame.shape[1], "height": frame.shape[0]}
+            known |= size
             if cv2.meanStdDev(frame)[1].max() < _FLAT:
                 raise _Rejected(Reason.PLACEHOLDER, "all of one colour")
             detection = self._one_face(frame)
             known |= self._quality(frame, detection)
-            return known | self._cut(frame, detection, known["format"])
+            return known | self._cut(frame, detection, required(known["format"]))
         except PictureError as error:
-            raise _Rejected(Reason.DAMAGED, str(error), **known) from error
+            raise _Rejected(Reason.DAMAGED, str(error), known) from error
         except _Rejected as rejected:
             rejected.known = known | rejected.known
             raise
@@ -144,7 +149,7 @@ class Judge:
         }
         limits = settings.quality.model_copy(update={"min_face_px": self.settings.min_face_px})
         if reasons := quality_reasons(quality, limits):
-            raise _Rejected(_REASONS[reasons[0]], ", ".join(reasons), **known)
+            raise _Rejected(_REASONS[reasons[0]], ", ".join(reasons), known)
         return known
 
     def _region(self, detection: Detection) -> CropRegion:
@@ -184,7 +189,8 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
         content, _ = split_metadata(content)
         with Image.open(io.BytesIO(content), formats=(*_FORMATS, "GIF")) as picture:
             name, animated = picture.format, getattr(picture, "is_animated", False)
-            known: Row = {"format": name, "width": picture.width, "height": picture.height}
+            width, height = picture.width, picture.height
+            known: Row = {"format": name, "width": width, "height": height}
     except Image.DecompressionBombError as error:
         raise _Rejected(Reason.TOO_MANY_PIXELS, str(error)) from error
     except UnidentifiedImageError:
@@ -192,18 +198,18 @@ def look_at_header(content: bytes, max_pixels: int) -> Row:
         raise _Rejected(Reason.DAMAGED if _BEGINNING.match(content) else Reason.NOT_AN_IMAGE, detail) from None
     except Exception as error:  # decoders raise many kinds
         raise _Rejected(Reason.DAMAGED, str(error)) from error
-    if known["width"] * known["height"] > max_pixels or max(known["width"], known["height"]) > MAX_SIDE_PX:
-        raise _Rejected(Reason.TOO_MANY_PIXELS, f"{known['width']} x {known['height']} pixels", **known)
+    if width * height > max_pixels or max(width, height) > MAX_SIDE_PX:
+        raise _Rejected(Reason.TOO_MANY_PIXELS, f"{width} x {height} pixels", known)
     if animated and name != _SEVERAL_SIZES:
-        raise _Rejected(Reason.ANIMATED, "several frames", **known)
+        raise _Rejected(Reason.ANIMATED, "several frames", known)
     if name in ("JPEG", _SEVERAL_SIZES):
         try:
-            require_few_scans(content, known["width"] * known["height"])
+            require_few_scans(content, width * height)
         except PictureError as error:
-            raise _Rejected(Reason.DAMAGED, str(error), **known) from None
+            raise _Rejected(Reason.DAMAGED, str(error), known) from None
     if name == "GIF":
-        raise _Rejected(Reason.FORMAT, "a GIF has too few colours for a face", **known)
-    return known | {"format": "JPEG" if name == _SEVERAL_SIZES else name}
+        raise _Rejected(Reason.FORMAT, "a GIF has too few colours for a face", known)
+    return {"format": "JPEG" if name == _SEVERAL_SIZES else name, "width": width, "height": height}
 
 
 def cut_context(

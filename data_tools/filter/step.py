@@ -17,6 +17,7 @@ from data_tools.work.manifest import Manifest
 from data_tools.work.schema import CANDIDATES, KEPT, SHARED_FILE, TO_FILTER, Reason, Row, Status
 from data_tools.work.summary import summary
 from face_expression.cli.ray_engine import Engine
+from face_expression.errors import required
 
 _UNDECIDED = (Status.FETCHED, Status.CANDIDATE)
 
@@ -50,7 +51,7 @@ def filter_images(
     reject_near_duplicates(manifest, settings)
     _remove_unused_images(manifest)
     for row in manifest.rows("rejection_reason = ? AND content_sha256 IS NOT NULL", (Reason.DENYLISTED,)):
-        manifest.files.raw_path(row["content_sha256"]).unlink(missing_ok=True)
+        manifest.files.raw_path(required(row["content_sha256"])).unlink(missing_ok=True)
 
 
 def reject_same_content(manifest: Manifest, settings: FilterSettings) -> None:
@@ -101,14 +102,14 @@ class _Seen:
     def add(self, row: Row) -> None:
         if len(self._urls) == len(self._hashes):
             self._hashes = np.concatenate([self._hashes, np.zeros_like(self._hashes)])
-        self._hashes[len(self._urls)] = int(row["phash"], 16)
+        self._hashes[len(self._urls)] = int(required(row["phash"]), 16)
         self._urls.append(row["url"])
 
     def find(self, row: Row) -> str | None:
         """The url of a picture that looks the same, or None."""
         known = self._hashes[: len(self._urls)]
         for phash in (row["phash"], row["phash_mirrored"]):
-            near = np.flatnonzero(np.bitwise_count(known ^ np.uint64(int(phash, 16))) <= self._bits)
+            near = np.flatnonzero(np.bitwise_count(known ^ np.uint64(int(required(phash), 16))) <= self._bits)
             if len(near):
                 return self._urls[near[0]]
         return None

@@ -22,6 +22,7 @@ from data_tools.work.ray import packed, unpacked
 from data_tools.work.schema import Reason, Row, Status
 from face_expression.cli.ray_engine import Engine, ray_data
 from face_expression.cli.worker_pool import cores
+from face_expression.errors import required
 
 _ROWS_IN_FLIGHT = 8
 _DEADLINE_S = 120.0
@@ -66,12 +67,12 @@ def _begin(folder: Path, settings: FilterSettings, denylist: Denylist) -> None:
 
 def _end_with_parent() -> None:
     """A pool's process waits for work for ever, also when the one that would give it was killed."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    multiprocessing.connection.wait([required(multiprocessing.parent_process()).sentinel])
     os._exit(1)
 
 
 def _work(row: Row) -> Row:
-    return _judge.judge(row)
+    return required(_judge).judge(row)
 
 
 def _judged_by_pool(

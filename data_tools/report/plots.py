@@ -1,19 +1,20 @@
 """The report's drawings: histograms as inline SVG in the page's colours, small pictures and contact sheets as JPEG."""
 
 import base64
-import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from face_expression import encode_jpeg
-from face_expression.boxes import box_size
+from face_expression.boxes import box_of, box_size
 from face_expression.config import CropSettings
+from face_expression.output.html_report import FIRST, SECOND, STYLE, inline_svg
 from face_expression.preprocess import CropRegion, cut_crop, whole_image_region
 
 FACE_PX = 96
@@ -23,33 +24,7 @@ _FACE = CropSettings(size_px=FACE_PX, oversampling=2, level_eyes=False, max_leve
 _SAMPLE_PX = 128
 _JPEG_QUALITY = 80
 _BINS = 30
-# Drawn in these, and replaced by what the page's style sheet says for light and for dark screens.
-_INK, _FAINT, _FIRST, _SECOND = "#010203", "#010204", "#010205", "#010206"
-_PAGE_COLOURS = {_INK: "currentColor", _FAINT: "var(--faint)", _FIRST: "var(--first)", _SECOND: "var(--second)"}
-_STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "report",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "grid.color": _FAINT,
-    "grid.alpha": 0.4,
-    "grid.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "ytick.left": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-}
+_STYLE: dict[Any, Any] = STYLE | {"axes.spines.left": False, "axes.grid.axis": "y", "ytick.left": False}
 
 
 def histogram(values: Sequence[float], *, title: str, unit: str, logarithmic: bool = False) -> Markup:
@@ -66,8 +41,8 @@ def histogram(values: Sequence[float], *, title: str, unit: str, logarithmic: bo
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(3.6, 2.4), layout="constrained")
         axes = figure.subplots()
-        axes.hist(numbers, _edges(numbers, logarithmic=logarithmic), color=_FIRST)
-        axes.axvline(median, color=_SECOND, linewidth=1.5, linestyle="--")
+        axes.hist(numbers, _edges(numbers, logarithmic=logarithmic).tolist(), color=FIRST)
+        axes.axvline(median, color=SECOND, linewidth=1.5, linestyle="--")
         axes.set_title(title, size=10.5, loc="left")
         axes.set_xlabel(f"{unit} (median {_short(median)})", size=9)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -112,7 +87,7 @@ def cut_face(picture: np.ndarray, face_box: Sequence[float] | None) -> np.ndarra
     """
     height, width = picture.shape[:2]
     region = whole_image_region(width, height)
-    if face_box is not None and box_size(tuple(face_box)) > 0:
+    if face_box is not None and box_size(box_of(face_box)) > 0:
         x0, y0, x1, y1 = face_box
         region = CropRegion((x0 + x1) / 2, (y0 + y1) / 2, _AROUND_FACE * max(x1 - x0, y1 - y0), 0.0)
     return cut_crop(picture, region, _FACE)
@@ -148,11 +123,4 @@ def _data_url(picture: np.ndarray) -> Markup:
 
 
 def _svg(figure: Figure, description: str) -> Markup:
-    """A drawing as an `svg` element that says what it shows to those who cannot see it."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    text = file.getvalue()
-    text = text[text.index("<svg") :]
-    for drawn, page_colour in _PAGE_COLOURS.items():
-        text = text.replace(drawn, page_colour)
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+    return Markup(inline_svg(figure, description))

@@ -61,9 +61,9 @@ def funnels(manifest: Manifest) -> tuple[dict[str, Funnel], dict[str, Funnel]]:
 
 def _funnels(last_passed: Counter[tuple[str | None, str | None, int]], part: int) -> dict[str, Funnel]:
     passed: dict[str, list[int]] = {}
-    for key, count in last_passed.items():
-        stages = passed.setdefault(key[part] or UNKNOWN, [0] * len(STAGES))
-        for stage in range(key[-1] + 1):
+    for (label, source, last), count in last_passed.items():
+        stages = passed.setdefault((label, source)[part] or UNKNOWN, [0] * len(STAGES))
+        for stage in range(last + 1):
             stages[stage] += count
     return {name: Funnel(name, tuple(stages)) for name, stages in passed.items()}
 
@@ -96,10 +96,20 @@ def kept_faces(manifest: Manifest) -> list[Face]:
     return [_face(row) for row in manifest.rows("status = ?", (Status.KEPT,))]
 
 
+def _root_of_area(width: int | None, height: int | None) -> float | None:
+    return math.sqrt(width * height) if width and height else None
+
+
 def _face(row: Row) -> Face:
-    measures = {name: row[name] for name in ("face_px", "sharpness", "highlight", "shadow", "turn")}
-    for name, width, height in (("fetched_px", "width", "height"), ("image_px", "image_width", "image_height")):
-        measures[name] = math.sqrt(row[width] * row[height]) if row[width] and row[height] else None
+    measures = {
+        "face_px": row["face_px"],
+        "sharpness": row["sharpness"],
+        "highlight": row["highlight"],
+        "shadow": row["shadow"],
+        "turn": row["turn"],
+        "fetched_px": _root_of_area(row["width"], row["height"]),
+        "image_px": _root_of_area(row["image_width"], row["image_height"]),
+    }
     return Face(
         url=row["url"],
         host=host_of(row["url"]),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from tqdm import tqdm
@@ -20,6 +19,9 @@ from data_tools.work.denylist import Denylist, read_denylist
 from data_tools.work.manifest import Manifest
 from data_tools.work.schema import UNKNOWN, Reason, Status, explanation
 from face_expression import PictureError, read_picture
+from face_expression.errors import required
+from face_expression.evenly import evenly
+from face_expression.output.html_report import templates_in
 
 TEMPLATE = "report.html.jinja"
 _SAMPLES = 8
@@ -69,13 +71,7 @@ def write_report(manifest: Manifest, path: Path) -> Path:
     Returns:
         The file.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(Path(__file__).parent)
     environment.filters |= {"number": "{:,}".format, "share": _share}
     denylist = read_denylist(manifest.folder)
     faces = kept_faces(manifest)
@@ -118,9 +114,9 @@ def _samples(manifest: Manifest, denylist: Denylist, status: str, reason: str | 
     if status != Status.REJECTED or reason in _NOT_TO_BE_SHOWN:
         return ()
     rows = manifest.rows("status = ? AND rejection_reason IS ? AND content_sha256 IS NOT NULL", (status, reason))
-    files = {manifest.files.raw_path(row["content_sha256"]): None for row in rows if not denylist.forbids(row)}
+    shown = {required(row["content_sha256"]): None for row in rows if not denylist.forbids(row)}
     drawn = []
-    for file in _spread([file for file in files if file.is_file()], _SAMPLES):
+    for file in _spread([file for file in map(manifest.files.raw_path, shown) if file.is_file()], _SAMPLES):
         try:
             drawn.append(plots.small_picture(read_picture(file)))
         except PictureError:
@@ -156,10 +152,7 @@ def _cut_face(manifest: Manifest, url: str, denylist: Denylist) -> np.ndarray | 
 
 
 def _spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of some items, evenly from the first to the last."""
-    if len(items) <= count:
-        return list(items)
-    return [items[place] for place in np.linspace(0, len(items) - 1, count).round().astype(int)]
+    return [items[place] for place in evenly(len(items), count)]
 
 
 def _histogram(faces: list[Face], name: str, title: str, unit: str, logarithmic: bool) -> Markup | None:

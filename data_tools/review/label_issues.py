@@ -20,7 +20,8 @@ from tqdm import tqdm
 from data_tools.work.manifest import Manifest
 from data_tools.work.schema import REVIEWABLE, Row
 from face_expression import PictureError, Pipeline, read_picture
-from face_expression.errors import DataError
+from face_expression.boxes import box_of
+from face_expression.errors import DataError, required
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FOLDS = 5
@@ -64,7 +65,7 @@ def find_doubtful(manifest: Manifest, pipeline: Pipeline) -> Doubt:
     Raises:
         DataError: if an image is missing or damaged.
     """
-    found = {row["image_sha256"]: row["query_label"] for row in manifest.rows(REVIEWABLE)}
+    found = {required(row["image_sha256"]): row["query_label"] for row in manifest.rows(REVIEWABLE)}
     counts = Counter(label for label in found.values() if label is not None)
     notes = [
         f"{name!r} has one face only, which cannot be compared with others of its kind and is not shown"
@@ -82,7 +83,7 @@ def find_doubtful(manifest: Manifest, pipeline: Pipeline) -> Doubt:
         return Doubt(tuple(DoubtfulFace(sha256, found[sha256], None) for sha256 in judged + unnamed), tuple(notes))
 
     features = _features(manifest, pipeline, set(judged + unnamed))
-    labels = np.array([names.index(found[sha256]) for sha256 in judged])
+    labels = np.array([names.index(required(found[sha256])) for sha256 in judged])
     known = np.stack([features[sha256] for sha256 in judged])
     probabilities = _out_of_sample_probabilities(known, labels)
     ranked = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
@@ -117,7 +118,8 @@ def _features(manifest: Manifest, pipeline: Pipeline, wanted: set[str]) -> dict[
         inputs = to_model_inputs(
             [_crop(manifest, pipeline, row) for row in some], pipeline.config.preprocessing.input, pipeline.graphs
         )
-        features.update(zip((row["image_sha256"] for row in some), pipeline.classifier.run(inputs)[1], strict=True))
+        names = [required(row["image_sha256"]) for row in some]
+        features.update(zip(names, pipeline.classifier.run(inputs)[1], strict=True))
     return features
 
 
@@ -125,8 +127,9 @@ def _crop(manifest: Manifest, pipeline: Pipeline, row: Row) -> np.ndarray:
     settings = pipeline.config.preprocessing
     rule = settings.haar.crop if row["detector"] == "haar" else settings.yunet.crop
     try:
-        picture = read_picture(manifest.files.find_image(row["image_sha256"]))
+        picture = read_picture(manifest.files.find_image(required(row["image_sha256"])))
     except (FileNotFoundError, PictureError) as error:
         raise DataError(f"{row['url']}: {error}; put the image {row['image_sha256']} back") from error
-    region = region_of_detection(row["face_box"], row["landmarks"], rule, settings.crop)
+    landmarks = None if row["landmarks"] is None else tuple((x, y) for x, y in row["landmarks"])
+    region = region_of_detection(box_of(required(row["face_box"])), landmarks, rule, settings.crop)
     return cut_crop(picture, region, settings.crop, pipeline.graphs)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import jinja2
@@ -57,7 +58,7 @@ class _Desk:
     def decide(self, wanted: dict[str, str | None]) -> dict[str, object]:
         """Note what the page sends: `image_sha256`, `decision` and `label`. Answers with what to show."""
         try:
-            decision = Decision(wanted["image_sha256"], wanted["decision"], wanted["label"])
+            decision = Decision.checked(wanted["image_sha256"] or "", wanted["decision"] or "", wanted["label"])
             require_possible(decision, self._query_labels[decision.image_sha256], self.names)
         except (KeyError, ValueError) as error:
             return {"problem": str(error)}
@@ -130,7 +131,7 @@ def build_page(manifest: Manifest, faces: Sequence[DoubtfulFace]) -> gr.Blocks:
             previous_button = gr.Button("Previous page", elem_id="previous-page", interactive=False)
             next_button = gr.Button(_NEXT, elem_id="next-page", variant="primary")
         changed = [place, grid, previous_button, next_button]
-        quietly = {"show_progress": "hidden", "api_visibility": "private"}
+        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         page.load(lambda: show(_Place(desk.undecided())), None, changed, **quietly)
         next_button.click(turn_forward, place, changed, **quietly)
         previous_button.click(lambda place: show(_Place(place.order, place.page - 1)), place, changed, **quietly)

@@ -2,8 +2,10 @@
 
 import csv
 import logging
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from data_tools.review.label_issues import DoubtfulFace, find_doubtful
 from data_tools.review.page import build_page, launch
@@ -118,7 +120,7 @@ def read_table(path: Path, manifest: Manifest) -> list[Decision]:
 
 
 def _decision_of(
-    row: dict[str, str | None], query_labels: dict[str, str | None], names: tuple[str, ...]
+    row: Mapping[str | Any, str | None], query_labels: Mapping[str | None, str | None], names: tuple[str, ...]
 ) -> Decision | None:
     sha256, word, label = ((row[name] or "").strip() for name in ("image_sha256", "decision", "label"))
     if not word and not label:
@@ -127,6 +129,6 @@ def _decision_of(
         raise ValueError(f"no kept image has the sha256 {sha256!r}")
     # A label that was copied from a cell which is no formula.
     label = label.removeprefix("'") if label not in names else label
-    decision = Decision(sha256, word, label or None)
+    decision = Decision.checked(sha256, word, label or None)
     require_possible(decision, query_labels[sha256], names)
     return decision

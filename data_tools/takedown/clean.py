@@ -4,7 +4,9 @@ On the Hub that takes three steps: one commit with the rows that are left; all o
 large files that are in no commit any more deleted, since the Hub would keep serving them to anyone with their sha256.
 """
 
-from huggingface_hub import HfApi
+from pathlib import Path
+
+from huggingface_hub import HfApi, RepoFile
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from data_tools.dataset.publish import require_ours, send, write_all
@@ -43,8 +45,8 @@ def clean_published(
     settings = published(manifest)
     for place in places_to_clean(manifest):
         try:
-            if settings[place].to is not None:
-                _clean_folder(manifest, settings[place])
+            if (folder := settings[place].to) is not None:
+                _clean_folder(manifest, folder, settings[place])
             else:
                 _clean_repository(manifest, settings[place], Repository(place, api, "dataset", pauses_s))
         except ExpectedError as error:
@@ -65,12 +67,12 @@ def clean_published(
     return clean
 
 
-def _clean_folder(manifest: Manifest, settings: PublishSettings) -> None:
-    bring_back(settings.to)
-    if not settings.to.is_dir():
-        raise DataError(_is_missing(str(settings.to), "it is not there"))
-    require_ours(settings.to)
-    with replacing_folder(settings.to) as draft:
+def _clean_folder(manifest: Manifest, folder: Path, settings: PublishSettings) -> None:
+    bring_back(folder)
+    if not folder.is_dir():
+        raise DataError(_is_missing(str(folder), "it is not there"))
+    require_ours(folder)
+    with replacing_folder(folder) as draft:
         write_all(manifest, draft, settings)
 
 
@@ -80,7 +82,7 @@ def _clean_repository(manifest: Manifest, settings: PublishSettings, repository:
         try:
             before = repository.patiently(repository.info)
         except RepositoryNotFoundError as error:
-            raise DataError(_is_missing(settings.repo, "the Hub has no such data set for this token")) from error
+            raise DataError(_is_missing(repository.repo_id, "the Hub has no such data set for this token")) from error
         write_all(manifest, draft, settings)
         send(repository, before, draft, message="Publish again without what was taken down")
         _squash(repository)
@@ -100,7 +102,7 @@ def _delete_unused_large_files(repository: Repository) -> None:
 
     def in_use() -> set[str]:
         tree = api.list_repo_tree(repo_id, recursive=True, repo_type="dataset")
-        return {file.lfs.sha256 for file in tree if getattr(file, "lfs", None)}
+        return {file.lfs.sha256 for file in tree if isinstance(file, RepoFile) and file.lfs is not None}
 
     used = repository.patiently(in_use)
     stored = repository.patiently(lambda: list(api.list_lfs_files(repo_id, repo_type="dataset")))

@@ -3,8 +3,9 @@
 import csv
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from data_tools.settings import LOCAL_SCHEME
@@ -22,7 +23,7 @@ def checked(kind: str, value: str) -> list[Request]:
         ValueError: with what is wrong.
     """
     value = value.strip()
-    if kind in _DIGITS:
+    if kind == "sha256" or kind == "phash":
         value = value.lower().removeprefix("sha256:")
         if not re.fullmatch(rf"[0-9a-f]{{{_DIGITS[kind]}}}", value):
             raise ValueError(f"a {kind} has {_DIGITS[kind]} hexadecimal digits, not {value!r}")
@@ -59,10 +60,12 @@ def read_requests(path: Path) -> list[Request]:
         raise DataError(f"{path} cannot be read: {error}") from error
     is_csv = path.suffix.lower() == ".csv"
     requests: list[Request] = []
-    lines = csv.DictReader(text.splitlines()) if is_csv else (line for line in text.splitlines() if line.strip())
+    lines: Iterable[dict[str | Any, Any] | str] = (
+        csv.DictReader(text.splitlines()) if is_csv else (line for line in text.splitlines() if line.strip())
+    )
     for number, line in enumerate(lines, 2 if is_csv else 1):
         try:
-            entry = line if is_csv else json.loads(line)
+            entry = json.loads(line) if isinstance(line, str) else line
             requests += checked(entry["kind"], entry["value"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}, line {number}: {error!r}; nothing was taken down") from error

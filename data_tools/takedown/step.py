@@ -89,9 +89,14 @@ def _joined(one: Denylist, other: Denylist) -> Denylist:
 
 def _hashes(rows: list[Row]) -> Iterator[Request]:
     for row in rows:
-        for kind, name in (("sha256", "content_sha256"), ("sha256", "image_sha256"), ("phash", "phash")):
-            if row[name]:
-                yield kind, row[name]
+        hashes: tuple[tuple[Kind, str | None], ...] = (
+            ("sha256", row["content_sha256"]),
+            ("sha256", row["image_sha256"]),
+            ("phash", row["phash"]),
+        )
+        for kind, value in hashes:
+            if value:
+                yield kind, value
 
 
 def _delete(manifest: Manifest, rows: list[Row]) -> None:

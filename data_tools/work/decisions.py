@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from data_tools.work.manifest import Manifest
 from data_tools.work.schema import REVIEWABLE, Reason, Row, Status
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from face_expression.io.files import append_json_lines, read_json_lines
 from face_expression.labels import LABEL_NAMES
 
@@ -27,7 +27,7 @@ class Decision:
     """What somebody decided about one image: the label it was found for, another one, or out with it.
 
     Raises:
-        ValueError: if `decision` is another word, or `label` is missing for relabel or given for anything else.
+        ValueError: if `label` is missing for relabel or given for anything else.
     """
 
     image_sha256: str
@@ -35,12 +35,22 @@ class Decision:
     label: str | None = None
 
     def __post_init__(self):
-        if self.decision not in get_args(Choice):
-            raise ValueError(f"a decision is keep, relabel or reject, not {self.decision!r}")
         if self.decision == "relabel" and not self.label:
             raise ValueError("relabel needs a label")
         if self.decision != "relabel" and self.label:
             raise ValueError(f"{self.decision} takes no label, but there is {self.label!r}")
+
+    @classmethod
+    def checked(cls, image_sha256: str, decision: str, label: str | None) -> "Decision":
+        """A decision from a page or a file.
+
+        Raises:
+            ValueError: if `decision` is another word; otherwise as the class.
+        """
+        for choice in get_args(Choice):
+            if decision == choice:
+                return cls(image_sha256, choice, label)
+        raise ValueError(f"a decision is keep, relabel or reject, not {decision!r}")
 
 
 def label_names(manifest: Manifest) -> tuple[str, ...]:
@@ -87,7 +97,8 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
     for number, line in read_json_lines(path):
         try:
             entry = json.loads(line)
-            decisions[entry["image_sha256"]] = Decision(entry["image_sha256"], entry["decision"], entry["label"])
+            decision = Decision.checked(entry["image_sha256"], entry["decision"], entry["label"])
+            decisions[decision.image_sha256] = decision
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}, line {number}: {error!r}; put this line right, or take it out") from error
     return decisions
@@ -115,15 +126,15 @@ def apply_decisions(manifest: Manifest) -> int:
 
 def _changes(manifest: Manifest, decisions: dict[str, Decision]) -> Iterator[Row]:
     for row in manifest.rows(REVIEWABLE):
-        decision = decisions.get(row["image_sha256"])
+        decision = decisions.get(required(row["image_sha256"]))
         if decision is None:
             continue
         if decision.decision == "reject":
-            wanted = {"status": Status.REJECTED, "rejection_reason": Reason.REVIEWED_OUT}
+            wanted: Row = {"status": Status.REJECTED, "rejection_reason": Reason.REVIEWED_OUT}
         else:
             label = decision.label if decision.decision == "relabel" else row["query_label"]
             wanted = {"label": label, "status": Status.KEPT, "rejection_reason": None}
-        if any(row[name] != value for name, value in wanted.items()):
+        if not wanted.items() <= row.items():
             yield {"url": row["url"], **wanted}
 
 

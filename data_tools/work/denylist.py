@@ -4,13 +4,13 @@ One JSON object a line: `kind` (sha256, phash, url or host), `value`, `at`, `why
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from data_tools.work.schema import Row
 from face_expression.errors import DataError
 from face_expression.io.files import append_json_lines, read_json_lines
 
@@ -40,7 +40,7 @@ class Denylist:
             return False
         return any(".".join(labels[start:]) in self.host for start in range(len(labels)))
 
-    def forbids(self, row: Mapping[str, object]) -> bool:
+    def forbids(self, row: Row) -> bool:
         """Whether anything of a manifest's row was taken down: its addresses, its page, its files or its picture."""
         return (
             any(self.forbids_url(url) for url in (row["url"], row["final_url"], row["page_url"]) if url)
@@ -84,5 +84,5 @@ def read_denylist(folder: Path) -> Denylist:
 def deny(folder: Path, entries: list[tuple[Kind, str]], *, why: str) -> None:
     """Add entries for ever; they are on the disk when this returns."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    entries = [{"kind": kind, "value": value, "at": at, "why": why} for kind, value in entries]
-    append_json_lines(folder / DENYLIST_FILE, entries)
+    lines = [{"kind": kind, "value": value, "at": at, "why": why} for kind, value in entries]
+    append_json_lines(folder / DENYLIST_FILE, lines)

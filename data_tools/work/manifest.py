@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,7 +51,12 @@ class Manifest:
         with self._ledger:
             for row in rows:
                 given += 1
-                full = {"status": Status.FOUND, "found_at": datetime.now(UTC), "tool_version": VERSION, **row}
+                full: dict[str, object] = {
+                    "status": Status.FOUND,
+                    "found_at": datetime.now(UTC),
+                    "tool_version": VERSION,
+                    **row,
+                }
                 names = ", ".join(full)
                 places = ", ".join("?" for _ in full)
                 values = [_to_ledger(value) for value in full.values()]
@@ -76,10 +82,10 @@ class Manifest:
 
     def _write(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            changes = {"tool_version": VERSION, **{name: row[name] for name in row if name != "url"}}
+            changes = {"tool_version": VERSION, **{name: value for name, value in row.items() if name != "url"}}
             names = ", ".join(f"{name} = ?" for name in changes)
-            if changes.get("detail"):
-                changes["detail"] = changes["detail"][:_DETAIL_CHARACTERS]
+            if detail := row.get("detail"):
+                changes["detail"] = detail[:_DETAIL_CHARACTERS]
             values = [_to_ledger(value) for value in (*changes.values(), row["url"])]
             if self._ledger.execute(f"UPDATE rows SET {names} WHERE url = ?", values).rowcount != 1:
                 raise KeyError(f"the manifest has no row of {row['url']}")
@@ -95,10 +101,8 @@ class Manifest:
         last = 0
         while some := self._ledger.execute(sql, (last, *values, _ROWS_AT_ONCE)).fetchall():
             for found in some:
-                yield {
-                    name: _from_ledger(value, SCHEMA.field(name).type)
-                    for name, value in zip(COLUMNS, found[1:], strict=True)
-                }
+                named = zip(COLUMNS, found[1:], strict=True)
+                yield cast(Row, {name: _from_ledger(value, SCHEMA.field(name).type) for name, value in named})
             last = some[-1][0]
 
     def count(self, where: str = "1", values: Sequence = ()) -> int:
@@ -119,8 +123,8 @@ class Manifest:
     def _remember(self, key: str, value: object) -> None:
         self._ledger.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, json.dumps(value)))
 
-    def recall(self, key: str) -> object | None:
-        """What was noted under a key, or None."""
+    def recall(self, key: str) -> Any:
+        """What was noted under a key, as JSON gives it, or None."""
         found = self._ledger.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
         return None if found is None else json.loads(found[0])
 
@@ -224,9 +228,9 @@ def _to_ledger(value: object) -> object:
     return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
-def _from_ledger(value: object, kind: pa.DataType) -> object:
-    if value is None:
-        return None
+def _from_ledger(value: str | float | None, kind: pa.DataType) -> object:
+    if not isinstance(value, str):
+        return value
     if pa.types.is_timestamp(kind):
         return datetime.fromisoformat(value)
     return json.loads(value) if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind) else value

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import cast
 
 from data_tools.work.schema import Row
 
@@ -17,7 +18,8 @@ def _as_text(value: object) -> object:
 
 def unpacked(text: str) -> Row:
     """The row that `packed` made a text of."""
-    return {
-        name: datetime.fromisoformat(value["time"]) if isinstance(value, dict) else value
-        for name, value in json.loads(text).items()
-    }
+    values = json.loads(text).items()
+    return cast(
+        Row,
+        {name: datetime.fromisoformat(value["time"]) if isinstance(value, dict) else value for name, value in values},
+    )

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from face_expression.errors import required
+
 SCHEMA_VERSION = 2
 
 
@@ -276,17 +278,18 @@ def host_of(url: str) -> str:
         return UNKNOWN
 
 
+def label_of(row: Row) -> str:
+    """What a reviewer called the expression, otherwise what it was found for; of a `LABELLED` row."""
+    return required(row["label"] or row["query_label"])
+
+
 def explanation(status: str, reason: str | None) -> str:
     """Why rows of a status and reason were not kept, in a sentence; empty if this version knows neither."""
-    known = _member(Reason, reason) or _member(Status, status)
-    return known.description if known else ""
+    if reason in list(Reason):
+        return Reason(reason).description
+    return Status(status).description if status in list(Status) else ""
 
 
 def last_stage(reason: str | None) -> Stage:
     """The last stage that a fetched row of a reason passed; of no or an unknown reason, no more is known than that."""
-    known = _member(Reason, reason)
-    return max(Stage.FETCHED, known.stage) if known else Stage.FETCHED
-
-
-def _member(words: type[StrEnum], value: str | None) -> Reason | Status | None:
-    return words(value) if value in list(words) else None
+    return max(Stage.FETCHED, Reason(reason).stage) if reason in list(Reason) else Stage.FETCHED
