@@ -18,7 +18,7 @@ from face_expression import Pipeline, load_pipeline
 from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.same_origin import SameOrigin, is_loopback
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from space.api import build_api
 from space.gradio_internals import (
     DEFAULT_HOST,
@@ -27,6 +27,7 @@ from space.gradio_internals import (
     forget_state,
     give_shares,
     keeping_shares,
+    queue_of,
     serving_with,
 )
 from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
@@ -94,7 +95,21 @@ body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 """
 
 
-def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limits: Limits | None = None) -> gr.Blocks:
+class Page(gr.Blocks):
+    """The page, and what serves it beside Gradio.
+
+    `keep_uploads_s`: uploads older than this are deleted; `device_files`: the files of the engine on the visitor's device by their names; empty if it is not offered.
+    """
+
+    limits: Limits
+    keep_uploads_s: int
+    sessions: Sessions
+    videos: VideoFolders
+    live_files: LiveFiles
+    device_files: dict[str, Path]
+
+
+def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limits: Limits | None = None) -> Page:
     """Lay out the page and connect it to a pipeline.
 
     Args:
@@ -109,10 +124,10 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
 
     async def on_leave(request: gr.Request) -> None:
         # In the event loop, which everything about sessions belongs to.
-        page.sessions.forget(request.session_hash)
+        page.sessions.forget(required(request.session_hash))
 
     def is_wanted(session: str) -> bool:
-        return page._queue.is_wanted(session)
+        return queue_of(page).is_wanted(session)
 
     photos, videos = Photos(pipeline), Workers(AT_ONCE[Kind.VIDEO], "video")
     try:
@@ -121,7 +136,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
         log.warning(NOT_ON_DEVICE, error)
         files = {}
     live_files = LiveFiles(files)
-    with gr.Blocks(title="Live Emotion Detector", analytics_enabled=False) as page:
+    with Page(title="Live Emotion Detector", analytics_enabled=False) as page:
         page.limits = limits or Limits()
         page.keep_uploads_s = keep_uploads_s
         page.sessions = Sessions(page.limits, forget=forget)
@@ -144,7 +159,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
             videos,
             uploads=Path(page.GRADIO_CACHE),
             scratch=page.videos.root,
-            forget=lambda request: forget_state(page, request.session_hash),
+            forget=lambda request: forget_state(page, required(request.session_hash)),
             is_wanted=is_wanted,
         )
         gr.Markdown(NOTICE, elem_id="notice")
@@ -154,7 +169,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
     return page
 
 
-def launch(page: gr.Blocks, **options) -> None:
+def launch(page: Page, **options) -> None:
     """Serve a page of `build_app` with this project's settings; `options` go to `gr.Blocks.launch`."""
 
     def closed(_) -> Response:
@@ -188,7 +203,7 @@ def launch(page: gr.Blocks, **options) -> None:
                 "middleware": [
                     Middleware(ResponseHeaders),
                     same_origin(options.get("server_name")),
-                    Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=page._queue),
+                    Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page)),
                 ],
                 "exception_handlers": EXCEPTION_HANDLERS,
                 "routes": [
