@@ -26,6 +26,7 @@ from transformers import (
 
 from face_expression.config import Preprocessing
 from face_expression.errors import DataError, StoppedError
+from face_expression.evenly import evenly
 from face_expression.io.files import write_json
 from train.data.augment import Augmentation
 from train.data.dataset import (
@@ -38,7 +39,6 @@ from train.data.dataset import (
     require_labels,
     require_readable,
 )
-from train.data.evenly import evenly
 from train.data.seeded import SeededItems
 from train.data.training_set import Extras
 from train.model.callbacks import EMA_FOLDER, EmaCallback, EmaTrainer, EpochCallback, StopCallback

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import datasets
 import evaluate as hf_evaluate
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from face_expression.classifier import Classifier
 from face_expression.config import Preprocessing
+from face_expression.errors import required
 from face_expression.hub.download import open_bundle
 from face_expression.preprocess import to_model_inputs
 from train.data.dataset import read_crops, read_targets
@@ -63,10 +65,14 @@ def measure_models(models: list[str], output: Path, rows: datasets.Dataset, prep
     times_ms = time_interleaved(classifiers, inputs)
     measured = []
     for model, bundle in bundles.items():
-        figures = metric.compute(
-            predictions=predictions[model], references=majority[labelled], label_names=list(bundle.config.label_names)
+        figures = required(
+            metric.compute(
+                predictions=predictions[model],
+                references=majority[labelled],
+                label_names=list(bundle.config.label_names),
+            )
         )
-        network = load_checkpoint(output / model / "run" / FINAL_FOLDER).network
+        network = cast(torch.nn.Module, load_checkpoint(output / model / "run" / FINAL_FOLDER).network)
         timing = json.loads((output / model / "timing.json").read_text())
         training = bundle.config.training
         p50, p95 = np.percentile(times_ms[model], (50, 95))

@@ -1,5 +1,6 @@
 """A comparison of networks as a picture."""
 
+from collections.abc import Mapping
 from itertools import cycle
 
 import numpy as np
@@ -7,6 +8,7 @@ from matplotlib import color_sequences
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from matplotlib.typing import ColorType
 
 from train.compare.measure import Row
 
@@ -39,14 +41,14 @@ def draw(measured: list[Row], settings: dict, split: str) -> Figure:
     axes.set_xlabel(f"time for one crop of {settings['preprocessing']['input']['size_px']} px, one thread, p50 (ms)")
     axes.set_ylabel("accuracy (%), with 95 % interval")
     axes.set_title(f"{settings['data']}, {split} split, n = {measured[0].n}; area of a bubble: parameters", fontsize=11)
-    write_labels(axes, measured, colors)
+    write_labels(figure, axes, measured, colors)
     return figure
 
 
-def write_labels(axes: Axes, measured: list[Row], colors: dict[str, tuple[float, ...]]) -> None:
+def write_labels(figure: Figure, axes: Axes, measured: list[Row], colors: Mapping[str, ColorType]) -> None:
     """Write the models' names to the right of the picture, in the order of accuracy and apart from one another."""
-    axes.figure.draw_without_rendering()
-    apart = _LABEL_PT / 72 * axes.figure.dpi / axes.get_window_extent().height
+    figure.draw_without_rendering()
+    apart = _LABEL_PT / 72 * figure.dpi / axes.get_window_extent().height
     low, high = axes.get_ylim()
     by_height = sorted(measured, key=lambda row: row.accuracy)
     heights = [(100 * row.accuracy - low) / (high - low) for row in by_height]

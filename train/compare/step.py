@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError
+from face_expression.evenly import evenly
 from face_expression.io.files import write_json
 from train.compare.measure import Row, count_parameters, measure_models
 from train.compare.plot import draw
@@ -33,7 +34,6 @@ from train.data.dataset import (
     require_labels,
     require_readable,
 )
-from train.data.evenly import evenly
 from train.evaluate.speed import machine_name
 from train.export.step import MAX_BUNDLE_BYTES, WithFeatures, export
 from train.finetune import FINAL_FOLDER, Recipe, finetune
@@ -89,9 +89,9 @@ def compare(
         "preprocessing": preprocessing.model_dump(mode="json"),
     }
     prepare_comparison(output, settings, resume=resume)
-    calibration = {"data": data, "revision": revision}
+    calibration_data, calibration_revision = data, revision
     if limit is not None and limit < len(validation_rows):
-        calibration = {"data": save_evenly(validation_rows, limit, output / "calibration"), "revision": None}
+        calibration_data, calibration_revision = save_evenly(validation_rows, limit, output / "calibration"), None
     for number, model in enumerate(models, 1):
         folder = output / model
         if (folder / "bundle" / "config.json").is_file():
@@ -106,7 +106,12 @@ def compare(
             workers=workers,
             limit=limit,
         )
-        export(checkpoint=folder / "run" / FINAL_FOLDER, **calibration, bundle=folder / "bundle")
+        export(
+            checkpoint=folder / "run" / FINAL_FOLDER,
+            data=calibration_data,
+            revision=calibration_revision,
+            bundle=folder / "bundle",
+        )
     measured = measure_models(models, output, rows, preprocessing)
     write_comparison(output, measured, settings, split)
     return measured

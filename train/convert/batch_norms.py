@@ -10,14 +10,17 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from face_expression.errors import required
+
 _BATCH = 64
 
 
 def scale_and_shift(layer: _BatchNorm, scale: torch.Tensor, shift: torch.Tensor) -> None:
     """Make a batch norm compute `x * scale + shift` in evaluation mode; both are (C,)."""
+    mean, variance = statistics_of(layer)
     with torch.no_grad():
-        layer.running_mean.zero_()
-        layer.running_var.fill_(1)
+        mean.zero_()
+        variance.fill_(1)
         layer.weight.copy_(scale * (1 + layer.eps) ** 0.5)
         layer.bias.copy_(shift)
 
@@ -48,11 +51,17 @@ def settle(network: nn.Module, inputs: np.ndarray) -> None:
     for hook in hooks:
         hook.remove()
     for layer, (count, total, squares) in sums.items():
-        scale = layer.weight / (layer.running_var + layer.eps).sqrt()
-        shift = layer.bias - layer.running_mean * scale
+        running_mean, running_var = statistics_of(layer)
+        scale = layer.weight / (running_var + layer.eps).sqrt()
+        shift = layer.bias - running_mean * scale
         mean = total / count
         variance = (squares / count - mean**2).clamp_min(1e-8)
-        layer.running_mean.copy_(mean)
-        layer.running_var.copy_(variance)
-        layer.weight.copy_(scale * (layer.running_var + layer.eps).sqrt())
-        layer.bias.copy_(shift + layer.running_mean * scale)
+        running_mean.copy_(mean)
+        running_var.copy_(variance)
+        layer.weight.copy_(scale * (running_var + layer.eps).sqrt())
+        layer.bias.copy_(shift + running_mean * scale)
+
+
+def statistics_of(layer: _BatchNorm) -> tuple[torch.Tensor, torch.Tensor]:
+    """Running mean and variance, (C,) each, of a batch norm that keeps them, as all of timm's do."""
+    return required(layer.running_mean), required(layer.running_var)

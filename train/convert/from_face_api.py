@@ -5,6 +5,8 @@ stands before a scale and a shift. Input 0..255, RGB, less a mean for each colou
 """
 
 import json
+from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,9 +14,10 @@ from timm.layers import ConvNormAct
 from torch import nn
 
 from face_expression.config import InputSettings
-from train.convert.batch_norms import scale_and_shift
+from face_expression.errors import required
+from train.convert.batch_norms import scale_and_shift, statistics_of
 from train.convert.package import Package, read_weights
-from train.model.dlib_resnet import BLOCKS
+from train.model.dlib_resnet import BLOCKS, Block, DlibResNet
 
 FILE = "model/face_recognition_model-weights_manifest.json"
 ARCHITECTURE = "dlib_resnet29"
@@ -23,11 +26,11 @@ MEAN_RGB = (122.782, 117.001, 104.298)
 
 def read_face_recognition(package: Package) -> dict[str, np.ndarray]:
     """The weights by the package's names."""
-    return read_weights(package, json.loads(package.read(FILE)), FILE.rpartition("/")[0])
+    return read_weights(package, json.loads(required(package.read(FILE))), FILE.rpartition("/")[0])
 
 
 @torch.no_grad()
-def give_weights(network: nn.Module, weights: dict[str, np.ndarray], settings: InputSettings) -> None:
+def give_weights(network: DlibResNet, weights: dict[str, np.ndarray], settings: InputSettings) -> None:
     """Load them into the network; its last layer stays as it is.
 
     The first convolution is fitted to our input: what the package's own normalisation takes off becomes part of its
@@ -39,8 +42,9 @@ def give_weights(network: nn.Module, weights: dict[str, np.ndarray], settings: I
     # Ours is (x / 255 - mean) / std, theirs (x - MEAN_RGB) / 255.
     taken_off = mean - torch.tensor(MEAN_RGB)[:, None, None] / 255
     network.stem.conv.weight.copy_(_for_channels(kernel * std, settings.channels))
-    network.stem.bn.bias += network.stem.bn.weight * (kernel * taken_off).sum((1, 2, 3)) / _unit(network.stem.bn)
-    for block, name in zip(network.blocks, block_names(), strict=True):
+    norm = norm_of(network.stem)
+    norm.bias.add_(norm.weight * (kernel * taken_off).sum((1, 2, 3)) / _unit(norm))
+    for block, name in zip(cast(Iterable[Block], network.blocks), block_names(), strict=True):
         _give(block.conv1, weights, f"{name}/conv1")
         _give(block.conv2, weights, f"{name}/conv2")
 
@@ -67,11 +71,17 @@ def _give(layer: ConvNormAct, weights: dict[str, np.ndarray], name: str) -> None
     bias, scale, shift = (
         torch.from_numpy(weights[f"{name}/{part}"]) for part in ("conv/bias", "scale/weights", "scale/biases")
     )
-    scale_and_shift(layer.bn, scale, shift + bias * scale)
+    scale_and_shift(norm_of(layer), scale, shift + bias * scale)
+
+
+def norm_of(layer: ConvNormAct) -> nn.BatchNorm2d:
+    """The batch norm of a layer of `DlibResNet`."""
+    return cast(nn.BatchNorm2d, layer.bn)
 
 
 def _unit(layer: nn.BatchNorm2d) -> float:
-    return float((layer.running_var[0] + layer.eps).sqrt())
+    _, variance = statistics_of(layer)
+    return float((variance[0] + layer.eps).sqrt())
 
 
 def _for_channels(kernel: torch.Tensor, channels: int) -> torch.Tensor:

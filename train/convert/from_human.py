@@ -6,13 +6,17 @@ as `mul` beside the depthwise ones; its shift is `sub`. Input 0..255, RGB, padde
 """
 
 import json
+from typing import cast
 
 import numpy as np
 import torch
+from timm.models._efficientnet_blocks import DepthwiseSeparableConv
+from timm.models.mobilenetv3 import MobileNetV3
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from face_expression.config import InputSettings
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from train.convert.batch_norms import scale_and_shift
 from train.convert.package import Package, read_weights
 
@@ -22,11 +26,11 @@ ARCHITECTURE, MODEL_ARGS = "mobilenetv1_100", {"pad_type": "same"}
 
 def read_faceres(package: Package) -> dict[str, np.ndarray]:
     """The weights by TensorFlow's names."""
-    return read_weights(package, json.loads(package.read(FILE))["weightsManifest"], FILE.rpartition("/")[0])
+    return read_weights(package, json.loads(required(package.read(FILE)))["weightsManifest"], FILE.rpartition("/")[0])
 
 
 @torch.no_grad()
-def give_weights(network: nn.Module, weights: dict[str, np.ndarray], settings: InputSettings) -> None:
+def give_weights(network: MobileNetV3, weights: dict[str, np.ndarray], settings: InputSettings) -> None:
     """Load them into timm's network; its last layer stays as it is.
 
     The first convolution is fitted to our input: its kernel is multiplied by 255 times our standard deviation, and the
@@ -40,8 +44,8 @@ def give_weights(network: nn.Module, weights: dict[str, np.ndarray], settings: I
     stem = torch.from_numpy(weights["conv1/convolution/merged_input"]).permute(3, 2, 0, 1)
     stem = stem * 255 * torch.tensor(settings.std)[:, None, None]
     network.conv_stem.weight.copy_(stem.sum(1, keepdim=True) if settings.channels == 1 else stem)
-    scale_and_shift(network.bn1, torch.ones(len(stem)), _vector(weights, "conv1_bn/batchnorm_1/sub"))
-    blocks = [block for stage in network.blocks for block in stage]
+    scale_and_shift(cast(_BatchNorm, network.bn1), torch.ones(len(stem)), _vector(weights, "conv1_bn/batchnorm_1/sub"))
+    blocks = [cast(DepthwiseSeparableConv, block) for stage in network.blocks for block in cast(nn.Sequential, stage)]
     for number, block in enumerate(blocks, 1):
         depthwise = torch.from_numpy(weights[f"conv_dw_{number}/depthwise_kernel"])
         block.conv_dw.weight.copy_(depthwise.permute(2, 3, 0, 1))

@@ -64,9 +64,12 @@ def read_weights(package: Package, manifest: list[dict], folder: str) -> dict[st
     """
     weights = {}
     for group in manifest:
-        parts = [package.read(f"{folder}/{path}") for path in group["paths"]]
-        if None in parts:
-            raise DataError(f"{package.name}: {folder}/{group['paths'][parts.index(None)]} is missing")
+        parts: list[bytes] = []
+        for path in group["paths"]:
+            part = package.read(f"{folder}/{path}")
+            if part is None:
+                raise DataError(f"{package.name}: {folder}/{path} is missing")
+            parts.append(part)
         content, position = b"".join(parts), 0
         for entry in group["weights"]:
             stored = np.dtype((entry.get("quantization") or entry)["dtype"]).newbyteorder("<")

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from face_expression.config import InputSettings, Preprocessing, read_bundle_config
 from face_expression.errors import DataError
+from face_expression.evenly import evenly
 from face_expression.hub.download import open_bundle
 from face_expression.io.files import write_json
 from face_expression.labels import LABEL_NAMES
@@ -17,7 +18,6 @@ from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package
 from train.data.dataset import data_name, load_split, read_crops
-from train.data.evenly import evenly
 from train.model.initial_weights import LABEL_HEAD_FILE
 from train.model.networks import build_network
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from face_expression.errors import required
 from face_expression.preprocess import CropRegion
 
 
@@ -123,7 +124,7 @@ def add_noise(crop: np.ndarray, deviation: float, rng: np.random.Generator) -> n
 def compress(crop: np.ndarray, quality: int) -> np.ndarray:
     """Write a crop as JPEG of a quality (1 to 100) and read it back."""
     _, encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    return required(cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED))
 
 
 def erase(model_input: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:

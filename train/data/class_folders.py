@@ -6,7 +6,7 @@ the names of splits in any part of a path, so that a class "valid" of the traini
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -101,16 +101,17 @@ def place_pictures(files: Sequence[tuple[str, ...]]) -> ClassFolders:
     first = next(iter(pictures.values()), ("",))[0]
     if all(len(parts) > 2 and parts[0] == first and split_of(first) is None for parts in pictures.values()):
         pictures = {number: parts[1:] for number, parts in pictures.items()}
-    in_splits = {number: parts for number, parts in pictures.items() if split_of(parts[0]) and len(parts) > 1}
-    well = {number: parts for number, parts in in_splits.items() if len(parts) == 3}
-    misplaced = _listed(sorted("/".join(parts) for number, parts in in_splits.items() if number not in well))
+    splits = {number: split_of(parts[0]) for number, parts in pictures.items() if len(parts) > 1}
+    in_splits = {number: (split, pictures[number]) for number, split in splits.items() if split}
+    well = {number: (split, parts[1]) for number, (split, parts) in in_splits.items() if len(parts) == 3}
+    misplaced = _listed(sorted("/".join(parts) for number, (_, parts) in in_splits.items() if number not in well))
     if not well:
         elsewhere = misplaced or _listed(sorted("/".join(parts) for parts in pictures.values()))
         raise ValueError(f"it holds no pictures in class folders, {_EXAMPLE}" + (elsewhere and f"; {elsewhere}"))
     if misplaced:
         raise ValueError(f"pictures must lie in class folders, {_EXAMPLE}; these do not: {misplaced}")
     _warn_of_other_folders([parts[0] for number, parts in pictures.items() if number not in in_splits])
-    return _with_classes({number: (split_of(parts[0]), parts[1]) for number, parts in well.items()})
+    return _with_classes(well)
 
 
 def _with_classes(placed: dict[int, tuple[str, str]]) -> ClassFolders:
@@ -150,7 +151,7 @@ def _warn_of_other_folders(names: list[str]) -> None:
         _warn_once(f"pictures left out, since they are in no folder of a split ({', '.join(SPLITS)}): {counts}")
 
 
-def warn_of_others(data: Path, left_out: Counter[str], first: dict[str, str | Path]) -> None:
+def warn_of_others(data: Path, left_out: Counter[str], first: Mapping[str, str | Path]) -> None:
     """Log what is left out because it is no picture: how many of each ending, and the first of each."""
     if left_out:
         examples = ", ".join(map(str, first.values()))

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from datasets.exceptions import DatasetsError
 from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
 
@@ -77,7 +78,7 @@ def load_split(data: str, split: str, *, revision: str | None = None) -> dataset
             loaded = datasets.load_dataset("parquet", data_files=of_split, split=split)
         else:
             loaded = read_class_folders(folder, split)
-    except (ValueError, OSError, HTTPError, datasets.exceptions.DatasetsError) as error:
+    except (ValueError, OSError, HTTPError, DatasetsError) as error:
         raise DataError(f"cannot load the split {split!r} of {data!r}: {error}{_advice(split)}") from error
     if "image" not in loaded.column_names or not {"label", "votes"} & set(loaded.column_names):
         raise DataError(

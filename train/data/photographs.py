@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import datasets
 import numpy as np
+from datasets.exceptions import DatasetsError
 from tqdm import tqdm
 
 from face_expression import Pipeline
@@ -24,7 +25,7 @@ def read_photographs(file: Path) -> datasets.Dataset:
     """
     try:
         rows = datasets.load_dataset("parquet", data_files=str(file), split="train")
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except (ValueError, OSError, DatasetsError) as error:
         raise DataError(f"cannot load the photographs in {file}: {error}") from error
     if "image" not in rows.column_names:
         raise DataError(f"{file} has the columns {rows.column_names}; it needs 'image'")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from face_expression.config import Preprocessing
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from train.data.augment import Augmentation
 from train.data.dataset import FaceDataset, label_names_of, read_targets
 from train.data.photographs import read_photographs
@@ -47,7 +47,7 @@ class Extras:
 
     def description(self) -> dict:
         """What a run writes down about it."""
-        description = {} if self.rare_repeats == 1 else {"rare_repeats": self.rare_repeats}
+        description: dict[str, object] = {} if self.rare_repeats == 1 else {"rare_repeats": self.rare_repeats}
         if self.teacher is not None:
             description |= {"teacher": self.teacher.description, "teacher_weight": self.teacher_weight}
         if self.photos:
@@ -99,8 +99,7 @@ class TrainingSet:
     ):
         self._faces = faces
         self._order = np.repeat(np.arange(len(faces)), repeats)
-        self._photographs = photographs
-        self._cumulated = None if chances is None else np.cumsum(chances)
+        self._photographs, self._cumulated = photographs, np.cumsum(() if chances is None else chances)
         self.photos_drawn = 0 if photographs is None else round(len(self._order) * photo_share / (1 - photo_share))
 
     def __len__(self) -> int:
@@ -110,7 +109,8 @@ class TrainingSet:
         if index < len(self._order):
             return self._faces[int(self._order[index])]
         drawn = np.searchsorted(self._cumulated, float(torch.rand((), dtype=torch.float64)))
-        return self._photographs[min(int(drawn), len(self._photographs) - 1)]
+        photographs = required(self._photographs)
+        return photographs[min(int(drawn), len(photographs) - 1)]
 
 
 def repeats_of_rare(targets: Targets, times: int) -> np.ndarray:

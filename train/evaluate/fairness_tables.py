@@ -5,6 +5,7 @@ A table is {"by", "is_description", "n", "groups": name -> {"n", "ranked", "shar
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,7 +17,7 @@ SIGNIFICANCE = 0.05
 NOT_STATED = "(not stated)"
 
 
-def group_table(by: str, groups: list[str | None], values: dict[str, np.ndarray], *, is_description: bool) -> dict:
+def group_table(by: str, groups: Sequence[str | None], values: dict[str, np.ndarray], *, is_description: bool) -> dict:
     """One table.
 
     Args:

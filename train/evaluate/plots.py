@@ -4,60 +4,27 @@ Colours are those of Okabe and Ito, "Color Universal Design", 2008, distinct to 
 differ in dash as well.
 """
 
-import io
 import math
 
 import matplotlib
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Drawn in these, and replaced by what the page's style sheet says for light and for dark screens.
-_INK, _FAINT, _FIRST, _SECOND, _THIRD = "#010203", "#010204", "#010205", "#010206", "#010207"
-_PAGE_COLOURS = {
-    _INK: "currentColor",
-    _FAINT: "var(--faint)",
-    _FIRST: "var(--first)",
-    _SECOND: "var(--second)",
-    _THIRD: "var(--third)",
-}
-_STYLE = {
-    "svg.fonttype": "none",
-    # Names of labels and groups come from outside; two dollars are no formula.
-    "text.parse_math": False,
-    "svg.hashsalt": "report",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _FAINT,
-    "grid.alpha": 0.4,
-    "grid.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "legend.frameon": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-}
+from face_expression.output.html_report import FAINT, FIRST, INK, SECOND, STYLE, THIRD, inline_svg
 
 
 def training_curves(history: list[dict]) -> Markup:
     """Loss and agreement on validation, epoch by epoch."""
     epochs = [entry["epoch"] for entry in history]
     named = (
-        ("eval_loss", "loss (nats)", _FIRST),
-        ("eval_agreement", "agreement with most votes", _SECOND),
-        ("eval_own_label_accuracy", "second head's accuracy", _THIRD),
+        ("eval_loss", "loss (nats)", FIRST),
+        ("eval_agreement", "agreement with most votes", SECOND),
+        ("eval_own_label_accuracy", "second head's accuracy", THIRD),
     )
     shown = [curve for curve in named if all(curve[0] in entry for entry in history)]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 2.4 * len(shown)), layout="constrained")
         for axes, (key, title, colour) in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
             values = [entry[key] for entry in history]
@@ -77,11 +44,12 @@ def confusion_matrix(counts: list[list[int]], names: list[str]) -> Markup:
     support = table.sum(1, keepdims=True)
     shares = table / np.maximum(support, 1)
     side = 0.85 * len(names) + 1.2
-    with matplotlib.rc_context(_STYLE | {"axes.grid": False}):
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(side, side * 0.86), layout="constrained")
         axes = figure.subplots()
         axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
-        for (row, column), share in np.ndenumerate(shares):
+        for row, column in np.ndindex(shares.shape):
+            share = float(shares[row, column])
             ink = "white" if share > 0.55 else "black"
             axes.text(column + 0.5, row + 0.42, f"{share:.0%}", ha="center", va="center", color=ink)
             axes.text(column + 0.5, row + 0.72, f"{table[row, column]}", ha="center", va="center", color=ink, size=8)
@@ -102,12 +70,12 @@ def confusion_matrix(counts: list[list[int]], names: list[str]) -> Markup:
 def class_bars(figures: dict, names: list[str]) -> Markup:
     """Precision, recall and F1 of each class with 95 % intervals."""
     kinds = (
-        ("precision", "precision", _FIRST, ""),
-        ("recall", "recall", _SECOND, "////"),
-        ("f1", "F1", _THIRD, "...."),
+        ("precision", "precision", FIRST, ""),
+        ("recall", "recall", SECOND, "////"),
+        ("f1", "F1", THIRD, "...."),
     )
     places = np.arange(len(names))
-    with matplotlib.rc_context(_STYLE | {"hatch.linewidth": 0.5}):
+    with matplotlib.rc_context(STYLE | {"hatch.linewidth": 0.5}):
         figure = Figure(figsize=(6.4, 0.62 * len(names) + 1), layout="constrained")
         axes = figure.subplots()
         for number, (kind, title, colour, hatch) in enumerate(kinds):
@@ -118,7 +86,7 @@ def class_bars(figures: dict, names: list[str]) -> Markup:
             reach = np.abs(np.array(bounds).T - values)
             at = places + (number - 1) * 0.27
             axes.barh(at, values, 0.25, color=colour, hatch=hatch, edgecolor="white", linewidth=0, label=title)
-            axes.errorbar(values, at, xerr=reach, fmt="none", ecolor=_INK, elinewidth=1, capsize=2)
+            axes.errorbar(values, at, xerr=reach, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
         axes.set_yticks(places, [f"{name}\nn={figures['support'][name]}" for name in names])
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
@@ -132,11 +100,11 @@ def class_bars(figures: dict, names: list[str]) -> Markup:
 
 def reliability_diagram(calibration: dict) -> Markup:
     """Predicted probability against the share of votes, before and after the temperature."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 6.2), layout="constrained")
         axes, counts = figure.subplots(2, height_ratios=(4, 1), sharex=True)
-        axes.plot((0, 1), (0, 1), color=_FAINT, linewidth=1)
-        kinds = (("before", _SECOND, "s--"), ("after", _FIRST, "o-"))
+        axes.plot((0, 1), (0, 1), color=FAINT, linewidth=1)
+        kinds = (("before", SECOND, "s--"), ("after", FIRST, "o-"))
         for kind, colour, form in kinds:
             bins = calibration[kind]["reliability"]
             axes.plot(
@@ -151,7 +119,7 @@ def reliability_diagram(calibration: dict) -> Markup:
         bins = calibration["after"]["reliability"]
         reach = np.abs(np.array(bins["observed_interval_95"]).T - bins["observed"])
         axes.errorbar(
-            bins["predicted"], bins["observed"], yerr=reach, fmt="none", ecolor=_FIRST, elinewidth=1, capsize=2
+            bins["predicted"], bins["observed"], yerr=reach, fmt="none", ecolor=FIRST, elinewidth=1, capsize=2
         )
         gap = np.abs(np.subtract(bins["predicted"], bins["observed"])).max()
         return _svg(
@@ -165,12 +133,12 @@ def risk_coverage_curve(measured: dict) -> Markup:
     coverage = [point["coverage"] for point in points]
     low, high = np.array([point["risk_interval_95"] for point in points]).T
     risk = 1 - at["accuracy"] if at["n"] else math.nan
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         axes = figure.subplots()
-        axes.fill_between(coverage, low, high, color=_FIRST, alpha=0.2, linewidth=0)
-        axes.plot(coverage, [point["risk"] for point in points], color=_FIRST)
-        axes.plot([at["coverage"]], [risk], "D", color=_SECOND)
+        axes.fill_between(coverage, low, high, color=FIRST, alpha=0.2, linewidth=0)
+        axes.plot(coverage, [point["risk"] for point in points], color=FIRST)
+        axes.plot([at["coverage"]], [risk], "D", color=SECOND)
         axes.annotate(
             f"threshold {measured['threshold']:.2f}",
             (at["coverage"], risk),
@@ -195,13 +163,13 @@ def robustness_curve(name: str, curve: dict, untouched: dict) -> Markup:
     severity = np.arange(len(levels))
     bounds = np.array([level["accuracy_interval_95"] for level in levels])
     answered = [math.nan if level["answered"]["n"] == 0 else level["answered"]["accuracy"] for level in levels]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 2.7), layout="constrained")
         axes = figure.subplots()
-        axes.fill_between(severity, *bounds.T, color=_FIRST, alpha=0.25, linewidth=0)
-        axes.plot(severity, [level["accuracy"] for level in levels], "o-", color=_FIRST, markersize=3.5)
-        axes.plot(severity, answered, "s--", color=_THIRD, markersize=3)
-        axes.plot(severity, [level["not_sure"] for level in levels], "^:", color=_SECOND, markersize=3.5)
+        axes.fill_between(severity, *bounds.T, color=FIRST, alpha=0.25, linewidth=0)
+        axes.plot(severity, [level["accuracy"] for level in levels], "o-", color=FIRST, markersize=3.5)
+        axes.plot(severity, answered, "s--", color=THIRD, markersize=3)
+        axes.plot(severity, [level["not_sure"] for level in levels], "^:", color=SECOND, markersize=3.5)
         axes.set_ylim(0, 1)
         axes.set_xticks(severity, ["as is", *(f"{level['amount']:g}" for level in curve["levels"])])
         axes.set_title(name, size=10.5)
@@ -213,7 +181,7 @@ def robustness_curve(name: str, curve: dict, untouched: dict) -> Markup:
 def group_accuracies(groups: dict[str, dict]) -> Markup:
     """Accuracy of each group with its interval, best first, then the groups that are too small to be ranked."""
     ordered = sorted(groups.items(), key=lambda group: (not group[1]["ranked"], -group[1]["accuracy"]))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 0.34 * len(ordered) + 1), layout="constrained")
         axes = figure.subplots()
         for place, (_, group) in enumerate(ordered):
@@ -227,16 +195,9 @@ def group_accuracies(groups: dict[str, dict]) -> Markup:
 
 def _dot(axes: Axes, place: int, group: dict) -> None:
     reach = np.abs(np.subtract(group["accuracy_interval_95"], group["accuracy"]))[:, None]
-    colour = _FIRST if group["ranked"] else _FAINT
+    colour = FIRST if group["ranked"] else FAINT
     axes.errorbar(group["accuracy"], place, xerr=reach, fmt="o", color=colour, capsize=3)
 
 
 def _svg(figure: Figure, description: str) -> Markup:
-    """A drawing as an `svg` element that says what it shows to those who cannot see it."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    text = file.getvalue()
-    text = text[text.index("<svg") :]
-    for drawn, page_colour in _PAGE_COLOURS.items():
-        text = text.replace(drawn, page_colour)
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+    return Markup(inline_svg(figure, description))

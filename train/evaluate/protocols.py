@@ -12,6 +12,7 @@ import evaluate as hf_evaluate
 import numpy as np
 
 from face_expression.classifier import softmax
+from face_expression.errors import required
 from face_expression.labels import LABEL_NAMES
 from train.data.dataset import read_targets
 from train.evaluate.end_to_end import MISSED, analyze_rows, load_app
@@ -47,7 +48,7 @@ class Metrics:
 
     def of_labels(self, predicted: np.ndarray, truth: np.ndarray) -> dict:
         """Accuracy and what belongs to it, of (N,) label indices; those that are MISSED count as wrong."""
-        return self._accuracy.compute(predictions=predicted, references=truth, label_names=self._label_names)
+        return required(self._accuracy.compute(predictions=predicted, references=truth, label_names=self._label_names))
 
     def of_probabilities(self, probabilities: np.ndarray, truth: np.ndarray) -> dict:
         """As `of_labels` for the most probable labels, and the loss and label ECE."""
@@ -55,11 +56,13 @@ class Metrics:
 
     def loss_of(self, probabilities: np.ndarray, truth: np.ndarray) -> dict:
         """The loss and label ECE alone."""
-        return self._likelihood.compute(predictions=probabilities, references=truth, label_names=self._label_names)
+        return required(
+            self._likelihood.compute(predictions=probabilities, references=truth, label_names=self._label_names)
+        )
 
     def of_shares(self, probabilities: np.ndarray, shares: np.ndarray) -> dict:
         """Cross-entropy, KL divergence and vote-ECE of (N, C) probabilities to (N, C) shares of the votes."""
-        return self._agreement.compute(predictions=probabilities, references=shares)
+        return required(self._agreement.compute(predictions=probabilities, references=shares))
 
 
 @dataclass(frozen=True)

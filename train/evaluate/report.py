@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from face_expression.config import BundleConfig
+from face_expression.output.html_report import templates_in
 from train.evaluate import plots
 from train.evaluate.fairness_card import TITLES
 from train.evaluate.fairness_tables import MIN_RANKED
@@ -42,13 +42,7 @@ def write_report(path: Path, metrics: dict, config: BundleConfig, evidence: Evid
         config: the bundle's.
         evidence: the rows that were measured.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(Path(__file__).parent)
     environment.filters |= {"percent": _percent, "within": _within}
     main = metrics["protocols"][metrics["main_protocol"]]
     names = list(config.label_names)
@@ -168,22 +162,23 @@ def describe_face(evidence: Evidence, names: list[str], row: int) -> dict:
     """
     probabilities, truth = evidence.probabilities[row], evidence.truth
     counts = None if truth.votes is None else truth.votes[row]
+    votes = [0 if counts is None else int(counts[column]) for column in range(len(names))]
     bars = [
         {
             "name": name,
-            "votes": 0 if counts is None else int(counts[column]),
+            "votes": votes[column],
             "votes_share": float(truth.shares[row, column]),
             "model_share": float(probabilities[column]),
         }
         for column, name in enumerate(names)
     ]
-    voted = sorted((bar for bar in bars if bar["votes"]), key=lambda bar: -bar["votes"])
+    voted = sorted((pair for pair in zip(names, votes, strict=True) if pair[1]), key=lambda pair: -pair[1])
     return {
         "image": _data_uri(evidence.crops[row]),
         "right": names[truth.label[row]] if truth.label[row] >= 0 else None,
         "named": names[int(probabilities.argmax())],
         "confidence": float(probabilities.max()),
-        "votes": None if counts is None else ", ".join(f"{bar['name']} {bar['votes']}" for bar in voted),
+        "votes": None if counts is None else ", ".join(f"{name} {count}" for name, count in voted),
         "bars": bars,
         "other_votes": 0 if counts is None else int(counts[len(names) :].sum()),
     }
@@ -192,7 +187,7 @@ def describe_face(evidence: Evidence, names: list[str], row: int) -> dict:
 def _data_uri(crop: np.ndarray) -> Markup:
     pixels = crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(".png", pixels)
-    return Markup("data:image/png;base64," + base64.b64encode(encoded).decode())
+    return Markup("data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode())
 
 
 def _percent(share: float | None) -> str:

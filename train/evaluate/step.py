@@ -40,7 +40,7 @@ import numpy as np
 
 from face_expression.classifier import Classifier
 from face_expression.config import InputSettings
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from face_expression.hub.download import Bundle, open_bundle
 from face_expression.io.files import write_json
 from face_expression.preprocess import to_model_inputs
@@ -128,7 +128,9 @@ def evaluate(
     if robustness:
         figures["robustness"] = measure_robustness(classifier, config, [crops[index] for index in labelled], label)
     if groups is not None:
-        figures["groups"] = compare_groups(group_column, groups[labelled], probabilities.argmax(1), label, metrics)
+        figures["groups"] = compare_groups(
+            required(group_column), groups[labelled], probabilities.argmax(1), label, metrics
+        )
     write_json(bundle / "metrics.json", figures, allow_nan=False)
     if report is not None:
         write_report(report, figures, config, Evidence(crops, predictions.probabilities, truth))

@@ -51,12 +51,19 @@ def fit_class_bias(logits: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def adjust_last_layer(
-    network: nn.Module, inputs: np.ndarray, rows: datasets.Dataset, *, class_bias: bool, prior_shift: float
+    network: nn.Module,
+    layer: nn.Linear,
+    inputs: np.ndarray,
+    rows: datasets.Dataset,
+    *,
+    class_bias: bool,
+    prior_shift: float,
 ) -> dict:
     """Add the biases and the shift to the bias of the network's last layer.
 
     Args:
-        network: as `train.export.step.load_checkpoint` gives it.
+        network: gives the logits first, as `train.export.step.load_checkpoint` makes it.
+        layer: its last one.
         inputs: (N, channels, P, P) float32 model inputs of the validation split.
         rows: the N rows.
         class_bias: whether biases are fitted to the rows' votes (or labels).
@@ -68,7 +75,6 @@ def adjust_last_layer(
     if not class_bias and prior_shift == 0:
         return {}
     shares, voted = read_targets(rows).shares()
-    layer = network.network.get_classifier()
     record = {}
     if class_bias:
         with torch.inference_mode():
@@ -86,4 +92,4 @@ def adjust_last_layer(
 
 @torch.no_grad()
 def _add(layer: nn.Linear, values) -> None:
-    layer.bias += torch.as_tensor(np.asarray(values), dtype=layer.bias.dtype)
+    layer.bias.add_(torch.as_tensor(np.asarray(values), dtype=layer.bias.dtype))

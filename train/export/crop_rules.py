@@ -17,6 +17,8 @@ from tqdm import tqdm
 from face_expression.boxes import Box, box_size
 from face_expression.config import read_preprocessing
 from face_expression.detector import Detector
+from face_expression.errors import required
+from face_expression.evenly import evenly
 from face_expression.haar import HaarDetector
 from face_expression.hub.download import find_yunet_weights
 from face_expression.io.files import write_json
@@ -24,7 +26,6 @@ from face_expression.quality import measure_turn
 from face_expression.search import Detection
 from face_expression.yunet import YuNetDetector
 from train.data.dataset import decode, load_split
-from train.data.evenly import evenly
 
 FRAME_PX = 320
 FACE_PX = 192
@@ -76,7 +77,7 @@ def measure(*, data: str, revision: str | None, limit: int, preprocessing_file: 
         written["preprocessing"][detector.name]["crop"] = {"scale": scale, "shift_x": shift_x, "shift_y": shift_y}
         measured[detector.name] = figures
     found = _find_largest(yunet, _spread(load_split(data, "validation", revision=revision), limit))
-    turns = [measure_turn(detection.landmarks) for detection in found]
+    turns = [measure_turn(required(detection.landmarks)) for detection in found]
     scores = [detection.score for detection in found]
     written["preprocessing"]["quality"]["max_turn"] = _percentile(turns, 100 - OUTLYING_PERCENT)
     written["preprocessing"]["quality"]["min_score"] = _percentile(scores, OUTLYING_PERCENT)

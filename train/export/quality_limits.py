@@ -13,9 +13,9 @@ import numpy as np
 
 from face_expression.classifier import Classifier
 from face_expression.config import Preprocessing
+from face_expression.evenly import evenly
 from face_expression.preprocess import cut_crop, measure_crops, to_model_inputs, whole_image_region
 from train.data.augment import add_noise
-from train.data.evenly import evenly
 
 TOLERANCE = 0.03
 CAMERA_NOISE = 2.0
@@ -79,7 +79,7 @@ def spoilings(preprocessing: Preprocessing) -> list[Spoiling]:
 
     def measured(column: int) -> Callable[[list[np.ndarray], float], Sequence[float]]:
         percent = preprocessing.quality.light_percent
-        return lambda crops, _: measure_crops(crops, preprocessing.input, percent)[:, column]
+        return lambda crops, _: measure_crops(crops, preprocessing.input, percent)[:, column].tolist()
 
     return [
         Spoiling(

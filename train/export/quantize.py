@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from train.data.evenly import evenly
+from face_expression.evenly import evenly
 
 CALIBRATION_ROWS = 512
 _BATCH = 64
@@ -26,10 +26,10 @@ class _Crops(CalibrationDataReader):
     def __init__(self, inputs: np.ndarray):
         self._batches = iter([inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH)])
 
-    def get_next(self) -> dict | None:
-        """The next batch, or None after the last."""
+    def get_next(self) -> dict:
+        """The next batch; empty after the last."""
         batch = next(self._batches, None)
-        return None if batch is None else {"pixels": batch}
+        return {} if batch is None else {"pixels": batch}
 
 
 def quantize(model: Path, inputs: np.ndarray) -> None:

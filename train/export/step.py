@@ -8,6 +8,7 @@ quality limits are those at which the validation faces begin to be classified wo
 import json
 import shutil
 from pathlib import Path
+from typing import Protocol, cast
 
 import datasets
 import numpy as np
@@ -26,7 +27,7 @@ from face_expression.config import (
     read_bundle_config,
     read_preprocessing,
 )
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import open_bundle
 from face_expression.io.files import sha256_of
@@ -44,6 +45,22 @@ MAX_BUNDLE_BYTES = 10_000_000
 _PARITY_ROWS = 256
 
 
+class TimmNetwork(Protocol):
+    """What all networks of timm have."""
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, P, P) -> what comes before pooling."""
+        ...
+
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """What comes after, up to the last layer or before it."""
+        ...
+
+    def get_classifier(self) -> torch.nn.Linear:
+        """The last layer."""
+        ...
+
+
 class WithFeatures(torch.nn.Module):
     """A timm network that gives its features (the layer before the last) beside its logits.
 
@@ -52,7 +69,7 @@ class WithFeatures(torch.nn.Module):
         own_label_head: the second head's linear layer, if there is one.
     """
 
-    def __init__(self, network: torch.nn.Module, own_label_head: torch.nn.Linear | None = None):
+    def __init__(self, network: TimmNetwork, own_label_head: torch.nn.Linear | None = None):
         super().__init__()
         self.network = network
         self.own_label_head = own_label_head
@@ -62,10 +79,15 @@ class WithFeatures(torch.nn.Module):
         """What `forward` gives, in its order."""
         return OUTPUT_NAMES if self.own_label_head is None else (*OUTPUT_NAMES, OWN_LABEL_OUTPUT)
 
+    @property
+    def last_layer(self) -> torch.nn.Linear:
+        """The one that gives the logits."""
+        return self.network.get_classifier()
+
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """(N, C, P, P) -> (N, labels) logits, (N, F) features and, of a second head, (N, labels) logits."""
         features = self.network.forward_head(self.network.forward_features(pixels), pre_logits=True)
-        logits = self.network.get_classifier()(features)
+        logits = self.last_layer(features)
         return (logits, features) if self.own_label_head is None else (logits, features, self.own_label_head(features))
 
 
@@ -75,9 +97,10 @@ def load_checkpoint(checkpoint: Path) -> WithFeatures:
     second = None
     if (checkpoint / LABEL_HEAD_FILE).is_file():
         weights = load_file(checkpoint / LABEL_HEAD_FILE)
-        second = torch.nn.Linear(*reversed(weights["weight"].shape))
+        outputs, inputs = weights["weight"].shape
+        second = torch.nn.Linear(inputs, outputs)
         second.load_state_dict(weights)
-    return WithFeatures(network, second).eval()
+    return WithFeatures(cast(TimmNetwork, network), second).eval()
 
 
 def export(
@@ -116,7 +139,9 @@ def export(
     require_labels(rows, tuple(timm_config["label_names"]), data)
     crops = read_crops(rows, preprocessing)
     inputs = to_model_inputs(crops, preprocessing.input)
-    adjusted = adjust_last_layer(network, inputs, rows, class_bias=class_bias, prior_shift=prior_shift)
+    adjusted = adjust_last_layer(
+        network, network.last_layer, inputs, rows, class_bias=class_bias, prior_shift=prior_shift
+    )
     draft = _new_draft(bundle)
     model = draft / "model.onnx"
     write_onnx(network, model, preprocessing)
@@ -239,7 +264,7 @@ def write_onnx(network: WithFeatures, path: Path, preprocessing: Preprocessing) 
         dynamo=True,
         verbose=False,
     )
-    model = program.model_proto
+    model = required(program).model_proto
     # The exporter notes for each node which lines of which files it came from.
     for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         part.ClearField("doc_string")

@@ -121,7 +121,7 @@ def _write_truth(path: Path, order: list[str], seconds_each: float) -> None:
 
 
 def _write_video(path: Path, faces: list[np.ndarray], rng: np.random.Generator) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODECS[path.suffix.lower()]), FRAMES_PER_S, FRAME_WH)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), FRAMES_PER_S, FRAME_WH)
     if not writer.isOpened():
         raise DataError(f"this OpenCV cannot write {path.suffix} files; choose another of {', '.join(CODECS)}")
     background = _make_background(rng)

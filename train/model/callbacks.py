@@ -1,9 +1,10 @@
 """What happens between training steps: the moving average of weights, and a stop from outside."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Sized
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from timm.utils import ModelEmaV3
 from transformers import Trainer, TrainerCallback
@@ -25,7 +26,7 @@ class EmaTrainer(Trainer):
 
         Of several processes, each gets full batches anyway.
         """
-        rows, batch = len(self.train_dataset), self.args.train_batch_size
+        rows, batch = len(cast(Sized, self.train_dataset)), self.args.train_batch_size
         before = self.args.dataloader_drop_last
         self.args.dataloader_drop_last = before or (self.args.world_size == 1 and rows % batch == 1)
         try:
@@ -44,9 +45,9 @@ class EmaCallback(TrainerCallback):
     def __init__(self, ema: ModelEmaV3):
         self._ema = ema
 
-    def on_step_end(self, args, state, control, model, **kwargs):
+    def on_step_end(self, args, state, control, **kwargs):
         """Move the average towards the weights of this step."""
-        self._ema.update(model, step=state.global_step)
+        self._ema.update(kwargs["model"], step=state.global_step)
 
     def on_save(self, args, state, control, **kwargs):
         """Write the average into the checkpoint that was just written."""

@@ -4,6 +4,8 @@ Four stages, each of which halves the picture and adds what two more 3x3 convolu
 Learning for Image Recognition", CVPR 2016). Dense convolutions only, none of fewer than 32 channels but the first.
 """
 
+from typing import cast
+
 import torch
 from timm.layers import ClassifierHead, ConvNormAct
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
@@ -81,7 +83,7 @@ class CustomCnn(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
         for stage in self.stages:
             # A block begins as the identity (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
-            nn.init.zeros_(stage.conv2.bn.weight)
+            nn.init.zeros_(cast(nn.BatchNorm2d, cast(Stage, stage).conv2.bn).weight)
 
     def get_classifier(self) -> nn.Module:
         """The last layer."""

@@ -1,6 +1,7 @@
 """timm's networks, and our own, as the trainings use them."""
 
 import difflib
+from typing import Any
 
 import timm
 import torch
@@ -8,7 +9,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
 
 from face_expression.config import InputSettings, Preprocessing
-from face_expression.errors import DataError
+from face_expression.errors import DataError, required
 from train.model import custom_cnn, dlib_resnet  # noqa: F401 - makes them known to timm
 
 
@@ -47,23 +48,23 @@ def build_network(
     size, channels = settings.size_px, settings.channels
     if model_args.get("in_chans", channels) != channels:
         raise DataError(f"the preprocessing gives {channels} channel(s); model_args asks for {model_args['in_chans']}")
-    config = TimmWrapperConfig(
-        architecture=architecture,
-        model_args={**model_args, "in_chans": channels},
-        label_names=list(label_names),
-        num_labels=len(label_names),
-        id2label=dict(enumerate(label_names)),
-        label2id={name: index for index, name in enumerate(label_names)},
-        pretrained_cfg={
+    attributes: dict[str, Any] = {
+        "architecture": architecture,
+        "model_args": {**model_args, "in_chans": channels},
+        "label_names": list(label_names),
+        "num_labels": len(label_names),
+        "id2label": dict(enumerate(label_names)),
+        "label2id": {name: index for index, name in enumerate(label_names)},
+        "pretrained_cfg": {
             "input_size": [channels, size, size],
             "mean": list(settings.mean),
             "std": list(settings.std),
             "interpolation": "bilinear",
             "crop_pct": 1.0,
         },
-    )
+    }
     try:
-        network = TimmWrapperForImageClassification(config)
+        network = TimmWrapperForImageClassification(TimmWrapperConfig(**attributes))
     except Exception as error:  # each architecture of timm fails in its own way on arguments that do not fit
         raise DataError(f"timm cannot build {architecture!r} with {model_args}: {error!r}") from error
     if pretrained:
@@ -103,7 +104,7 @@ def fit_input(
     Raises:
         DataError: if timm does not know the architecture, or the channels are neither 1 nor 3.
     """
-    changes = {}
+    changes: dict[str, object] = {}
     if channels not in (None, 1, 3):
         raise DataError(f"--channels can be 1 (grey) or 3 (colour), not {channels}")
     if channels is not None and channels != preprocessing.input.channels:
@@ -112,7 +113,7 @@ def fit_input(
         changes["channels"] = channels
     if size_px is None and architecture is not None:
         require_architecture(architecture)
-        size_px = timm.get_pretrained_cfg(architecture).input_size[-1]
+        size_px = required(timm.get_pretrained_cfg(architecture)).input_size[-1]
     if size_px is not None:
         changes["size_px"] = size_px
     crop = preprocessing.crop if crop_px is None else preprocessing.crop.model_copy(update={"size_px": crop_px})

@@ -6,8 +6,9 @@ configuration, and its figures, from `metrics.json`. Sections of `metrics.json` 
 
 import json
 from pathlib import Path
+from typing import cast
 
-from huggingface_hub import EvalResult, ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from face_expression.config import BundleConfig
 from face_expression.errors import DataError
@@ -48,10 +49,11 @@ def published_card(card: Path, bundle: Bundle, metrics: dict, repo_id: str) -> s
     except Exception as error:  # YAML's own errors, or ValueError
         raise DataError(f"{card}: its front matter cannot be read: {error}") from error
     results = evaluation_results(metrics)
-    published.data.model_name = repo_id.split("/")[-1]
-    published.data.eval_results = results
-    published.data.datasets = sorted({result.dataset_type for result in results})
-    published.data.metrics = sorted({result.metric_type for result in results})
+    data = cast(ModelCardData, published.data)
+    data.model_name = repo_id.split("/")[-1]
+    data.eval_results = results
+    data.datasets = sorted({result.dataset_type for result in results})
+    data.metrics = sorted({result.metric_type for result in results})
     return str(published)
 
 

@@ -12,6 +12,7 @@ import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 import numpy as np
 import timm
@@ -138,7 +139,7 @@ def picture_weights(bundle: Bundle, config: dict, checkpoint: Path) -> tuple[dic
     settings = bundle.config.preprocessing.input
     weights = load_file(checkpoint / "model.safetensors")
     weights = {name.removeprefix("timm_model."): value for name, value in weights.items()}
-    first = network.pretrained_cfg.get("first_conv") or []
+    first = cast(dict, network.pretrained_cfg).get("first_conv") or []
     first_layers = [first] if isinstance(first, str) else list(first)
     if settings.channels == 1:
         grey_weights = torch.tensor(settings.grey_weights).view(1, 3, 1, 1)
@@ -171,7 +172,7 @@ def _plain_timm_network(config: dict) -> torch.nn.Module:
     architecture = config["architecture"]
     if not timm.is_model(architecture) or not timm.model_entrypoint(architecture).__module__.startswith("timm."):
         raise DataError(f"timm does not know {architecture!r}, so nobody could load it from the Hub by plain timm")
-    arguments = {**config["model_args"], "in_chans": 3}
+    arguments: dict[str, Any] = {**config["model_args"], "in_chans": 3}
     return timm.create_model(architecture, num_classes=len(config["label_names"]), **arguments)
 
 
@@ -180,7 +181,7 @@ def _check_agreement(network: torch.nn.Module, bundle: Bundle, settings: InputSe
     pictures = np.random.default_rng(0).standard_normal(shape, np.float32)
     inputs = pictures
     if settings.channels == 1:
-        inputs = np.einsum("nchw,c->nhw", pictures, np.float32(settings.grey_weights))[:, None]
+        inputs = np.einsum("nchw,c->nhw", pictures, np.asarray(settings.grey_weights, np.float32))[:, None]
     expected, _ = Classifier(bundle.model, bundle.config).run(inputs)
     with torch.inference_mode():
         found = network(torch.from_numpy(pictures)).numpy()

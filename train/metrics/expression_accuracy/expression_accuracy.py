@@ -25,7 +25,7 @@ class ExpressionAccuracy(evaluate.Metric):
             features=[datasets.Features({"predictions": kind, "references": index}) for kind in (index, scores)],
         )
 
-    def _compute(self, predictions, references, label_names):
+    def _compute(self, *, predictions=None, references=None, label_names=(), **_):
         predictions, references = np.asarray(predictions), np.asarray(references)
         if predictions.ndim == 2:
             predictions = predictions.argmax(1)

@@ -26,7 +26,7 @@ class LabelLikelihood(evaluate.Metric):
             features=datasets.Features({"predictions": row, "references": datasets.Value("int64")}),
         )
 
-    def _compute(self, predictions, references, label_names):
+    def _compute(self, *, predictions=None, references=None, label_names=(), **_):
         predictions, references = np.asarray(predictions, np.float64), np.asarray(references)
         if predictions.shape[1] != len(label_names):
             raise ValueError(f"{predictions.shape[1]} probabilities a row, but {len(label_names)} label names")

@@ -26,7 +26,7 @@ class VoteAgreement(evaluate.Metric):
             features=datasets.Features({"predictions": row, "references": row}),
         )
 
-    def _compute(self, predictions, references):
+    def _compute(self, *, predictions=None, references=None, **_):
         predictions, references = np.asarray(predictions, np.float64), np.asarray(references, np.float64)
         classes = predictions.shape[1]
         cross_entropy = -(references * np.log(np.maximum(predictions, _TINY))).sum(1)
