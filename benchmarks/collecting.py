@@ -80,7 +80,7 @@ def time_filtering(manifest: Manifest, detector: str | None, workers: int) -> fl
     """Pictures a second through decoding, detection, quality and hash, the start of the processes included."""
     waiting = manifest.count("status = 'fetched'")
     begun = time.perf_counter()
-    filter_images(manifest, FilterSettings(detector=detector), workers=workers)
+    filter_images(manifest, FilterSettings.model_validate({"detector": detector}), workers=workers)
     return waiting / (time.perf_counter() - begun)
 
 

@@ -101,7 +101,7 @@ def main(
     detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")] = None,
 ) -> None:
     """Measure, print a table, write JSON."""
-    rows = []
+    measured: list[tuple[int, int, dict[str, dict[str, float]]]] = []
     for threads in (1, 2):
         cv2.setNumThreads(threads)
         try:
@@ -113,15 +113,16 @@ def main(
             found = len(pipeline.analyze(frame))
             if found != faces:
                 raise SystemExit(f"the {pipeline.detector.name} detector found {found} faces in the frame of {faces}")
-            rows.append({"threads": threads, "faces": faces, **measure_frame(pipeline, frame, repeats)})
+            measured.append((threads, faces, measure_frame(pipeline, frame, repeats)))
     machine = machine_name()
     typer.echo(f"{machine}; {pipeline.source}; 640x480; p50 / p95 (track: / mean) in ms of {repeats} calls\n")
     steps = ("detect", "crop", "classify", "analyze", "track")
     lines = []
-    for row in rows:
-        cells = [f"{row[step]['p50_ms']:.1f} / {row[step]['p95_ms']:.1f}" for step in steps]
-        cells[-1] += f" / {row['track']['mean_ms']:.1f}"
-        lines.append((row["threads"], row["faces"], *cells))
+    for threads, faces, of_step in measured:
+        cells = [f"{of_step[step]['p50_ms']:.1f} / {of_step[step]['p95_ms']:.1f}" for step in steps]
+        cells[-1] += f" / {of_step['track']['mean_ms']:.1f}"
+        lines.append((threads, faces, *cells))
+    rows = [{"threads": threads, "faces": faces, **of_step} for threads, faces, of_step in measured]
     shown = table(("threads", "faces", *steps), lines)
     typer.echo(as_markdown(shown))
     record(

@@ -36,6 +36,7 @@ from benchmarks.live_rows import Engine, Row, per_s, row_of_flips, rows_of_recor
 from benchmarks.live_server import Server, running_server
 from benchmarks.live_visitors import pictures_of, visit
 from benchmarks.slow_link import slow_link
+from face_expression.errors import required
 
 
 class Choice(StrEnum):
@@ -56,9 +57,10 @@ async def rows_of_visitors(view: LiveView, seconds: float) -> list[Row]:
     portraits = (HAPPY, CALM, CALM)
     pictures = [pictures_of(portrait) for portrait in portraits]
     async with aiohttp.ClientSession(read_bufsize=2**18) as http:
-        recording, *visits = await asyncio.gather(
+        sent = required(request.post_data)
+        recording, visits = await asyncio.gather(
             view.record(seconds),
-            *(visit(http, request.url, request.post_data, sent, seconds) for sent in pictures),
+            asyncio.gather(*(visit(http, request.url, sent, camera, seconds) for camera in pictures)),
         )
     if refused := [made.refused for made in visits if made.refused]:
         raise SystemExit(f"the server took no picture: {refused[0]}")

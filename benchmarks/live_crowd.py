@@ -20,6 +20,7 @@ from benchmarks.live_figures import percentile
 from benchmarks.live_rows import Engine
 from benchmarks.live_server import Server, running_server
 from benchmarks.live_visitors import Visit, pictures_of, visit
+from face_expression.errors import required
 
 LEAST_FRAMES_PER_S, MOST_P95_MS = 8, 300
 _FORGOTTEN_S = 12.0
@@ -104,7 +105,7 @@ def measure_visitors(visitors: Sequence[int], seconds: float, output: Path) -> N
         for count in tqdm(visitors, unit="crowd"):
             # The ones before are forgotten first.
             await asyncio.sleep(_FORGOTTEN_S)
-            rows.append(figures_of(await visits_of(count, request.url, request.post_data, seconds)))
+            rows.append(figures_of(await visits_of(count, request.url, required(request.post_data), seconds)))
         return rows
 
     with tempfile.TemporaryDirectory() as temporary, running_server(Path(temporary) / "app") as server:

@@ -48,7 +48,7 @@ class Recording:
             if row["number"] is not None
         ]
         # A frame that is shown twice was new the first time.
-        new = [frame for before, frame in pairwise([None, *frames]) if not before or before.number != frame.number]
+        new = frames[:1] + [frame for before, frame in pairwise(frames) if before.number != frame.number]
         answers = [
             Answered(row["taken"], row["took"], row["drawn"], row["label"])
             for row in record["answers"]

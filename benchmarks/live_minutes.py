@@ -65,6 +65,7 @@ async def rows_of_minutes(
             growth("the server", "server"),
             Row(engine, f"files written by the server {after}", len(appeared), target=0),
         ]
-        if written is not None:
-            rows.append(Row(engine, "bytes it had written to any disk", server.written_bytes() - written, target=0))
+        written_now = server.written_bytes()
+        if written is not None and written_now is not None:
+            rows.append(Row(engine, "bytes it had written to any disk", written_now - written, target=0))
     return [*rows, per_s(engine, f"frames processed {after}", rate, LIMITS[engine].frames_per_s)], memories

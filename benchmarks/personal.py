@@ -23,6 +23,7 @@ import numpy as np
 import typer
 
 from face_expression import Face, load_pipeline
+from face_expression.errors import required
 from face_expression.personal import neutral_shift
 from face_expression.personal_head import (
     CORRECTIONS_PRIOR,
@@ -210,10 +211,10 @@ def _print_table(people: list[_Person], names: list[str]) -> None:
         mean = rows.mean(axis=0)
         cells = [f"{100 * mean[0]:.1f}"]
         for place in (1, 2):
-            interval = interval_95(resampled[:, place])
+            low, high = required(interval_95(resampled[:, place]))
             cells += [
                 f"{100 * (mean[0] + mean[place]):.1f}",
-                f"{100 * mean[place]:+.1f} [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]",
+                f"{100 * mean[place]:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
             ]
         print(f"| {count} | {' | '.join(cells)} | {100 * mean[3]:.0f} % |")
 
@@ -250,7 +251,7 @@ def _print_baseline(people: list[_Person], names: list[str]) -> None:
     for label, rows in sorted(answers.items(), key=lambda item: (item[0] == "all", item[0])):
         values = np.array(rows)
         gains = values[:, 1] - values[:, 0]
-        low, high = interval_95(bootstrap_means(gains[:, None])[:, 0])
+        low, high = required(interval_95(bootstrap_means(gains[:, None])[:, 0]))
         before, after = 100 * values.mean(axis=0)
         gain = f"{100 * gains.mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
         print(f"| {label} | {len(rows)} people | {before:.1f} | {after:.1f} | {gain} |")

@@ -49,7 +49,7 @@ def write_pictures(folder: Path, count: int, files: int) -> None:
     for number in range(min(files, count)):
         photo = photos[number % len(photos)]
         side = int(rng.integers(300, min(photo.size) + 1))
-        left, top = rng.integers(0, (photo.width - side) // 2 + 1), rng.integers(0, (photo.height - side) // 4 + 1)
+        left, top = (int(rng.integers(0, room + 1)) for room in ((photo.width - side) // 2, (photo.height - side) // 4))
         crop = photo.crop((left, top, left + side, top + side)).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
         (sources / f"{number}.jpg").write_bytes(encode_jpeg(np.asarray(crop), quality=90))
     for number in range(count):

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from face_expression.errors import required
+
 CHUNK_BYTES = 2048
 # What is on its way in one direction of one connection; a sender of more has to wait, as with a real line.
 MOST_CHUNKS = 256
@@ -56,10 +58,10 @@ async def slow_link(
 ) -> AsyncGenerator[int]:
     """Lead to a port of this machine through a slow line; gives the port of the line's other end."""
     up, down = Direction(up_bits_per_s, round_trip_s / 2), Direction(down_bits_per_s, round_trip_s / 2)
-    connections: set[asyncio.Task[None]] = set()
+    connections: set[asyncio.Task] = set()
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.add(asyncio.current_task())
+        connections.add(required(asyncio.current_task()))
         far_writer = None
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)

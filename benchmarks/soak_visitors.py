@@ -18,6 +18,7 @@ from PIL import Image
 
 from benchmarks.live_camera import EXAMPLES, FRAMES_PER_S, Portrait
 from benchmarks.live_visitors import AT_ONCE, pictures_of
+from face_expression.errors import required
 
 PATIENCE_S = 60
 RETRY_S = 1.0
@@ -168,7 +169,7 @@ class Visitor:
             if "(429)" in str(error):
                 return Outcome.REFUSED
             raise
-        shown = Image.open(io.BytesIO(base64.b64decode(picture["url"].partition(",")[2])))
+        shown = Image.open(io.BytesIO(base64.b64decode(required(picture)["url"].partition(",")[2])))
         fits = shown.size == Image.open(io.BytesIO(person.photo)).size and f"looks {person.label}." in suggestion
         return self.judged(fits, f"photo of a {person.label} face: {shown.size}, {summary}, {suggestion}")
 

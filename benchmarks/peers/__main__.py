@@ -29,6 +29,7 @@ from benchmarks.peers.tools import (
     installed_bytes,
     weights_bytes,
 )
+from face_expression.errors import required
 from face_expression.hub.download import EMBEDDED_BUNDLE
 
 CACHE = Path(user_cache_dir("live-emotion-detector")) / "peers"
@@ -76,7 +77,7 @@ def run(tool: Tool, folder: Path, work: Path, pictures: Pictures) -> tuple[list[
             lines, ready_s = [], 0.0
             total = sum(len(of_set) for _, of_set in pictures.sets())
             with tqdm(total=total, desc=tool.name, unit="picture", leave=False) as progress:
-                for line in program.stdout:
+                for line in required(program.stdout):
                     if line == "ready\n":
                         used = psutil.Process(program.pid).cpu_times()
                         ready_s = used.user + used.system

@@ -9,9 +9,10 @@ import datasets
 import numpy as np
 from scipy.stats import mannwhitneyu
 
+from face_expression.errors import required
+from face_expression.evenly import evenly
 from face_expression.labels import LABEL_NAMES
 from train.data.dataset import decode, load_split
-from train.data.evenly import evenly
 from train.data.photographs import read_photographs
 from train.evaluate.protocols import Metrics, Truth, read_truth
 
@@ -117,7 +118,7 @@ def scores(answers: list[Answers], pictures: Pictures) -> dict[str, float]:
     truth, metrics = pictures.truth, Metrics(METRICS_FOLDER, LABEL_NAMES)
     majority, voted = truth.label >= 0, truth.shares.sum(1) > 0
     of_majority = metrics.of_probabilities(on_ferplus.probabilities[majority], truth.label[majority])
-    own = truth.own_label
+    own = required(truth.own_label)
     happy = on_genki.probabilities[:, HAPPY]
     auc = mannwhitneyu(happy[pictures.smiles], happy[~pictures.smiles]).statistic
     neutral, smiling = (on_london.probabilities[pictures.pairs[:, side]] for side in (0, 1))
@@ -141,7 +142,7 @@ def counts(pictures: Pictures) -> dict[str, int]:
     truth = pictures.truth
     return {
         "ferplus-majority-7": int((truth.label >= 0).sum()),
-        "fer2013": int((truth.own_label >= 0).sum()),
+        "fer2013": int((required(truth.own_label) >= 0).sum()),
         "ferplus-votes": int((truth.shares.sum(1) > 0).sum()),
         "genki": len(pictures.genki),
         "london": len(pictures.pairs),

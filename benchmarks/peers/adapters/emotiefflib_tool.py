@@ -6,6 +6,7 @@ protocols do not know, is left out and the others sum to one.
 
 import cv2
 import numpy as np
+from cv2.data import haarcascades
 from emotiefflib.facial_analysis import EmotiEffLibRecognizer
 from protocol import serve
 
@@ -13,7 +14,7 @@ from protocol import serve
 PLACES = (0, 2, 3, 4, 6, 7, 5)
 cv2.setNumThreads(1)
 recognizer = EmotiEffLibRecognizer(engine="onnx", model_name="enet_b0_8_best_vgaf", device="cpu")
-detector = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+detector = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_default.xml")
 
 
 def crop(picture):
