@@ -51,6 +51,40 @@ PersonalOption = Annotated[
     ),
 ]
 DetectorOption = Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")]
+PathsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[PATH...]", help="Pictures, folders of pictures, or /dev/stdin for a picture in a pipe."),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA",
+        help="A data set instead of PATHs: a Parquet file, a folder of such, or USER/NAME[@REVISION] on the Hub.",
+    ),
+]
+SplitOption = Annotated[str | None, typer.Option(help="Of the data set: train, validation or test; default: all.")]
+ColumnOption = Annotated[str, typer.Option(help="Of the data set: where the pictures are.")]
+OutputOption = Annotated[
+    Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; created if missing.")
+]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        metavar="FILE",
+        help="Write here and not to standard output; overwritten. The same command resumes a stopped run.",
+    ),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="Default: that of the ending of --results, or jsonl. parquet needs --results."),
+]
+EngineOption = Annotated[
+    Engine, typer.Option(help="Processes of this machine, or a Ray cluster whose machines all see the pictures.")
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes; default: one for each core, fewer for few pictures.")
+]
 
 
 @app.callback()
@@ -60,42 +94,15 @@ def main() -> None:
 
 @app.command()
 def predict(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH...]", help="Pictures, folders of pictures, or /dev/stdin for a picture in a pipe."
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATA",
-            help="A data set instead of PATHs: a Parquet file, a folder of such, or USER/NAME[@REVISION] on the Hub.",
-        ),
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Of the data set: train, validation or test; default: all.")] = None,
-    column: Annotated[str, typer.Option(help="Of the data set: where the pictures are.")] = "image",
-    output: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; created if missing.")
-    ] = None,
-    results: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            metavar="FILE",
-            help="Write here and not to standard output; overwritten. The same command resumes a stopped run.",
-        ),
-    ] = None,
-    results_format: Annotated[
-        Format | None,
-        typer.Option("--format", help="Default: that of the ending of --results, or jsonl. parquet needs --results."),
-    ] = None,
-    engine: Annotated[
-        Engine, typer.Option(help="Processes of this machine, or a Ray cluster whose machines all see the pictures.")
-    ] = Engine.LOCAL,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default: one for each core, fewer for few pictures.")
-    ] = None,
+    paths: PathsArgument = None,
+    data: DataOption = None,
+    split: SplitOption = None,
+    column: ColumnOption = "image",
+    output: OutputOption = None,
+    results: ResultsOption = None,
+    results_format: FormatOption = None,
+    engine: EngineOption = Engine.LOCAL,
+    workers: WorkersOption = None,
     model: ModelOption = None,
     detector: DetectorOption = None,
     personal: PersonalOption = None,
@@ -141,6 +148,10 @@ def predict(
         engine=engine,
         workers=workers,
     )
+    _run(job, len(listed.pictures), written_to=str(results or "standard output"))
+
+
+def _run(job: PredictJob, pictures: int, *, written_to: str) -> None:
     try:
         done = job.run()
     except DataError as error:
@@ -150,9 +161,9 @@ def predict(
     except BrokenPipeError:
         raise
     except OSError as error:
-        _fail(f"{results or 'standard output'}: cannot be written: {error.strerror or error}")
+        _fail(f"{written_to}: cannot be written: {error.strerror or error}")
     if done.was_stopped:
-        log.error("stopped; %d of %d pictures are done", done.pictures, len(listed.pictures))
+        log.error("stopped; %d of %d pictures are done", done.pictures, pictures)
         raise typer.Exit(INTERRUPTED)
     if done.errors:
         raise typer.Exit(1)

@@ -1,7 +1,6 @@
 """Command line of the training loop."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,8 @@ import typer
 from face_expression.cli.exits import exits_with_message
 from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE
+from train import options
+from train.options import HOUSE_MODEL, HOUSE_MODEL_ARGS, Data, Imbalance, Revision
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
@@ -18,12 +19,6 @@ RUNS = Path(platformdirs.user_cache_dir("live-emotion-detector")) / "runs"
 PREPROCESSING = Path(__file__).parent / "data" / "preprocessing.json"
 REPORT = Path("evaluation/report.html")
 _TABLE_COLUMNS = 200
-HOUSE_MODEL, HOUSE_MODEL_ARGS = "resnet18", '{"channels": [32, 64, 128, 192]}'
-
-Data = Annotated[
-    str, typer.Option(help="Folder of Parquet files, folder or zip of class folders, or a Hub data set USER/NAME.")
-]
-Revision = Annotated[str | None, typer.Option(help="Commit, tag or branch of a Hub data set.")]
 
 
 @app.callback()
@@ -31,76 +26,36 @@ def main() -> None:
     """Data set -> checkpoint -> bundle -> measured bundle, one command a step."""
 
 
-class Imbalance(StrEnum):
-    """What is done for rare classes."""
-
-    NONE = "none"
-    CLASS_WEIGHTS = "class-weights"
-    LOGIT_ADJUSTMENT = "logit-adjustment"
-
-
 @app.command()
 @exits_with_message
 def finetune(
     data: Data,
     revision: Revision = None,
-    model: Annotated[
-        str | None, typer.Option(help=f"A timm architecture, or custom_cnn. Default: a narrow {HOUSE_MODEL}.")
-    ] = None,
-    model_args: Annotated[
-        str | None, typer.Option(help=f"Its arguments, as JSON. Default for {HOUSE_MODEL}: {HOUSE_MODEL_ARGS}")
-    ] = None,
-    pretrained: Annotated[bool, typer.Option("--pretrained", help="Start from timm's pretrained weights.")] = False,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="PATH|USER/NAME", help="Initial weights: a checkpoint or bundle of this project."
-        ),
-    ] = None,
-    preprocessing: Annotated[
-        Path | None, typer.Option(help="How faces become model input. Default: that of --from, or the project's.")
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=16, help="Side of the input in pixels. Default: the model's own.")
-    ] = None,
-    channels: Annotated[
-        int | None, typer.Option(help="1 for grey, 3 for colour. Default: 3 with --pretrained, else 1.")
-    ] = None,
-    crop_size: Annotated[
-        int | None, typer.Option(min=16, help="Side at which faces are cut out. Default: 48, as FER2013's.")
-    ] = None,
-    imbalance: Annotated[
-        Imbalance, typer.Option(help="Handle class imbalance; probabilities are then no longer calibrated.")
-    ] = Imbalance.NONE,
-    output: Annotated[
-        Path, typer.Option(help="Folder of checkpoints and of the result.", show_default="runs/default in your cache")
-    ] = RUNS / "default",
-    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in --output.")] = False,
-    limit: Annotated[int | None, typer.Option(min=2, help="Train on so many faces only, evenly spread.")] = None,
-    epochs: Annotated[float, typer.Option(min=0)] = 30,
-    batch_size: Annotated[int, typer.Option(min=2)] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 0.1,
-    weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
-    ema_decay: Annotated[float, typer.Option(min=0, max=1, help="Of the moving average that is kept.")] = 0.998,
-    label_weight: Annotated[
-        float, typer.Option(min=0, help="Of the second head, on the labels of a data set that has votes too.")
-    ] = 0.3,
-    layer_decay: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Learning rate of each block of layers, relative to the next.")
-    ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Predictions that `train teach` wrote, mixed into the targets.")
-    ] = None,
-    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="Their part of each target.")] = 0.5,
-    photos: Annotated[
-        list[Path] | None,
-        typer.Option(dir_okay=False, help="Parquet file of photographs in --teacher; may be repeated."),
-    ] = None,
-    photo_share: Annotated[float, typer.Option(min=0, max=0.9, help="Share of photographs in each epoch.")] = 0.25,
-    rare_repeats: Annotated[
-        int, typer.Option(min=1, help="Oversample faces with two votes or more for a rare class.")
-    ] = 1,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
+    model: options.Architecture = None,
+    model_args: options.ModelArgs = None,
+    pretrained: options.Pretrained = False,
+    start: options.Start = None,
+    preprocessing: options.OwnPreprocessing = None,
+    size: options.Size = None,
+    channels: options.Channels = None,
+    crop_size: options.CropSize = None,
+    imbalance: options.ImbalanceOption = Imbalance.NONE,
+    output: options.RunFolder = RUNS / "default",
+    resume: options.Resume = False,
+    limit: options.TrainLimit = None,
+    epochs: options.Epochs = 30,
+    batch_size: options.BatchSize = 128,
+    learning_rate: options.LearningRate = 0.1,
+    weight_decay: options.WeightDecay = 5e-4,
+    ema_decay: options.EmaDecay = 0.998,
+    label_weight: options.LabelWeight = 0.3,
+    layer_decay: options.LayerDecay = None,
+    teacher: options.TeacherFile = None,
+    teacher_weight: options.TeacherWeight = 0.5,
+    photos: options.Photos = None,
+    photo_share: options.PhotoShare = 0.25,
+    rare_repeats: options.RareRepeats = 1,
+    workers: options.Workers = 1,
     seed: int = 0,
 ) -> None:
     """Train a network on the votes (or labels) of a data set, and keep the average of its weights.
@@ -433,13 +388,13 @@ def compare(
     preprocessing: Annotated[
         Path, typer.Option(help="How faces become model input.", show_default="the project's")
     ] = PREPROCESSING,
-    epochs: Annotated[float, typer.Option(min=0)] = 12,
-    batch_size: Annotated[int, typer.Option(min=2)] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 0.1,
-    weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
-    ema_decay: Annotated[float, typer.Option(min=0, max=1)] = 0.998,
-    label_weight: Annotated[float, typer.Option(min=0, help="Of the second head, on the data set's labels.")] = 0.3,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 1,
+    epochs: options.Epochs = 12,
+    batch_size: options.BatchSize = 128,
+    learning_rate: options.LearningRate = 0.1,
+    weight_decay: options.WeightDecay = 5e-4,
+    ema_decay: options.EmaDecay = 0.998,
+    label_weight: options.LabelWeight = 0.3,
+    workers: options.Workers = 1,
     seed: int = 0,
 ) -> None:
     """Train several networks on one budget, and write one table and one picture of what came of it."""

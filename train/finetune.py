@@ -118,10 +118,7 @@ def finetune(
     settings |= {} if extras is None else extras.description()
     with process.main_process_first():
         last_checkpoint = prepare_run(output, settings, resume=resume, write=process.is_main_process)
-        train_rows, validation_rows = (load_split(data, split, revision=revision) for split in ("train", "validation"))
-        if start is not None:
-            train_rows = in_order_of_model(train_rows, start.label_names, data)
-            validation_rows = in_order_of_model(validation_rows, start.label_names, data)
+        train_rows, validation_rows = load_rows(data, revision, start)
     label_names = check_data(data, train_rows, validation_rows, read_images=process.is_main_process)
     if limit is not None:
         train_rows = train_rows.select(evenly(len(train_rows), limit))
@@ -141,10 +138,7 @@ def finetune(
         start.give_weights(network, label_names)
     # On its device before the average and the optimizer are made of it, so that they are there too.
     network = network.to(arguments.device)
-    ema = ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=start is None)
-    if last_checkpoint is not None:
-        averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER, use_safetensors=True)
-        ema.module.load_state_dict(averaged.state_dict())
+    ema = averaged_network(network, recipe, last_checkpoint)
     targets = read_targets(train_rows).soft().sum(0)
     loss = Loss(len(label_names), recipe.label_weight, recipe.imbalance, tuple((targets / targets.sum()).tolist()))
     stop = StopCallback()
@@ -158,17 +152,7 @@ def finetune(
         compute_loss_func=loss,
         compute_metrics=loss.scores,
         callbacks=[EmaCallback(ema), EpochCallback(seeded_set), stop],
-        optimizers=(
-            timm.optim.create_optimizer_v2(
-                network,
-                opt="sgd",
-                lr=recipe.learning_rate,
-                weight_decay=recipe.weight_decay,
-                momentum=_MOMENTUM,
-                layer_decay=recipe.layer_decay,
-            ),
-            None,
-        ),
+        optimizers=(optimizer_of(network, recipe), None),
     )
     with stop.listening():
         trainer.train(resume_from_checkpoint=str(last_checkpoint) if last_checkpoint else None)
@@ -184,6 +168,40 @@ def finetune(
         write_json(final / "preprocessing.json", {"preprocessing": preprocessing.model_dump(mode="json")})
     process.wait_for_everyone()
     return final
+
+
+def load_rows(
+    data: str, revision: str | None, start: StartingPoint | None
+) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """The splits for training and validation, their classes in the order of the model that gives the weights."""
+    train_rows, validation_rows = (load_split(data, split, revision=revision) for split in ("train", "validation"))
+    if start is None:
+        return train_rows, validation_rows
+    return (
+        in_order_of_model(train_rows, start.label_names, data),
+        in_order_of_model(validation_rows, start.label_names, data),
+    )
+
+
+def averaged_network(network: torch.nn.Module, recipe: Recipe, last_checkpoint: Path | None) -> ModelEmaV3:
+    """The moving average of a network's weights: as it was at the last checkpoint, or else beginning with them."""
+    ema = ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=recipe.start is None)
+    if last_checkpoint is not None:
+        averaged = TimmWrapperForImageClassification.from_pretrained(last_checkpoint / EMA_FOLDER, use_safetensors=True)
+        ema.module.load_state_dict(averaged.state_dict())
+    return ema
+
+
+def optimizer_of(network: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with momentum; with `layer_decay`, earlier layers learn more slowly."""
+    return timm.optim.create_optimizer_v2(
+        network,
+        opt="sgd",
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        momentum=_MOMENTUM,
+        layer_decay=recipe.layer_decay,
+    )
 
 
 def check_data(

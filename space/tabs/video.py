@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,62 @@ for (const event of ["error", "loadedmetadata"]) element.addEventListener(event,
 """
 
 
+@dataclass(frozen=True)
+class VideoEvents:
+    """What happens to a visitor's video; the answers are for the status, the button that cancels, and the result.
+
+    `first_looks`: where first frames are read. The others are as in `build_video_tab`.
+    """
+
+    pipeline: Pipeline
+    folders: VideoFolders
+    videos: Workers
+    first_looks: Workers
+    is_wanted: Callable[[str], bool]
+
+    def on_upload(self, path: str | None, request: gr.Request):
+        """Read the first frame at once: an unusable file is refused before it waits in the queue."""
+        self.folders.forget(session_of(request))
+        if path is None:
+            return "", gr.update(visible=False), HIDDEN
+        try:
+            folder = self.folders.begin(session_of(request), Path(path))
+            self.first_looks.run(
+                lambda: next(read_video(folder.source, max_s=MAX_VIDEO_S, max_pixels=math.prod(MAX_VIDEO_WH)))
+            )
+        except (VideoError, OSError) as error:
+            self.folders.forget(session_of(request))
+            return cannot_be_used(error), gr.update(visible=False), HIDDEN
+        return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN
+
+    def on_video(self, name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+        """Label the video in its turn; gives the people as well."""
+        session = session_of(request)
+        folder = self.folders.of(session)
+        if folder is None or not folder.source.exists():
+            return [gr.skip()] * 4
+        try:
+            people, summary = self.videos.run(
+                label_for_visitor, self.pipeline, folder, progress, lambda: self.is_wanted(session)
+            )
+        except (VideoError, OSError) as error:
+            if folder.stop.is_set():
+                return [gr.skip()] * 4
+            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
+        folder.source.unlink(missing_ok=True)
+        shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
+        return summary, gr.update(visible=False), shown, people
+
+    def on_example(self, request: gr.Request):
+        """Take the example as if it had been sent."""
+        return self.on_upload(str(EXAMPLE), request)
+
+    def on_cancel(self, request: gr.Request):
+        """Stop, and forget the video."""
+        self.folders.forget(session_of(request))
+        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
+
+
 def build_video_tab(
     pipeline: Pipeline,
     folders: VideoFolders,
@@ -62,44 +119,7 @@ def build_video_tab(
         is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
     """
     labels = pipeline.label_names
-    first_looks = Workers(AT_ONCE[Kind.VIDEO], "first-look")
-
-    def on_upload(path: str | None, request: gr.Request):
-        """Read the first frame at once: an unusable file is refused before it waits in the queue."""
-        folders.forget(session_of(request))
-        if path is None:
-            return "", gr.update(visible=False), HIDDEN
-        try:
-            folder = folders.begin(session_of(request), Path(path))
-            first_looks.run(
-                lambda: next(read_video(folder.source, max_s=MAX_VIDEO_S, max_pixels=math.prod(MAX_VIDEO_WH)))
-            )
-        except (VideoError, OSError) as error:
-            folders.forget(session_of(request))
-            return cannot_be_used(error), gr.update(visible=False), HIDDEN
-        return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN
-
-    def on_video(name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-        folder = folders.of(session_of(request))
-        if folder is None or not folder.source.exists():
-            return [gr.skip()] * 4
-        try:
-            session = session_of(request)
-            people, summary = videos.run(label_for_visitor, pipeline, folder, progress, lambda: is_wanted(session))
-        except (VideoError, OSError) as error:
-            if folder.stop.is_set():
-                return [gr.skip()] * 4
-            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
-        folder.source.unlink(missing_ok=True)
-        shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
-        return summary, gr.update(visible=False), shown, people
-
-    def on_example(request: gr.Request):
-        return on_upload(str(EXAMPLE), request)
-
-    def on_cancel(request: gr.Request):
-        folders.forget(session_of(request))
-        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
+    events = VideoEvents(pipeline, folders, videos, Workers(AT_ONCE[Kind.VIDEO], "first-look"), is_wanted)
 
     gr.Markdown(
         f"One video of at most **{MAX_VIDEO_S} seconds**, **{max_upload.removesuffix('mb')} MB** and "
@@ -116,7 +136,7 @@ def build_video_tab(
     people = gr.State([], time_to_live=keep_s)
     shown = [status, cancel, result]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": status}
-    taken = video.upload(on_upload, video, shown, queue=False, **private)
+    taken = video.upload(events.on_upload, video, shown, queue=False, **private)
     # Only what goes through the queue tells Gradio that a state is another one, and so what to render anew.
     forget_people: dict[str, Any] = {
         "fn": lambda: [],
@@ -125,10 +145,10 @@ def build_video_tab(
         "api_visibility": "private",
         "show_progress": "hidden",
     }
-    tried = example.click(on_example, None, shown, queue=False, **private)
+    tried = example.click(events.on_example, None, shown, queue=False, **private)
     labelled = [
         begun.then(**forget_people).then(
-            on_video,
+            events.on_video,
             video,
             [*shown, people],
             concurrency_id=Kind.VIDEO,
@@ -137,8 +157,8 @@ def build_video_tab(
         )
         for begun in (taken, tried)
     ]
-    video.clear(on_upload, video, shown, queue=False, cancels=labelled, **private).then(**forget_people)
-    cancel.click(on_cancel, None, shown, queue=False, cancels=labelled, **private).then(**forget_people)
+    video.clear(events.on_upload, video, shown, queue=False, cancels=labelled, **private).then(**forget_people)
+    cancel.click(events.on_cancel, None, shown, queue=False, cancels=labelled, **private).then(**forget_people)
 
     @gr.render(inputs=people)
     def show_people(seen: list[Person]) -> None:
