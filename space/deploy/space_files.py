@@ -15,8 +15,9 @@ from space.static_site.build import static_files
 
 PICTURE = "docs/live.png"
 README = "README.md"
-# The bundle's files by name, since a report of faces may lie beside them. The Hub installs requirements.txt in one call
-# of pip with packages of its own without hashes, which pip refuses beside hashes: the lock is for clones of the Space.
+# The bundle's files by name, since a report of faces may lie beside them. By the build logs
+# that people post, a Space installs requirements.txt in one call of pip with packages of the Hub's own that have no
+# hashes, which pip refuses beside hashes (CONTRIBUTING.md): the lock is for clones of the Space.
 _PARTS = (
     "app.py",
     "requirements.txt",
