@@ -13,8 +13,8 @@ from face_expression.output.records import FaceJson, face_as_json, face_columns,
 from face_expression.personal import Personal, PersonalError
 from face_expression.pipeline import Face, Pipeline, load_pipeline
 from face_expression.tracker import TrackerState
-from face_expression.video.label import VideoFrame, label_video
-from face_expression.video.label_file import LabelledFile, label_file
+from face_expression.video.labelled_file import LabelledFile, label_file
+from face_expression.video.labelled_frames import VideoFrame, label_video
 from face_expression.video.reader import VideoError, read_header, read_video
 
 __all__ = [

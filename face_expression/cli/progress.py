@@ -11,8 +11,8 @@ from tqdm import tqdm
 from face_expression.cli.interruption import interruption
 from face_expression.io.files import replacing_file
 from face_expression.pipeline import Pipeline
-from face_expression.video.label import VideoFrame
-from face_expression.video.label_file import LabelledFile, label_file
+from face_expression.video.labelled_file import LabelledFile, label_file
+from face_expression.video.labelled_frames import VideoFrame
 
 
 def label_with_progress(

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 from face_expression.output.csv_cells import csv_text
 from face_expression.pipeline import Face
-from face_expression.video.label import VideoFrame
+from face_expression.video.labelled_frames import VideoFrame
 
 Cell = str | int | float | bool | list[str] | None
 

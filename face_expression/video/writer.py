@@ -18,7 +18,7 @@ from face_expression.io.files import replacing_file
 from face_expression.output.annotate import annotate
 from face_expression.pipeline import Face
 from face_expression.video.audio import SoundTrack, open_sound
-from face_expression.video.label import VideoFrame
+from face_expression.video.labelled_frames import VideoFrame
 
 MAX_SIDE_PX = 1920
 _TICKS_PER_S = 90_000

@@ -21,8 +21,8 @@ from face_expression import annotate
 from face_expression.cli.camera_window import DesktopError, show_camera
 from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.output.records import face_columns, face_rows
-from face_expression.video.label import label_video
-from face_expression.video.label_file import label_file
+from face_expression.video.labelled_file import label_file
+from face_expression.video.labelled_frames import label_video
 from face_expression.video.reader import VideoError, read_header, read_video
 from face_expression.video.writer import annotated_video
 from tests.support.builders import REPOSITORY, calm_face, happy_face, moving, save, scene

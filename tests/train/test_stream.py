@@ -224,7 +224,7 @@ def make_bad_videos(folder):
         "empty.mp4": "the file is empty",
         "single.y4m": "at least two frames",
         "missing.mp4": "there is no such file",
-        "cut.avi": "can be read up to",
+        "cut.avi": "is damaged from",
     }
 
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from face_expression.output.records import face_columns, face_rows
 from face_expression.pipeline import Pipeline
-from face_expression.video.label import VideoFrame, label_video
+from face_expression.video.labelled_frames import VideoFrame, label_video
 from face_expression.video.reader import MAX_PIXELS, VideoError
 from face_expression.video.writer import annotated_video
 
