@@ -98,8 +98,8 @@ body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 class Page(gr.Blocks):
     """The page, and what serves it beside Gradio.
 
-    `keep_uploads_s`: uploads older than this are deleted. `device_files`: those of the engine on the visitor's device, by
-    their names; empty if it is not offered.
+    `keep_uploads_s`: uploads older than this are deleted. `device_files`: those of the engine on the visitor's device
+    by their names; empty if it is not offered.
     """
 
     limits: Limits
