@@ -13,7 +13,7 @@ from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
 from face_expression.preprocess import to_model_inputs
 from tests.support.builders import REPOSITORY
-from tests.train.test_finetune import SMALL, TINY, output_of, parquet, train
+from tests.support.training import SMALL, TINY, output_of, parquet, train
 from train.convert.from_human import read_faceres
 from train.convert.package import open_package
 from train.data.dataset import load_split, read_crops

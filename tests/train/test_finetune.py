@@ -14,70 +14,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
 from tests.support.builders import REPOSITORY
-from tests.train.test_train import band
-from train.__main__ import app
+from tests.support.training import SHADES, SMALL, TINY, band, class_folders, flat, output_of, parquet, train
 from train.data.dataset import load_split
 from train.model.callbacks import EmaCallback
 from train.model.loss import Loss
-
-SMALL = ["--size", "32", "--workers", "0", "--batch-size", "8"]
-TINY = ["--model-args", '{"channels": [16, 16, 16, 16], "layers": [1, 1, 1, 1]}', *SMALL]
-SHADES = {"dark": 30, "middle": 120, "bright": 220}
-
-
-def train(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def output_of(result) -> str:
-    """All that a command printed, as one line; `SystemExit`'s message is printed by Python, not by the command."""
-    output = result.output + (str(result.exception) if isinstance(result.exception, SystemExit) else "")
-    return " ".join(output.split())
-
-
-def flat(shade: int, rng: np.random.Generator, *, color: bool = False) -> np.ndarray:
-    return np.clip(rng.normal(shade, 6, (40, 40, 3) if color else (40, 40)), 0, 255).astype(np.uint8)
-
-
-def class_folders(folder, splits=("train", "validation"), shades=SHADES, count=24):
-    """Colour pictures in folders that are called after what they show."""
-    rng = np.random.default_rng(0)
-    for split in splits:
-        for name, shade in shades.items():
-            place = folder / split / name
-            place.mkdir(parents=True)
-            for number in range(count):
-                Image.fromarray(flat(shade, rng, color=True)).save(place / f"{number}.png")
-    return folder
-
-
-def parquet(folder, *, count=48, names=LABEL_NAMES, splits=("train", "validation"), change=lambda columns: columns):
-    """Faces of two labels, which are their shades; their votes are for the class after the label."""
-    features = datasets.Features(
-        {
-            "image": datasets.Image(),
-            "label": datasets.ClassLabel(names=list(names)),
-            "votes": datasets.List(datasets.Value("int8")),
-        }
-    )
-    folder.mkdir(exist_ok=True)
-    for seed, split in enumerate(splits):
-        rng = np.random.default_rng(seed)
-        labels = (np.arange(count) % 2 * 3).tolist()
-        columns = {
-            "image": [flat(40 + 50 * label, rng) for label in labels],
-            "label": labels,
-            "votes": [np.eye(10, dtype=int)[label + 1] * 10 for label in labels],
-        }
-        rows = datasets.Dataset.from_dict(change(columns), features=features)
-        rows.to_parquet(folder / f"{split}.parquet")
-    return folder
 
 
 @pytest.fixture(scope="module")
