@@ -15,6 +15,22 @@ from train.__main__ import app
 
 SMALL = ["--size", "32", "--workers", "0", "--batch-size", "8"]
 TINY = ["--model-args", '{"channels": [16, 16, 16, 16], "layers": [1, 1, 1, 1]}', *SMALL]
+# For `run_warm("-c", KILLED_AT, STEP, ...)`: a command of `python -m train` that kills its own process at a step.
+KILLED_AT = """
+import os, signal, sys
+from train.__main__ import app
+from train.model.callbacks import EmaCallback
+
+update, kill_at = EmaCallback.on_step_end, int(sys.argv[1])
+
+def update_or_die(self, args, state, *others, **more):
+    update(self, args, state, *others, **more)
+    if state.global_step == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+EmaCallback.on_step_end = update_or_die
+app(sys.argv[2:])
+"""
 SHADES = {"dark": 30, "middle": 120, "bright": 220}
 
 

@@ -28,7 +28,12 @@ PATIENCE_S = 240
 # What is imported before a program of this project is asked for.
 CORE = ("face_expression.__main__", "face_expression.cli.predict_job", "face_expression.video.label")
 DATA = ("data_tools.__main__", "data_tools.run", "data_tools.report.step", "data_tools.takedown.step")
-TRAIN = ("train.__main__", "train.finetune", "train.export.step", "train.compare.step")
+# Of training, the packages only: a program itself finds out which of our modules it needs.
+TRAIN = (
+    *("torch", "torchvision", "timm", "transformers.trainer", "transformers.models.timm_wrapper.modeling_timm_wrapper"),
+    *("accelerate", "datasets", "evaluate", "safetensors.torch", "onnx", "onnxruntime", "onnxscript"),
+    *("scipy.optimize", "matplotlib.pyplot", "cv2", "av"),
+)
 
 
 class WarmProgram:
