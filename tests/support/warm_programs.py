@@ -27,7 +27,7 @@ from tests.support.builders import REPOSITORY
 PATIENCE_S = 240
 # What is imported before a program of this project is asked for.
 CORE = ("face_expression.__main__", "face_expression.cli.predict_job", "face_expression.video.label")
-DATA = ("data_tools.__main__", "data_tools.run", "data_tools.report.step", "data_tools.takedown.step")
+DATA = ("data_tools.__main__", "data_tools.run", "data_tools.report.step", "data_tools.takedown.step", "datasets")
 # Of training, the packages only: a program itself finds out which of our modules it needs.
 TRAIN = (
     *("torch", "torchvision", "timm", "transformers.trainer", "transformers.models.timm_wrapper.modeling_timm_wrapper"),
