@@ -81,6 +81,8 @@ def become(program: dict) -> None:
     for name in ("huggingface_hub.constants", "datasets.config"):
         if name in sys.modules:
             importlib.reload(sys.modules[name])
+    if "huggingface_hub.hf_api" in sys.modules:
+        sys.modules["huggingface_hub.hf_api"].api.endpoint = sys.modules["huggingface_hub.constants"].ENDPOINT
 
 
 def run(arguments: list[str]) -> None:
