@@ -79,15 +79,23 @@ class Classifier:
         logits, features = self._run(OUTPUT_NAMES, inputs)
         return logits, features
 
-    def own_label_logits(self, inputs: np.ndarray) -> np.ndarray | None:
-        """What the labeller of the training data would say: (N, C) float32 logits, or None without such a head.
+    def run_heads(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Run the network once for the logits of both its heads.
 
         The annotators' votes and the labels a data set came with can differ much: in FER2013 on more than a third of
         the faces. A network trained on both has a second head for the labels; the app never shows it.
+
+        Args:
+            inputs: as in `run`.
+
+        Returns:
+            (N, C) logits as those of `run`; and (N, C) of what the labeller of the training data would say, or None
+            without such a head.
         """
         if OWN_LABEL_OUTPUT not in {output.name for output in self._session.get_outputs()}:
-            return None
-        return self._run((OWN_LABEL_OUTPUT,), inputs)[0]
+            return self._run(("logits",), inputs)[0], None
+        logits, own_label_logits = self._run(("logits", OWN_LABEL_OUTPUT), inputs)
+        return logits, own_label_logits
 
     def _run(self, names: tuple[str, ...], inputs: np.ndarray) -> list[np.ndarray]:
         if inputs.ndim != 4 or inputs.shape[1:] != self._input_shape:
@@ -109,8 +117,15 @@ class Classifier:
     def calibrated(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `run`, but with logits whose softmax is the calibrated answer."""
         logits, features = self.run(inputs)
-        return logits / np.float32(self._temperature), features
+        return self._calibrate(logits), features
+
+    def _calibrate(self, logits: np.ndarray) -> np.ndarray:
+        return logits / np.float32(self._temperature)
 
     def probabilities(self, inputs: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (N, C) float32, of model inputs as in `run`."""
         return softmax(self.calibrated(inputs)[0])
+
+    def probabilities_of(self, logits: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, (N, C) float32, of the logits that `run` returned."""
+        return softmax(self._calibrate(logits))

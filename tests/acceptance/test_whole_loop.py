@@ -26,8 +26,8 @@ from face_expression.hub.download import DETECTOR_VARIABLE, MODEL_VARIABLE
 from tests.space.test_deploy import started
 from tests.support.builders import REPOSITORY, happy_face, scene
 from tests.support.local_hub import OWNER, WRITER, running_hub
+from tests.support.training import band
 from tests.support.work_folders import kept_row
-from tests.train.test_train import band
 
 DATA, MODEL = f"{OWNER}/expressions", f"{OWNER}/faces"
 ROWS = 147

@@ -11,7 +11,7 @@ from face_expression import read_picture
 from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.core.test_picture_file import make_bad_files
 from tests.support.builders import EXAMPLES, calm_photo, happy_photo, save
-from tests.support.programs import run_command
+from tests.support.programs import run_command, run_program
 
 
 def predict(*arguments, **environment):
@@ -106,5 +106,6 @@ def test_wrong_settings_are_errors(arguments, environment, words):
 
 
 def test_help_teaches():
-    result = predict("--help")
+    """In a process that nothing was imported in beforehand."""
+    result = run_program("-m", "face_expression", "predict", "--help")
     assert result.returncode == 0 and "--output" in result.stdout and "error" in result.stdout

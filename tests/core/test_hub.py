@@ -21,6 +21,7 @@ from tests.core.test_command_line import lines, predict
 from tests.space.test_deploy import read, run, started
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.local_hub import COMMIT, running_hub
+from tests.support.warm_programs import run_warm
 
 REPO = "somebody/faces"
 
@@ -119,7 +120,8 @@ print(json.dumps({"source": pipeline.source, "seconds": time.monotonic() - start
 def test_a_bad_hub_gives_the_embedded_bundle_in_time_and_says_so_in_one_line(hub, fault, words):
     hub.fault = fault
     endpoint = "http://127.0.0.1:9" if fault == "refused" else hub.endpoint
-    result = run("-c", LOAD, HF_ENDPOINT=endpoint, **at_home(hub), **{MODEL_VARIABLE: f"{REPO}@v1"})
+    environment = {"PATH": "/usr/bin:/bin", "HF_ENDPOINT": endpoint, **at_home(hub), MODEL_VARIABLE: f"{REPO}@v1"}
+    result = run_warm("-c", LOAD, environment=environment)
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
     assert answer["seconds"] < DEADLINE_S + 3

@@ -23,6 +23,7 @@ from face_expression.cli.worker_pool import TaskFault, WorkersError, shared_out
 from face_expression.labels import LABEL_NAMES
 from tests.support.builders import EXAMPLES, REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, save
 from tests.support.programs import run_command
+from tests.support.warm_programs import WarmProgram, start_warm
 
 PATIENCE_S = 60
 
@@ -39,19 +40,13 @@ def lines(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def started(*arguments) -> subprocess.Popen:
+def started(*arguments) -> WarmProgram:
     """`predict`, running, with each line written at once."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "face_expression", "predict", *map(str, arguments), "--detector", "haar"],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"},
-    )
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
+    return start_warm("-m", "face_expression", "predict", *arguments, "--detector", "haar", environment=environment)
 
 
-def workers_of(program: subprocess.Popen) -> list[psutil.Process]:
+def workers_of(program: WarmProgram) -> list[psutil.Process]:
     return [child for child in psutil.Process(program.pid).children() if "spawn_main" in " ".join(child.cmdline())]
 
 
@@ -89,18 +84,18 @@ def test_several_processes_give_what_one_gives_in_the_same_order(many):
 
 def test_a_killed_process_costs_one_picture_at_most(many):
     """It costs none if it was between two pictures, or had not begun."""
-    program = started(*[many] * 20, "--workers", 2)
+    program = started(*[many] * 8, "--workers", 2)
     first = program.stdout.readline()
     workers_of(program)[0].kill()
     rest, _ = program.communicate(timeout=PATIENCE_S)
     found = lines(first + rest)
-    assert program.returncode == 1 and len(found) == 400
+    assert program.returncode == 1 and len(found) == 160
     killed = [line for line in found if "SIGKILL" in line.get("error", "")]
     others = [line for line in found if "error" in line and line not in killed]
     assert len(killed) <= 1
     assert {(Path(line["path"]).name, line["error"]) for line in others} == {("05.jpg", "the file is empty")}
     names = [line["path"] for line in found]
-    assert names == sorted(set(names)) * 20
+    assert names == sorted(set(names)) * 8
 
 
 def test_ctrl_c_ends_at_once_and_keeps_what_is_done(many, tmp_path):

@@ -12,6 +12,7 @@ from face_expression.cli.predict_progress import progress_file
 from tests.core.test_predict_folder import PATIENCE_S, in_process, lines, predict, started, wait_for_progress
 from tests.support.builders import EXAMPLES, calm_photo, happy_photo, save
 from tests.support.local_hub import COMMIT, running_hub
+from tests.support.picture_tables import picture_table
 
 COUNT = 40
 
@@ -113,11 +114,6 @@ def test_two_runs_do_not_write_one_file(folder, tmp_path):
 # Data sets
 
 
-def table(pictures: list[bytes | None]) -> pa.Table:
-    """As `datasets` writes pictures."""
-    return pa.table({"image": [picture and {"bytes": picture, "path": None} for picture in pictures]})
-
-
 @pytest.fixture
 def happy() -> bytes:
     return (EXAMPLES / "astronaut.jpg").read_bytes()
@@ -131,7 +127,7 @@ def found(result) -> list[tuple]:
 
 def test_the_rows_of_a_parquet_file(happy, tmp_path):
     file = tmp_path / "faces.parquet"
-    pq.write_table(table([happy, b"?", None, happy]), file, row_group_size=3)
+    pq.write_table(picture_table([happy, b"?", None, happy]), file, row_group_size=3)
     bytes_only = tmp_path / "bytes.parquet"
     pq.write_table(pa.table({"photo": [happy]}), bytes_only)
     result = in_process("--data", file)
@@ -154,7 +150,9 @@ def test_a_row_that_names_a_file_of_this_machine_is_not_followed(tmp_path):
 def test_many_rows_in_any_order_of_reading(happy, tmp_path):
     """Batches of reading end within row groups, and two processes read by turns."""
     file = tmp_path / "faces.parquet"
-    pq.write_table(table([str(row).encode() if row % 100 else happy for row in range(301)]), file, row_group_size=150)
+    pq.write_table(
+        picture_table([str(row).encode() if row % 100 else happy for row in range(301)]), file, row_group_size=150
+    )
     one, two = (lines(in_process("--data", file, "--workers", count).stdout) for count in (1, 2))
     assert one == two and [row for row, line in enumerate(one) if "faces" in line] == [0, 100, 200, 300]
 
@@ -162,8 +160,8 @@ def test_many_rows_in_any_order_of_reading(happy, tmp_path):
 def test_a_folder_with_splits_and_one_with_pictures(happy, folder, tmp_path):
     data = tmp_path / "data"
     (data / "test").mkdir(parents=True)
-    pq.write_table(table([happy]), data / "train-00000.parquet")
-    pq.write_table(table([happy, happy]), data / "test" / "0.parquet")
+    pq.write_table(picture_table([happy]), data / "train-00000.parquet")
+    pq.write_table(picture_table([happy, happy]), data / "test" / "0.parquet")
     assert len(found(in_process("--data", data))) == 3
     assert found(in_process("--data", data, "--split", "test")) == [("0.parquet#0", "happy"), ("0.parquet#1", "happy")]
     assert len(found(in_process("--data", folder))) == COUNT
@@ -172,8 +170,8 @@ def test_a_folder_with_splits_and_one_with_pictures(happy, folder, tmp_path):
 def test_a_data_set_on_the_hub(happy, tmp_path):
     data = tmp_path / "data"
     (data / "data").mkdir(parents=True)
-    pq.write_table(table([happy]), data / "data" / "test-0.parquet")
-    pq.write_table(table([b"?"]), data / "data" / "train-0.parquet")
+    pq.write_table(picture_table([happy]), data / "data" / "test-0.parquet")
+    pq.write_table(picture_table([b"?"]), data / "data" / "train-0.parquet")
     with running_hub({"datasets/somebody/faces": data}) as hub:
         environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
         online = predict("--data", "somebody/faces", "--split", "test", **environment, HF_HUB_OFFLINE="0")
@@ -191,7 +189,7 @@ def test_a_data_set_on_the_hub(happy, tmp_path):
 
 def test_data_that_cannot_be_used_is_a_sentence(happy, tmp_path):
     file = tmp_path / "faces.parquet"
-    pq.write_table(table([happy]), file)
+    pq.write_table(picture_table([happy]), file)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     for arguments, expected in [
         (("--data", file, "--column", "photo"), "none named 'photo'"),
@@ -203,13 +201,3 @@ def test_data_that_cannot_be_used_is_a_sentence(happy, tmp_path):
     ]:
         result = in_process(*arguments)
         assert result.exit_code == 2 and expected in " ".join(result.stderr.replace("│", " ").split()), arguments
-
-
-def test_ray_gives_the_same_rows(folder, happy, tmp_path):
-    file = tmp_path / "faces.parquet"
-    pq.write_table(table([happy, b"?", None, happy]), file, row_group_size=3)
-    for source in ([folder], ["--data", file]):
-        here, there = tmp_path / "here.csv", tmp_path / "there.csv"
-        assert in_process(*source, "--results", here).exit_code == 1
-        assert in_process(*source, "--results", there, "--engine", "ray", "--workers", 2).exit_code == 1
-        assert there.read_bytes() == here.read_bytes()

@@ -25,8 +25,9 @@ from face_expression.video.labelled_file import label_file
 from face_expression.video.labelled_frames import label_video
 from face_expression.video.reader import VideoError, read_header, read_video
 from face_expression.video.writer import annotated_video
-from tests.support.builders import REPOSITORY, calm_face, happy_face, moving, save, scene
+from tests.support.builders import calm_face, happy_face, moving, save, scene
 from tests.support.programs import run_command
+from tests.support.warm_programs import start_warm
 
 TICKS_PER_S = 1000
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -442,14 +443,8 @@ def test_memory_does_not_grow_with_the_length(tmp_path, haar_pipeline):
 def test_ctrl_c_leaves_a_video_that_plays(tmp_path):
     source = write_video(tmp_path / "in.mp4", (plain(320, 240) for _ in range(1000)), codec="mpeg4", sound="aac")
     (tmp_path / "out").mkdir()
-    command = [sys.executable, "-m", "face_expression", "video", source, "--detector", "haar"]
-    process = subprocess.Popen(
-        [*map(str, command), "--output", str(tmp_path / "out" / "copy.mp4"), "--csv", str(tmp_path / "out" / "a.csv")],
-        cwd=REPOSITORY,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )
+    written = ["--output", tmp_path / "out" / "copy.mp4", "--csv", tmp_path / "out" / "a.csv"]
+    process = start_warm("-m", "face_expression", "video", source, "--detector", "haar", *written)
     deadline = time.monotonic() + 60
     while not any(path.stat().st_size for path in (tmp_path / "out").glob(".*.mp4.*")):
         assert process.poll() is None and time.monotonic() < deadline

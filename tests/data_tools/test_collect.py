@@ -1,17 +1,12 @@
 """Addresses are fetched politely, safely and once, and each ends as one row with the right reason."""
 
-import csv
 import io
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -27,19 +22,14 @@ from data_tools.collect.url_guard import checked_url, is_public, literal_address
 from data_tools.settings import FetchSettings
 from data_tools.work.denylist import deny
 from data_tools.work.manifest import opened
-from data_tools.work.schema import SCHEMA, Status
-from face_expression.cli.ray_engine import Engine
+from data_tools.work.schema import Status
 from face_expression.errors import DataError
 from tests.support.builders import REPOSITORY, happy_photo
+from tests.support.collecting import fetched, quick_settings, write_list
 from tests.support.local_search import running_search
 from tests.support.local_web import running_web
-
-
-def jpeg(seed: int = 0) -> bytes:
-    """A small picture, another one for each seed."""
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40, 3), np.uint8)).save(file, "JPEG")
-    return file.getvalue()
+from tests.support.warm_programs import DATA, run_warm, start_warm
+from tests.support.work_folders import jpeg
 
 
 @pytest.fixture
@@ -51,36 +41,18 @@ def site():
         yield served
 
 
-def settings(site, **more):
-    quick = {"deadline_s": 3.0, "backoff_s": 0.01, "max_bytes": 1_000_000}
-    return FetchSettings(**{**quick, "allow_addresses": site.addresses, **more})
-
-
-def fetched(folder, urls, fetch_settings, **more):
-    """The rows after fetching, by their urls."""
-    with opened(folder, create=True) as manifest:
-        manifest.add({"url": url, "source": "list:a.csv"} for url in urls)
-        fetch_found(manifest, fetch_settings, **more)
-        rows = list(manifest.rows())
-    written = pq.read_table(folder / "manifest.parquet")
-    assert written.schema.equals(SCHEMA) and written["url"].to_pylist() == [row["url"] for row in rows]
-    drafts = folder / "raw" / "drafts"
-    assert not drafts.exists() or not list(drafts.iterdir())
-    return {row["url"]: row for row in rows}
-
-
 def outcome(row):
     return row["status"], row["rejection_reason"]
 
 
 def test_nothing_to_fetch(tmp_path, site):
-    assert fetched(tmp_path, [], settings(site)) == {}
+    assert fetched(tmp_path, [], quick_settings(site)) == {}
     assert site.asked == {}
 
 
 def test_a_picture_is_kept_by_its_hash(tmp_path, site):
     url = site.site() + "/face.jpg"
-    row = fetched(tmp_path, [url], settings(site, contact="mailto:somebody@example.org"))[url]
+    row = fetched(tmp_path, [url], quick_settings(site, contact="mailto:somebody@example.org"))[url]
     assert outcome(row) == ("fetched", None)
     assert row["http_status"] == 200 and row["final_url"] == url and row["opt_out"] == "none"
     assert row["content_bytes"] == len(site.files["/face.jpg"]) and row["content_type"] == "image/jpeg"
@@ -133,7 +105,7 @@ def test_each_bad_address_is_one_row_with_its_reason(tmp_path, site):
     site.files["/good.jpg"] = jpeg(1)
     urls = [url.format(site=site.site(), port=site.port) for url, _, _ in BAD]
     good = [site.site() + "/good.jpg", site.site() + "/packed", site.site() + "/face.jpg?größe=1#oben"]
-    rows = fetched(tmp_path, [*urls, *good], settings(site))
+    rows = fetched(tmp_path, [*urls, *good], quick_settings(site))
     outcomes = {url: (*outcome(rows[url]), rows[url]["http_status"]) for url in urls}
     assert outcomes == {
         url: ("failed", reason, outcomes[url][2] if status is None else status)
@@ -235,7 +207,7 @@ ODD = [
 def test_each_odd_answer_is_one_row(tmp_path, site):
     site.raw = {f"/raw/{number}": answer for number, (answer, _) in enumerate(ODD)}
     urls = [site.site() + path for path in site.raw]
-    rows = fetched(tmp_path, urls, settings(site, attempts=1))
+    rows = fetched(tmp_path, urls, quick_settings(site, attempts=1))
     assert [outcome(rows[url])[1] for url in urls] == [reason for _, reason in ODD]
 
 
@@ -284,7 +256,7 @@ def test_a_folder_is_searched_as_in_every_command(tmp_path, caplog):
 def test_half_characters_of_any_source_are_taken(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
-    (folder / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg())
+    (folder / os.fsdecode(b"\xff.jpg")).write_bytes(jpeg(0))
     (tmp_path / "a.jsonl").write_text('{"url": "file:\\ud800", "title": "\\udfff"}\n' * 2)
     with opened(tmp_path / "work", create=True) as manifest:
         for source in (UrlList(tmp_path / "a.jsonl"), Folder(folder, ())):
@@ -295,25 +267,25 @@ def test_half_characters_of_any_source_are_taken(tmp_path):
 
 def test_what_may_pass_is_tried_again(tmp_path, site):
     url = site.site() + "/busy-twice"
-    row = fetched(tmp_path, [url], settings(site))[url]
+    row = fetched(tmp_path, [url], quick_settings(site))[url]
     assert outcome(row) == ("fetched", None) and site.asked["/busy-twice"] == 3
 
 
 def test_a_rate_limiting_host_is_left_alone_until_its_limit_ends(tmp_path, site):
     limited = site.site(1) + "/status/429?after=86400"
     others = [site.site(1) + f"/face.jpg?{number}" for number in range(9)]
-    site.files["/face.jpg"] = jpeg()
-    rows = fetched(tmp_path, [limited, *others], settings(site, connections_per_host=1))
+    site.files["/face.jpg"] = jpeg(0)
+    rows = fetched(tmp_path, [limited, *others], quick_settings(site, connections_per_host=1))
     assert {outcome(row) for row in rows.values()} == {("deferred", "retry_later")}
     assert site.asked["1/status/429"] == 1 and "1/face.jpg" not in site.asked
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     assert all(abs(row["retry_at"] - tomorrow) < timedelta(minutes=5) for row in rows.values())
-    fetched(tmp_path, [], settings(site))
+    fetched(tmp_path, [], quick_settings(site))
     assert site.asked["1/status/429"] == 1
     with opened(tmp_path) as manifest:
         past = datetime.now(UTC) - timedelta(seconds=1)
         manifest.update({"url": url, "retry_at": past} for url in rows)
-    rows = fetched(tmp_path, [], settings(site, connections_per_host=1))
+    rows = fetched(tmp_path, [], quick_settings(site, connections_per_host=1))
     assert site.asked["1/status/429"] == 2 and outcome(rows[others[0]])[0] == "deferred"
 
 
@@ -348,7 +320,7 @@ THOUSANDS += "".join(f"Disallow: /{n}\n" for n in range(18_000)) + "Disallow: /f
 def test_robots_txt_is_followed(tmp_path, site, robots, path, expected):
     site.robots[2] = robots
     url = site.site(2) + path
-    row = fetched(tmp_path, [url], settings(site))[url]
+    row = fetched(tmp_path, [url], quick_settings(site))[url]
     assert outcome(row) == expected
     if expected[0] != "fetched":
         assert "2/face.jpg" not in site.asked and row["content_sha256"] is None
@@ -360,14 +332,14 @@ def test_robots_txt_is_followed(tmp_path, site, robots, path, expected):
 def test_a_robots_txt_that_leads_astray_says_nothing_of_the_picture(tmp_path, site, place):
     site.robots_places[1] = place
     url = site.site(1) + "/face.jpg"
-    row = fetched(tmp_path, [url], settings(site))[url]
+    row = fetched(tmp_path, [url], quick_settings(site))[url]
     assert outcome(row) == ("deferred", "robots_unreachable") and "1/face.jpg" not in site.asked
 
 
 def test_back_off_between_requests_is_no_part_of_the_deadline(tmp_path, site):
     site.robots[1] = "User-agent: *\nCrawl-delay: 0.4"
     urls = [site.site(1) + f"/face.jpg?{number}" for number in range(6)]
-    rows = fetched(tmp_path, urls, settings(site, deadline_s=0.9))
+    rows = fetched(tmp_path, urls, quick_settings(site, deadline_s=0.9))
     assert {outcome(row) for row in rows.values()} == {("fetched", None)}
     at = [when for when, path in site.times if path == "/face.jpg"]
     assert all(later - earlier > 0.3 for earlier, later in pairwise(at))
@@ -375,7 +347,7 @@ def test_back_off_between_requests_is_no_part_of_the_deadline(tmp_path, site):
 
 def test_a_short_rate_limit_holds_for_all_pictures_of_the_host(tmp_path, site):
     urls = [site.site() + "/slow-down", *(site.site() + f"/face.jpg?{number}" for number in range(12))]
-    rows = fetched(tmp_path, urls, settings(site, connections_per_host=2))
+    rows = fetched(tmp_path, urls, quick_settings(site, connections_per_host=2))
     assert {outcome(row) for row in rows.values()} == {("fetched", None)}
     asked_at = next(when for when, path in site.times if path == "/slow-down")
     # What was on its way already is not held back.
@@ -400,7 +372,7 @@ def test_a_short_rate_limit_holds_for_all_pictures_of_the_host(tmp_path, site):
 def test_opt_out_headers_are_followed(tmp_path, site, name, value, words):
     assert (refusal_in_headers({name.lower(): value}) or None) is None or words
     url = f"{site.site()}/tag?name={name}&value={value}"
-    row = fetched(tmp_path, [url], settings(site))[url]
+    row = fetched(tmp_path, [url], quick_settings(site))[url]
     assert (row["status"] == "opted_out") is (words is not None)
     assert row["opt_out"] == (words or "none")
     assert list(tmp_path.glob("raw/??/*")) == ([] if words else [*tmp_path.glob("raw/??/*")]) and bool(words) is (
@@ -410,13 +382,13 @@ def test_opt_out_headers_are_followed(tmp_path, site, name, value, words):
 
 def test_what_was_taken_down_is_not_fetched(tmp_path, site):
     other = site.site(1) + "/face.jpg?b"
-    first = fetched(tmp_path, [site.site() + "/face.jpg"], settings(site))
+    first = fetched(tmp_path, [site.site() + "/face.jpg"], quick_settings(site))
     sha256 = first[site.site() + "/face.jpg"]["content_sha256"]
     deny(tmp_path, [("url", other), ("sha256", sha256)], why="asked for")
     copy, way = site.site(2) + "/face.jpg", f"{site.site(2)}/to?place={other}"
     for raw_file in tmp_path.glob("raw/??/*"):
         raw_file.unlink()
-    rows = fetched(tmp_path, [other, copy, way], settings(site))
+    rows = fetched(tmp_path, [other, copy, way], quick_settings(site))
     assert {outcome(rows[url]) for url in (other, copy, way)} == {("rejected", "denylisted")}
     assert "1/face.jpg" not in site.asked and not list(tmp_path.glob("raw/??/*"))
 
@@ -440,19 +412,6 @@ def test_rows_are_added_with_the_note_of_them_or_not_at_all(tmp_path):
         assert manifest.count() == 0 and manifest.recall("page 1") is None
         manifest.add([{"url": "http://a/1"}, {"url": "http://a/1"}], note="page 1")
         assert manifest.recall("page 1") == {"rows": 2, "new": 1}
-
-
-def write_list(path, rows):
-    if path.suffix == ".csv":
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["url", "label"])
-            writer.writeheader()
-            writer.writerows(rows)
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    else:
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -528,28 +487,14 @@ def test_a_folder_is_read_and_class_folders_are_labels(tmp_path):
     assert str(tmp_path) not in (tmp_path / "work" / "manifest.parquet").read_bytes().decode("latin-1")
 
 
-def test_ray_gives_the_same_rows(tmp_path, site):
-    for number in range(12):
-        site.files[f"/{number}.jpg"] = jpeg(number)
-    urls = [site.site(number % 4) + f"/{number}.jpg" for number in range(12)]
-    urls += [site.site() + "/status/404", "file:///etc/passwd", site.site(1) + "/tag?name=X-Robots-Tag&value=noai"]
-    here = fetched(tmp_path / "here", urls, settings(site))
-    there = fetched(tmp_path / "there", urls, settings(site), engine=Engine.RAY)
-    for rows in (here, there):
-        for row in rows.values():
-            assert row.pop("found_at") and row.pop("fetched_at")
-    assert here == there
-    assert len(list((tmp_path / "there").glob("raw/??/*"))) == 12
-
-
 def test_a_failure_that_may_have_passed_is_tried_again_if_asked_for(tmp_path, site):
     urls = [site.site(1) + path for path in ("/status/429", "/status/404", "/face.jpg")]
     for again, asked in ((False, [1, 1, 1]), (False, [1, 1, 1]), (True, [2, 1, 1])):
-        fetched(tmp_path, urls, settings(site, attempts=1), again=again)
+        fetched(tmp_path, urls, quick_settings(site, attempts=1), again=again)
         assert [site.asked["1" + url.removeprefix(site.site(1))] for url in urls] == asked
 
 
-COLLECT = [sys.executable, "-m", "data_tools", "collect"]
+COLLECT = ["-m", "data_tools", "collect"]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
@@ -560,19 +505,17 @@ def test_a_killed_run_goes_on_without_fetching_twice(tmp_path, site, ending):
     path = write_list(tmp_path / "a.csv", [{"url": site.site(n % 4) + f"/{n}.jpg"} for n in range(count)])
     allowed = [part for address in site.addresses for part in ("--allow-address", address)]
     command = [*COLLECT, "--work", str(tmp_path / "work"), "--list", str(path), *allowed, "--connections", "4"]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with start_warm(*command, modules=DATA) as process:
         deadline = time.monotonic() + 60
         while sum(site.asked.values()) < 100:
-            assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+            assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.005)
         process.send_signal(ending)
         _, error = process.communicate(timeout=60)
     assert process.returncode == (-ending if ending == signal.SIGKILL else 130), error
     before = site.asked.total()
     assert before < count
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    done = run_warm(*command, modules=DATA)
     assert done.returncode == 0, done.stderr
     with opened(tmp_path / "work") as manifest:
         assert manifest.counts("status") == {("fetched",): count}
@@ -581,37 +524,14 @@ def test_a_killed_run_goes_on_without_fetching_twice(tmp_path, site, ending):
     assert len(again) <= 4 and not list((tmp_path / "work" / "raw" / "drafts").iterdir())
 
 
-def test_a_killed_run_on_ray_has_noted_what_was_done(tmp_path, site):
-    """A worker's rows come in parts: the first are noted long before the last are asked for."""
-    count = 300
-    for number in range(count):
-        site.files[f"/{number}.jpg"] = jpeg(number)
-    path = write_list(tmp_path / "a.csv", [{"url": site.site(n % 4) + f"/{n}.jpg"} for n in range(count)])
-    allowed = [part for address in site.addresses for part in ("--allow-address", address)]
-    command = [*COLLECT, "--work", str(tmp_path / "work"), "--list", str(path), *allowed]
-    log = tmp_path / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen([*command, "--engine", "ray"], cwd=REPOSITORY, stdout=output, stderr=output)
-        try:
-            deadline = time.monotonic() + 120
-            while sum(times for path, times in site.asked.items() if "robots" not in path) < 200:
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.01)
-        finally:
-            process.kill()
-            process.wait()
-    with opened(tmp_path / "work") as manifest:
-        noted = manifest.counts("status").get(("fetched",), 0)
-    assert noted >= 60
-    assert "0.0.0.0" not in log.read_text()
-
-
 def test_a_proxy_is_no_way_into_a_private_network(tmp_path, site):
     with running_search(tmp_path) as search:
         search.web_port = site.port
         private = [search.proxy + "/face.jpg", site.site() + "/face.jpg", "http://localhost./face.jpg"]
         public = "http://faces.example/face.jpg"
-        rows = fetched(tmp_path / "work", [*private, public], settings(site, proxy=search.proxy, allow_addresses=()))
+        rows = fetched(
+            tmp_path / "work", [*private, public], quick_settings(site, proxy=search.proxy, allow_addresses=())
+        )
     assert {outcome(rows[url]) for url in private} == {("failed", "private_address")}
     assert outcome(rows[public]) == ("fetched", None) and site.asked["/face.jpg"] == 1
 
@@ -646,18 +566,25 @@ def test_two_commands_do_not_work_in_one_folder(tmp_path):
             other.__enter__()
 
 
+# No file may grow beyond 500 kB, which the program meets as it meets a disk without room.
+WITHOUT_ROOM = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
 def test_a_full_disk_is_reported_and_nothing_is_torn(tmp_path, site):
-    site.files["/small.jpg"], site.files["/large.jpg"] = jpeg(), b"x" * 700_000
+    site.files["/small.jpg"], site.files["/large.jpg"] = jpeg(0), b"x" * 700_000
     path = write_list(tmp_path / "a.csv", [{"url": site.site() + name} for name in ("/small.jpg", "/large.jpg")])
     allowed = [part for address in site.addresses for part in ("--allow-address", address)]
     command = [*COLLECT, "--work", str(tmp_path / "work"), "--list", str(path), *allowed, "--connections", "1"]
-    # No file may grow beyond 500 kB, which the program meets as it meets a disk without room.
-    limited = ["bash", "-c", 'ulimit -f 500; exec "$0" "$@"', *command]
-    done = subprocess.run(limited, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    done = run_warm("-c", WITHOUT_ROOM, *command[1:], modules=DATA)
     assert done.returncode == 1 and "and run the same command again" in done.stderr, done.stderr
     with opened(tmp_path / "work") as manifest:
         assert [row["status"] for row in manifest.rows()] == ["fetched", "found"]
-    assert subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=60).returncode == 0
+    assert run_warm(*command, modules=DATA).returncode == 0
     with opened(tmp_path / "work") as manifest:
         assert manifest.counts("status") == {("fetched",): 2}
     assert site.asked["/small.jpg"] == 1

@@ -4,8 +4,6 @@ import hashlib
 import io
 import json
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import datasets
@@ -24,10 +22,10 @@ from data_tools.work.denylist import deny
 from data_tools.work.manifest import opened
 from face_expression.config import read_preprocessing
 from face_expression.errors import ExpectedError
-from face_expression.hub.upload import Repository, over_plain_http
 from face_expression.io.files import replacing_folder
 from face_expression.labels import LABEL_NAMES
-from tests.support.local_hub import OWNER, READER, WRITER, StoredFile
+from tests.support.local_hub import OWNER, READER, WRITER
+from tests.support.warm_programs import DATA, run_warm
 from tests.support.work_folders import FETCHED_AT, add_rows, jpeg, kept_row, make_work, rows_of
 from train.__main__ import PREPROCESSING
 from train.data.dataset import load_split, read_crops
@@ -290,8 +288,7 @@ def test_the_hub_has_it_private_and_gated_in_one_commit(work, hub, tmp_path):
     assert published.commit == f"{hub.endpoint}/{KEY}/commit/{repository.commits[-1].oid}"
     assert contents(hub).keys() == SHARDS | {"README.md", ".gitattributes"}
     home = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": WRITER}
-    command = [sys.executable, "-c", LOAD, REPO]
-    done = subprocess.run(command, env=os.environ | home, capture_output=True, text=True, timeout=120)
+    done = run_warm("-c", LOAD, REPO, modules=DATA, environment={**os.environ, **home, "HF_HUB_OFFLINE": "0"})
     assert done.returncode == 0, done.stderr
     with opened(work) as manifest:
         kept = [
@@ -336,18 +333,9 @@ def test_an_existing_repository_stays_private_and_is_gated(own_work, hub):
     assert (hub.repositories[KEY].private, hub.repositories[KEY].gated) == (True, "manual")
 
 
-@pytest.mark.parametrize(
-    ("fault", "times"),
-    [
-        ("unavailable", 4),
-        ("commit unavailable", 3),
-        ("cut upload", 2),
-        ("cut commit", 1),
-        ("corrupt", 1),
-    ],
-)
-def test_trouble_that_passes_ends_in_one_complete_commit(own_work, hub, fault, times):
-    hub.fault, hub.faults_left = fault, times
+def test_trouble_that_passes_ends_in_one_complete_commit(own_work, hub):
+    """`tests/core/test_hub_upload.py` has all other kinds of trouble."""
+    hub.fault, hub.faults_left = "cut commit", 1
     published = to_hub(own_work, hub)
     assert hub.faults_left == 0 and len(hub.repositories[KEY].commits) == 2
     assert published.commit.endswith(hub.repositories[KEY].commits[-1].oid)
@@ -357,10 +345,8 @@ def test_trouble_that_passes_ends_in_one_complete_commit(own_work, hub, fault, t
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("commit unavailable", "busy or out of reach"),
         ("cut upload", "busy or out of reach"),
         ("corrupt upload", "gives other bytes than were sent for data/train"),
-        ("corrupt", "gives other bytes than were sent for data/train"),
     ],
 )
 def test_trouble_that_stays_leaves_what_was_there(own_work, hub, fault, words):
@@ -377,35 +363,10 @@ def test_trouble_that_stays_leaves_what_was_there(own_work, hub, fault, words):
         assert len(contents(hub)) == 3
 
 
-@pytest.mark.parametrize("token", [READER, "hf_unknown"])
-def test_missing_write_access_is_an_error_and_nothing_is_made(own_work, hub, token):
-    with pytest.raises(ExpectedError, match=r"no right to write|does not know this token"):
-        to_hub(own_work, hub, token=token)
+def test_missing_write_access_is_an_error_and_nothing_is_made(own_work, hub):
+    with pytest.raises(ExpectedError, match="no right to write"):
+        to_hub(own_work, hub, token=READER)
     assert hub.repositories == {}
-
-
-def test_very_large_files_are_compared_without_being_downloaded(hub, tmp_path, monkeypatch):
-    sha256 = hashlib.sha256(bytes(2000)).hexdigest()
-    (tmp_path / "large.parquet").write_bytes(bytes(2000))
-    (tmp_path / "README.md").write_text("---\nlicense: other\n---\n")
-    files = {"data/large.parquet": tmp_path / "large.parquet", "README.md": tmp_path / "README.md"}
-    repository = Repository(REPO, HfApi(endpoint=hub.endpoint, token=WRITER), "dataset", read_back_bytes=1000)
-
-    def push():
-        with over_plain_http():
-            repository.push(files, repository.ready(private=True), message="Large", is_outdated=lambda path: False)
-
-    push()
-    read = [path.rsplit("/", 1)[-1] for path in hub.requests if "/resolve/" in path]
-    assert "README.md" in read and "large.parquet" not in read
-    # Its word counts, whatever it would give.
-    tell = StoredFile.as_json
-    monkeypatch.setattr(
-        StoredFile, "as_json", lambda *file: json.loads(json.dumps(tell(*file)).replace(sha256, "0" * 64))
-    )
-    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
-    with pytest.raises(ExpectedError, match=r"other bytes than were sent for data/large\.parquet"):
-        push()
 
 
 def card_of(folder):

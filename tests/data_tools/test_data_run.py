@@ -1,8 +1,6 @@
 """The whole chain from one file, on a web and a search engine of our own: to a data set that training takes."""
 
 import io
-import subprocess
-import sys
 
 import cv2
 import datasets
@@ -20,6 +18,7 @@ from tests.data_tools.test_search import CANARY, picture
 from tests.support.builders import REPOSITORY
 from tests.support.local_search import running_search
 from tests.support.local_web import running_web
+from tests.support.warm_programs import DATA, run_warm
 from train.__main__ import PREPROCESSING
 from train.data.dataset import crop_of_row, load_split
 from train.finetune import check_data
@@ -68,14 +67,8 @@ def hit(name, path):
 def run(settings, folder, weights):
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(settings))
-    return subprocess.run(
-        [sys.executable, "-m", "data_tools", "run", str(path)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "HF_HUB_OFFLINE": "1", DETECTOR_VARIABLE: str(weights)},
-    )
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "HF_HUB_OFFLINE": "1", DETECTOR_VARIABLE: str(weights)}
+    return run_warm("-m", "data_tools", "run", path, modules=DATA, environment=environment)
 
 
 def test_a_search_becomes_a_data_set_that_training_takes(web_of_faces, yunet_weights, tmp_path):

@@ -1,11 +1,8 @@
 """Files become images of one face each, or rows that say why not."""
 
-import io
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 import zlib
 from hashlib import sha256
@@ -22,21 +19,12 @@ from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist, deny
 from data_tools.work.manifest import opened
 from face_expression import read_picture
-from face_expression.cli.ray_engine import Engine
 from face_expression.errors import BundleError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.io.files import store
-from tests.support.builders import REPOSITORY, calm_photo, happy_photo, scene
-
-HAPPY = happy_photo()
-
-
-def encoded(picture, file_format="JPEG", **options) -> bytes:
-    """A picture file of RGB or grey pixels, or of a Pillow image."""
-    file = io.BytesIO()
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    image.save(file, file_format, **{"quality": 95, **options})
-    return file.getvalue()
+from tests.support.builders import REPOSITORY, calm_photo, scene
+from tests.support.filtering import HAPPY, SEVERAL, SEVERAL_OUTCOMES, SMALLER, TWO, encoded, filtered, outcomes, put
+from tests.support.warm_programs import DATA, start_warm
 
 
 def brightness(picture, shape) -> np.ndarray:
@@ -149,7 +137,6 @@ def dimmed(factor):
     return encoded(np.round(HAPPY * factor).astype(np.uint8), "PNG")
 
 
-TWO = scene([(HAPPY[20:220, 125:325], 20, 100, 280), (calm_photo()[20:440, 60:480], 330, 100, 280)])
 ONE_AND_FAR = scene([(HAPPY[20:220, 125:325], 20, 60, 380), (calm_photo()[20:440, 60:480], 480, 100, 100)])
 BAD = [
     ("empty_gif", encoded(np.zeros((9, 9), np.uint8), "GIF"), "format"),
@@ -213,39 +200,8 @@ def test_what_was_taken_down_is_not_kept(make_judge):
     assert other["rejection_reason"] is None
 
 
-def put(folder, contents, **more):
-    """A work folder in which these files were fetched, in this order."""
-    with opened(folder, create=True) as manifest:
-        for number, content in enumerate(contents):
-            name = sha256(content).hexdigest()
-            store(content, manifest.files.raw_path(name))
-            manifest.add([{"url": f"http://a/{number}", "status": "fetched", "content_sha256": name, **more}])
-    return folder
-
-
-def filtered(folder, settings=None, **more):
-    with opened(folder) as manifest:
-        filter_images(manifest, settings or FilterSettings(detector="haar"), **more)
-        rows = list(manifest.rows())
-        kept = {row["image_sha256"] for row in rows if row["status"] == "kept"}
-        assert {path.stem for path in folder.glob("images/*/*")} == kept
-        for sha in kept:
-            assert manifest.files.find_image(sha).is_file()
-    return rows
-
-
-def outcomes(rows):
-    return [row["rejection_reason"] or row["status"] for row in rows]
-
-
 def test_nothing_to_filter(tmp_path):
     assert filtered(put(tmp_path, [])) == []
-
-
-MIRRORED = encoded(ImageOps.mirror(Image.fromarray(HAPPY)))
-SMALLER = encoded(cv2.resize(HAPPY, (400, 400), interpolation=cv2.INTER_AREA), quality=70)
-SEVERAL = [encoded(HAPPY), encoded(calm_photo()), MIRRORED, SMALLER, encoded(HAPPY), b"<html>", encoded(TWO)]
-SEVERAL_OUTCOMES = ["kept", "kept", "near_duplicate", "near_duplicate", "same_content", "not_an_image", "several_faces"]
 
 
 def test_each_picture_is_kept_once(tmp_path):
@@ -302,14 +258,6 @@ def test_the_file_of_a_picture_that_was_taken_down_goes_too(tmp_path):
         assert not manifest.files.raw_path(name).exists() and manifest.files.raw_path(row["content_sha256"]).exists()
 
 
-def test_ray_gives_the_same_rows(tmp_path):
-    here = filtered(put(tmp_path / "here", SEVERAL))
-    there = filtered(put(tmp_path / "there", SEVERAL), engine=Engine.RAY)
-    for row in (*here, *there):
-        row.pop("found_at")
-    assert outcomes(here) == SEVERAL_OUTCOMES and here == there
-
-
 def test_a_worker_that_dies_takes_only_its_row_with_it(tmp_path, monkeypatch):
     folder = put(tmp_path, [encoded(HAPPY), b"this one kills", encoded(calm_photo())])
     monkeypatch.setenv("PYTHONPATH", f"{REPOSITORY}:{tmp_path}")
@@ -329,19 +277,17 @@ def test_a_worker_that_dies_takes_only_its_row_with_it(tmp_path, monkeypatch):
     assert "died or hung" in rows[1]["detail"]
 
 
-FILTER = [sys.executable, "-m", "data_tools", "filter", "--detector", "haar", "--workers", "1"]
+FILTER = ["-m", "data_tools", "filter", "--detector", "haar", "--workers", "1"]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on(tmp_path, ending):
     turned = [Image.fromarray(HAPPY).rotate(angle / 4) for angle in range(40)]
     folder = put(tmp_path, [encoded(picture) for picture in turned])
-    with subprocess.Popen(
-        [*FILTER, "--work", str(folder)], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    with start_warm(*FILTER, "--work", folder, modules=DATA, new_session=True) as process:
         deadline = time.monotonic() + 60
         while len(list(folder.glob("images/*/*.jpg"))) < 5:
-            assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+            assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.005)
         # A terminal sends Ctrl-C to the workers, too.
         os.killpg(process.pid, ending) if ending == signal.SIGINT else process.send_signal(ending)

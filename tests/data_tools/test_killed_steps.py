@@ -5,14 +5,12 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 import pytest
 
 from data_tools.work.manifest import opened
-from tests.support.builders import REPOSITORY
+from tests.support.warm_programs import DATA, run_warm
 from tests.support.work_folders import make_work
 
 # Counts what is done with files below a folder, and kills its own process at one of them.
@@ -40,13 +38,7 @@ print("EVENTS", events)
 
 def run(place, step, kill_at=0):
     command = [part.format(place=place) for part in step]
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(kill_at), str(place), *command, "--work", str(place / "work")],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run_warm("-c", PROGRAM, kill_at, place, *command, "--work", place / "work", modules=DATA)
 
 
 def outcome(place):

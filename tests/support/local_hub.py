@@ -23,6 +23,8 @@ import yaml
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HANG_S = 30
+# How often a server looks whether it is to end: half a second by default, which each test would wait.
+END_POLL_S = 0.01
 OWNER, WRITER, READER = "somebody", "hf_writer", "hf_reader"
 _LFS_SUFFIXES = (".bin", ".onnx", ".parquet", ".safetensors", ".wasm")
 _REGULAR_BYTES = 10_000_000
@@ -527,7 +529,7 @@ _ROUTES = (
 def running_hub(repositories: dict[str, Path | Repository]) -> Iterator[LocalHub]:
     """A LocalHub that serves until the block ends."""
     hub = LocalHub(repositories)
-    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    threading.Thread(target=hub.serve_forever, args=[END_POLL_S], daemon=True).start()
     try:
         yield hub
     finally:

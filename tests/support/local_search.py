@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import trustme
 
+from tests.support.local_hub import END_POLL_S
+
 
 class LocalSearch(ThreadingHTTPServer):
     """A proxy behind which stands duckduckgo.com, with a certificate of an authority of our own.
@@ -115,6 +117,6 @@ class _Search(BaseHTTPRequestHandler):
 def running_search(folder: Path) -> Iterator[LocalSearch]:
     """A search on a free port, gone at the end."""
     with LocalSearch(folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[END_POLL_S], daemon=True).start()
         yield server
         server.shutdown()

@@ -8,8 +8,7 @@ import pytest
 from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
 from face_expression.preprocess import to_model_inputs
-from tests.train.test_finetune import TINY, output_of, parquet, train
-from tests.train.test_train import band
+from tests.support.training import TINY, band, output_of, parquet, train
 from train.data.dataset import load_split, read_crops, read_targets
 from train.export.class_bias import fit_class_bias
 

@@ -13,7 +13,7 @@ from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.labels import LABEL_NAMES
 from tests.support.builders import happy_face, save
-from tests.train.test_finetune import SMALL, output_of, train
+from tests.support.training import SMALL, output_of, train
 from train.__main__ import PREPROCESSING
 from train.data.dataset import label_names_of, load_split
 

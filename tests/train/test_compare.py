@@ -1,10 +1,8 @@
 """Comparing networks as people do it: a kill, a resume, one table and one picture that tell what is on the disk."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from pathlib import Path
 
@@ -19,13 +17,15 @@ from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.hub.download import open_bundle
-from tests.support.builders import REPOSITORY
+from tests.support.training import KILLED_AT, output_of
+from tests.support.warm_programs import TRAIN, run_warm
 from train.__main__ import app
 from train.compare.measure import count_macs
 from train.compare.plot import BUBBLE_ALPHA
 
 MODELS = ("custom_cnn", "test_resnet")
 BUDGET = ["--limit", "112", "--epochs", "5", "--size", "32", "--batch-size", "8", "--workers", "0"]
+STEPS_PER_EPOCH = 14
 
 
 def arguments(data: Path, output: Path, *more: str, models: tuple[str, ...] = MODELS) -> list[str]:
@@ -34,10 +34,6 @@ def arguments(data: Path, output: Path, *more: str, models: tuple[str, ...] = MO
 
 def compare(*given, **options):
     return CliRunner().invoke(app, arguments(*given, **options))
-
-
-def output_of(result) -> str:
-    return " ".join(result.output.split())
 
 
 def stripes(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,19 +61,9 @@ def data(tmp_path_factory) -> Path:
 def comparison(data, tmp_path_factory):
     """A comparison killed in the middle of its first network, resumed with one more: (folder, time of the kill)."""
     folder = tmp_path_factory.mktemp("comparison") / "comparison"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "train", *arguments(data, folder, models=MODELS[:1])],
-        cwd=REPOSITORY,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )
-    deadline = time.monotonic() + 240
-    while not list(folder.glob(f"{MODELS[0]}/run/checkpoint-*/ema/model.safetensors")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    one = arguments(data, folder, models=MODELS[:1])
+    program = run_warm("-c", KILLED_AT, STEPS_PER_EPOCH + 3, *one, modules=TRAIN)
+    assert program.returncode == -signal.SIGKILL, program.stderr
     killed = time.time()
     assert not (folder / MODELS[0] / "run" / "final").exists() and not (folder / "comparison.json").exists()
     result = compare(data, folder, "--resume")

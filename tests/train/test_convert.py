@@ -13,7 +13,7 @@ from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
 from face_expression.preprocess import to_model_inputs
 from tests.support.builders import REPOSITORY
-from tests.train.test_finetune import SMALL, TINY, output_of, parquet, train
+from tests.support.training import SMALL, TINY, output_of, parquet, require_success, train
 from train.convert.from_human import read_faceres
 from train.convert.package import open_package
 from train.data.dataset import load_split, read_crops
@@ -244,13 +244,19 @@ def test_dlibs_network_becomes_a_checkpoint_that_computes_the_same(data, tmp_pat
     torch.testing.assert_close(features, expected, atol=1e-3, rtol=1e-3)
 
 
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A checkpoint of ours."""
+    run = tmp_path_factory.mktemp("trained") / "run"
+    require_success(train("finetune", "--data", data, "--output", run, *TINY, "--epochs", "6"))
+    return run / "final"
+
+
 @pytest.mark.parametrize("int8", [False, True])
-def test_a_bundle_becomes_a_checkpoint_again(data, tmp_path, int8):
-    first = train("finetune", "--data", data, "--output", tmp_path / "run", *TINY, "--epochs", "6")
-    assert first.exit_code == 0, output_of(first)
+def test_a_bundle_becomes_a_checkpoint_again(data, trained, tmp_path, int8):
     options = ["--int8"] if int8 else []
-    final, bundle, again = tmp_path / "run" / "final", tmp_path / "bundle", tmp_path / "again"
-    assert train("export", final, "--data", data, "--bundle", bundle, *options).exit_code == 0
+    final, bundle, again = trained, tmp_path / "bundle", tmp_path / "again"
+    require_success(train("export", final, "--data", data, "--bundle", bundle, *options))
     result = train("convert", bundle, "--data", data, "--output", again)
     assert result.exit_code == 0, output_of(result)
     inputs = torch.from_numpy(np.random.default_rng(2).normal(0, 1, (6, 1, 32, 32)).astype(np.float32))

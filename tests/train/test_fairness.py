@@ -8,9 +8,8 @@ import pytest
 from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.support.builders import calm_face, calm_photo, happy_face, happy_photo, scene
+from tests.support.training import output_of, photographs
 from tests.train.test_evaluate import evaluate, write
-from tests.train.test_finetune import output_of
-from tests.train.test_teacher import photographs
 from train.evaluate.fairness_card import fairness_lines
 from train.evaluate.fairness_sets import measure_fairness
 from train.evaluate.fairness_tables import MIN_RANKED, group_table

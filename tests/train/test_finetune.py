@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import datasets
 import numpy as np
@@ -14,70 +11,28 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
 from tests.support.builders import REPOSITORY
-from tests.train.test_train import band
-from train.__main__ import app
+from tests.support.programs import free_port
+from tests.support.training import (
+    SHADES,
+    SMALL,
+    TINY,
+    band,
+    class_folders,
+    flat,
+    output_of,
+    parquet,
+    require_success,
+    train,
+)
+from tests.support.warm_programs import TRAIN, run_warm, start_warm
 from train.data.dataset import load_split
 from train.model.callbacks import EmaCallback
 from train.model.loss import Loss
-
-SMALL = ["--size", "32", "--workers", "0", "--batch-size", "8"]
-TINY = ["--model-args", '{"channels": [16, 16, 16, 16], "layers": [1, 1, 1, 1]}', *SMALL]
-SHADES = {"dark": 30, "middle": 120, "bright": 220}
-
-
-def train(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def output_of(result) -> str:
-    """All that a command printed, as one line; `SystemExit`'s message is printed by Python, not by the command."""
-    output = result.output + (str(result.exception) if isinstance(result.exception, SystemExit) else "")
-    return " ".join(output.split())
-
-
-def flat(shade: int, rng: np.random.Generator, *, color: bool = False) -> np.ndarray:
-    return np.clip(rng.normal(shade, 6, (40, 40, 3) if color else (40, 40)), 0, 255).astype(np.uint8)
-
-
-def class_folders(folder, splits=("train", "validation"), shades=SHADES, count=24):
-    """Colour pictures in folders that are called after what they show."""
-    rng = np.random.default_rng(0)
-    for split in splits:
-        for name, shade in shades.items():
-            place = folder / split / name
-            place.mkdir(parents=True)
-            for number in range(count):
-                Image.fromarray(flat(shade, rng, color=True)).save(place / f"{number}.png")
-    return folder
-
-
-def parquet(folder, *, count=48, names=LABEL_NAMES, splits=("train", "validation"), change=lambda columns: columns):
-    """Faces of two labels, which are their shades; their votes are for the class after the label."""
-    features = datasets.Features(
-        {
-            "image": datasets.Image(),
-            "label": datasets.ClassLabel(names=list(names)),
-            "votes": datasets.List(datasets.Value("int8")),
-        }
-    )
-    folder.mkdir(exist_ok=True)
-    for seed, split in enumerate(splits):
-        rng = np.random.default_rng(seed)
-        labels = (np.arange(count) % 2 * 3).tolist()
-        columns = {
-            "image": [flat(40 + 50 * label, rng) for label in labels],
-            "label": labels,
-            "votes": [np.eye(10, dtype=int)[label + 1] * 10 for label in labels],
-        }
-        rows = datasets.Dataset.from_dict(change(columns), features=features)
-        rows.to_parquet(folder / f"{split}.parquet")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -154,67 +109,43 @@ def test_votes_and_labels_are_learned_by_a_head_each(tmp_path):
     pipeline = load_pipeline(str(bundle), detector="haar")
     columns = all_classes({"label": range(7)})
     inputs = pipeline.model_inputs(columns["image"])
-    own = classifier.own_label_logits(inputs)
-    voted = classifier.probabilities(inputs)
+    logits, own = classifier.run_heads(inputs)
+    voted = classifier.probabilities_of(logits)
+    np.testing.assert_allclose(voted, classifier.probabilities(inputs), atol=1e-6)
     assert own.shape == voted.shape == (7, 7)
     # By chance, one of seven.
     assert (own.argmax(1) == np.arange(7)).sum() >= 4 and (voted.argmax(1) == (np.arange(7) + 1) % 7).sum() >= 4
 
 
-def test_ctrl_c_saves_and_the_run_goes_on(shades, tmp_path):
-    arguments = ["finetune", "--data", shades, "--output", tmp_path / "run", *TINY, "--epochs", "30"]
-    command = [sys.executable, "-m", "train", *map(str, arguments)]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = time.monotonic() + 240
-        try:
-            while not list(tmp_path.glob("run/checkpoint-*/ema/model.safetensors")):
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            out, error = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 130, error
-    step = int(out.split("stopped at step ")[1].split(";")[0])
-    assert "--resume" in out and (tmp_path / "run" / f"checkpoint-{step}" / "ema" / "model.safetensors").is_file()
-    assert not (tmp_path / "run" / "final").exists()
-    resumed = train(*arguments, "--resume")
-    assert resumed.exit_code == 0, output_of(resumed)
-    history = json.loads((tmp_path / "run" / "final" / "training.json").read_text())["history"]
-    assert [round(entry["epoch"]) for entry in history] == list(range(1, 31))
-
-
 def test_two_processes_train_one_network(shades, tmp_path):
-    # `--cpu` starts two processes through MPI only; `--multi_gpu` means torch's launcher, also where there is no GPU.
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    launcher += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    """As `accelerate launch` starts them, each with its number in its environment."""
     arguments = ["finetune", "--data", shades, "--output", tmp_path / "run", *TINY, "--epochs", "2"]
-    result = subprocess.run(
-        [*launcher, "-m", "train", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    started = [
+        start_warm(
+            *("-m", "train", *arguments),
+            modules=TRAIN,
+            environment={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank, "ACCELERATE_USE_CPU": "true"},
+        )
+        for rank in ("0", "1")
+    ]
+    with started[0], started[1]:
+        for process in started:
+            _, error = process.communicate()
+            assert process.returncode == 0, error
     # 72 faces in two processes by 8 are 5 steps an epoch; one process would take 9.
     assert sorted(folder.name for folder in tmp_path.glob("run/checkpoint-*")) == ["checkpoint-10", "checkpoint-5"]
     training = json.loads((tmp_path / "run" / "final" / "training.json").read_text())
     assert len(training["history"]) == 2 and training["train_rows"] == 72
 
 
-@pytest.mark.parametrize("model", ["mobilenetv2_050", "custom_cnn"])
+@pytest.mark.parametrize("model", ["test_efficientnet", "custom_cnn"])
 def test_other_networks_of_timm_are_trained_and_exported(shades, tmp_path, model):
     run, bundle = tmp_path / "run", tmp_path / "bundle"
-    result = train("finetune", "--data", shades, "--output", run, "--model", model, *SMALL, "--epochs", "1")
-    assert result.exit_code == 0, output_of(result)
-    arguments = ["export", run / "final", "--data", shades, "--bundle", bundle]
+    options = [*SMALL, "--limit", "24", "--epochs", "1"]
+    require_success(train("finetune", "--data", shades, "--output", run, "--model", model, *options))
     # In a process of its own, in which our network is not registered yet.
-    command = [sys.executable, "-m", "train", *map(str, arguments)]
-    exported = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240)
+    exported = run_warm("-m", "train", "export", run / "final", "--data", shades, "--bundle", bundle, modules=TRAIN)
     assert exported.returncode == 0, exported.stderr
     assert load_pipeline(str(bundle), detector="haar").classify([np.zeros((40, 40), np.uint8)]).shape == (1, 3)
 
@@ -285,7 +216,7 @@ def test_a_last_batch_of_one_never_happens(tmp_path, rows):
 
 
 @pytest.mark.parametrize("stop_at", [4, 9], ids=["within an epoch", "between two"])
-def test_a_resumed_run_is_an_unbroken_one_bit_for_bit(shades, tmp_path, monkeypatch, stop_at):
+def test_ctrl_c_saves_and_a_resumed_run_is_an_unbroken_one_bit_for_bit(shades, tmp_path, monkeypatch, stop_at):
     """72 faces by 8 are 9 steps an epoch."""
     whole, broken = (
         ["finetune", "--data", shades, "--output", tmp_path / name, *TINY, "--epochs", "2"] for name in ("a", "b")
@@ -300,9 +231,14 @@ def test_a_resumed_run_is_an_unbroken_one_bit_for_bit(shades, tmp_path, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(EmaCallback, "on_step_end", press_ctrl_c)
-        assert train(*broken).exit_code == 130
-    resumed = train(*broken, "--resume")
-    assert resumed.exit_code == 0, output_of(resumed)
+        stopped = train(*broken)
+    assert stopped.exit_code == 130
+    assert f"stopped at step {stop_at};" in output_of(stopped) and "--resume" in output_of(stopped)
+    assert (tmp_path / "b" / f"checkpoint-{stop_at}" / "ema" / "model.safetensors").is_file()
+    assert not (tmp_path / "b" / "final").exists()
+    require_success(train(*broken, "--resume"))
+    history = json.loads((tmp_path / "b" / "final" / "training.json").read_text())["history"]
+    assert [round(entry["epoch"]) for entry in history] == [1, 2]
     one, other = (tmp_path / name / "final" / "model.safetensors" for name in ("a", "b"))
     assert one.read_bytes() == other.read_bytes()
 

@@ -12,8 +12,7 @@ from safetensors.torch import load_file
 
 from face_expression import LABEL_NAMES
 from face_expression.errors import DataError
-from tests.train.test_finetune import SMALL, TINY, output_of, train
-from tests.train.test_train import band
+from tests.support.training import SMALL, TINY, band, output_of, train
 from train.data.dataset import data_name, decode, label_names_of, load_split
 from train.data.zip_dataset import MOST_BYTES
 

@@ -1,6 +1,5 @@
 """Learning from other networks, from photographs without labels, and from rare faces more often."""
 
-import io
 import json
 import shutil
 
@@ -10,41 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from PIL import Image
 
 from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.preprocess import to_model_inputs
 from tests.support.builders import calm_photo, happy_photo
-from tests.train.test_finetune import TINY, output_of, parquet, train
-from tests.train.test_train import band
+from tests.support.training import TINY, band, bands, output_of, parquet, photographs, png, train
 from train.data.targets import Targets
 from train.data.teacher import key_of
 from train.data.training_set import TrainingSet, chances_of_drawing, repeats_of_rare, with_smiles
 from train.export.step import load_checkpoint
 
 HAPPY = LABEL_NAMES.index("happy")
-
-
-def png(picture: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
-
-
-def bands(columns):
-    """A bright band at the top for label 0, in the middle for label 3; votes are for the class after the label."""
-    rng = np.random.default_rng(len(columns["label"]))
-    return columns | {"image": [band(label, rng) for label in columns["label"]]}
-
-
-def photographs(file, pictures, **columns):
-    rows = datasets.Dataset.from_dict(
-        {"image": [{"bytes": png(picture), "path": None} for picture in pictures], **columns}
-    )
-    rows.cast_column("image", datasets.Image()).to_parquet(file)
-    return file
 
 
 def teacher_file(file, opinions: dict[bytes, int], names=LABEL_NAMES):

@@ -142,9 +142,10 @@ def predict(classifier: Classifier, crops: list[np.ndarray], settings: InputSett
     logits, probabilities, own_label_logits = [], [], []
     for start in range(0, len(crops), _CROPS_AT_ONCE):
         inputs = to_model_inputs(crops[start : start + _CROPS_AT_ONCE], settings)
-        logits.append(classifier.run(inputs)[0])
-        probabilities.append(classifier.probabilities(inputs))
-        own_label_logits.append(classifier.own_label_logits(inputs))
+        of_crops, of_labels = classifier.run_heads(inputs)
+        logits.append(of_crops)
+        probabilities.append(classifier.probabilities_of(of_crops))
+        own_label_logits.append(of_labels)
     second_head = None if own_label_logits[0] is None else np.concatenate(own_label_logits)
     return Predictions(np.concatenate(logits), np.concatenate(probabilities), second_head)
 
