@@ -14,8 +14,7 @@ from playwright.sync_api import Page, expect
 from face_expression import Face, VideoFrame, face_columns, face_rows, label_video
 from space.tabs.person_timeline import PeopleSeen, person_summary, visible_people
 from tests.core.test_video import decoded, plain, write_video
-from tests.space.test_app_in_browser import wait_until
-from tests.support.browsing import NARROW, PATIENCE_MS
+from tests.support.browsing import NARROW, PATIENCE_MS, wait_until
 from tests.support.builders import calm_face, happy_face, scene
 
 CLIP_FRAMES = 40
@@ -36,7 +35,7 @@ def of_one(face: np.ndarray, path: Path, *, count: int = 30) -> Path:
 
 
 def open_video_tab(open_page, **options) -> Page:
-    page = open_page(**options)
+    page = open_page(live=False, **options)
     page.get_by_role("tab", name="Video").click()
     expect(page.get_by_text("One video of at most 60 seconds")).to_be_visible()
     return page
@@ -111,7 +110,7 @@ def test_a_video_is_labelled_played_plotted_and_downloaded(open_page, two_people
     assert page.foreign_requests == []
 
     assert {path.name for path in kept_files(served_app)} == {"labelled.mp4", "faces.csv"}
-    page.context.browser.close()
+    page.context.close()
     assert wait_until(lambda: kept_files(served_app) == [])
     assert wait_until(lambda: not list(served_app[1].rglob("*clip*.mp4")))
 

@@ -1,6 +1,8 @@
 """What tests in a browser share: sizes, patience, and pictures for the README."""
 
 import os
+import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +35,41 @@ def start_button(page: Page) -> Locator:
     return page.locator("#live-view .start")
 
 
+def as_if_just_opened(page: Page) -> Page:
+    """A page of the live view that another test has used: no camera is on, and the demonstration goes on."""
+    page.set_viewport_size(WIDE)
+    page.evaluate("() => { delete navigator.mediaDevices.getUserMedia; window.scrollTo(0, 0); }")
+    if start_button(page).inner_text() == "Stop":
+        start_button(page).click()
+    # A click lets a demonstration go on that has stopped by itself.
+    page.locator("#live-view .overlay").click(position={"x": 5, "y": 5})
+    expect(page.locator("#live-view .badge")).to_have_text("Demonstration, not you")
+    return page
+
+
 def headline(page: Page) -> Locator:
     """What the live view says of the largest face."""
     return page.locator("#live-view .headline")
+
+
+def open_photo_tab(page: Page) -> None:
+    """Open the tab Photo, and wait until its examples can be chosen."""
+    page.get_by_role("tab", name="Photo").click()
+    expect(page.get_by_text("Examples", exact=True)).to_be_visible()
+
+
+def upload_photo(page: Page, path: Path) -> None:
+    """Hand in a photo, once the one before is gone."""
+    clear = page.locator("#photo-upload button[aria-label='Clear'], #photo-upload button[aria-label='Remove Image']")
+    if clear.count():
+        clear.first.click()
+        expect(page.locator("#photo-summary")).to_have_text("")
+    page.locator("#photo-upload input[type=file]").set_input_files(path)
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_MS / 1000) -> bool:
+    """Whether a condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.support.builders import happy_face, moving, scene, write_y4m
+from tests.support.builders import happy_face, moving, scene
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
@@ -49,7 +49,7 @@ def suggest(page: Page) -> None:
 
 @pytest.mark.parametrize("ends", ["refuses connections", "hangs"])
 def test_answers_of_a_server_that_died_are_not_shown(open_page, tmp_path, ends):
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))))
+    page = wait_until_loaded(open_page(moving(happy_face(), 60)))
     page.get_by_label("on the server").check()
     start_button(page).click()
     suggest(page)
@@ -69,7 +69,7 @@ def test_answers_of_a_server_that_died_are_not_shown(open_page, tmp_path, ends):
 
 def test_nothing_is_shown_of_a_face_that_went_away(open_page, tmp_path):
     frames = moving(happy_face(), 100) + [scene([])] * 60
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", frames)))
+    page = wait_until_loaded(open_page(frames))
     start_button(page).click()
     suggest(page)
     wait_until_shown(page)
@@ -77,7 +77,7 @@ def test_nothing_is_shown_of_a_face_that_went_away(open_page, tmp_path):
 
 
 def test_nothing_is_shown_of_the_demonstration_once_the_camera_is_on(open_page, tmp_path):
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [scene([])] * 20)))
+    page = wait_until_loaded(open_page([scene([])] * 20))
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     start_button(page).click()
     expect(headline(page)).to_have_text("No face in view.", timeout=PATIENCE_MS)
