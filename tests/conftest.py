@@ -16,10 +16,22 @@ from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
 from tests.support.builders import REPOSITORY, SHARED
+from tests.support.durations import read_durations, slowest_first, write_durations
 from tests.support.local_hub import running_hub
 from tests.support.needs import skip_or_fail
 
-DURATIONS = Path(__file__).parent / "durations.txt"
+
+def pytest_collection_modifyitems(config, items):
+    """Of several processes of tests, each begins with the slowest files."""
+    if hasattr(config, "workerinput"):
+        order = slowest_first({item.nodeid.split("::")[0] for item in items}, read_durations())
+        items.sort(key=lambda item: order[item.nodeid.split("::")[0]])
+
+
+def pytest_terminal_summary(terminalreporter):
+    if os.environ.get("UPDATE_DURATIONS"):
+        reports = (report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when"))
+        write_durations((report.nodeid, report.duration) for report in reports)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
+from tests.support.browsing import PATIENCE_MS, as_if_just_opened, headline, start_button, wait_until_loaded
 from tests.support.builders import happy_face, moving, scene
 
 pytestmark = pytest.mark.usefixtures("installed_web")
@@ -47,9 +47,14 @@ def suggest(page: Page) -> None:
     page.locator("#live-view .suggestions").get_by_role("switch").check()
 
 
+@pytest.fixture(scope="module")
+def loaded_page(open_shared_page) -> Page:
+    return wait_until_loaded(open_shared_page(moving(happy_face(), 60)))
+
+
 @pytest.mark.parametrize("ends", ["refuses connections", "hangs"])
-def test_answers_of_a_server_that_died_are_not_shown(open_page, tmp_path, ends):
-    page = wait_until_loaded(open_page(moving(happy_face(), 60)))
+def test_answers_of_a_server_that_died_are_not_shown(loaded_page, ends):
+    page = as_if_just_opened(loaded_page)
     page.get_by_label("on the server").check()
     start_button(page).click()
     suggest(page)

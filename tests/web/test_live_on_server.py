@@ -56,7 +56,7 @@ def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
 
 
 def test_the_label_follows_and_a_lost_connection_comes_back(open_page, tmp_path):
-    camera = moving(happy_face(), 60) + moving(calm_face(), 60)
+    camera = moving(happy_face(), 30) + moving(calm_face(), 30)
     page = choose_server(wait_until_loaded(open_page(camera)))
     start_button(page).click()
     for _ in range(2):
