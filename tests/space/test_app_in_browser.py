@@ -19,7 +19,6 @@ from playwright.sync_api import Page, expect
 
 from face_expression import encode_jpeg
 from face_expression.labels import LABEL_NAMES
-from tests.core.test_picture_file import make_bad_files, rotated_phone_photo
 from tests.support.browsing import NARROW, open_photo_tab, picture_for_the_readme, upload_photo, wait_until
 from tests.support.builders import (
     calm_face,
@@ -29,6 +28,7 @@ from tests.support.builders import (
     save,
     scene,
 )
+from tests.support.odd_pictures import make_bad_files, rotated_phone_photo
 from tests.support.service_clients import Camera, until
 
 FRAMES_A_FACE = 40

@@ -13,9 +13,9 @@ from playwright.sync_api import Page, expect
 
 from face_expression import Face, VideoFrame, face_columns, face_rows, label_video
 from space.tabs.person_timeline import PeopleSeen, person_summary, visible_people
-from tests.core.test_video import decoded, plain, write_video
 from tests.support.browsing import NARROW, PATIENCE_MS, wait_until
 from tests.support.builders import calm_face, happy_face, scene
+from tests.support.videos import decoded, plain, write_video
 
 CLIP_FRAMES = 40
 
