@@ -15,10 +15,21 @@ import pytest
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
+from space.limits import Limits
 from tests.support.builders import REPOSITORY, SHARED
 from tests.support.durations import read_durations, slowest_first, write_durations
 from tests.support.local_hub import running_hub
 from tests.support.needs import skip_or_fail
+
+WIDE_LIMITS = Limits(
+    page_videos_a_minute=1000,
+    events_a_minute=10_000,
+    uploads_a_minute=1000,
+    upload_bytes_a_minute=10**10,
+    frames_a_second=120,
+    requests_a_second=1000,
+    new_sessions_a_minute=1000,
+)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -100,21 +111,11 @@ def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
     limits of the page are wide. What they are and do is tested in test_shares.py; those of the service are as they are.
     """
     import app
-    from space.limits import Limits
 
-    limits = Limits(
-        page_videos_a_minute=1000,
-        events_a_minute=10_000,
-        uploads_a_minute=1000,
-        upload_bytes_a_minute=10**10,
-        frames_a_second=120,
-        requests_a_second=1000,
-        new_sessions_a_minute=1000,
-    )
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        page = app.build_app(yunet_pipeline, keep_uploads_s=15, limits=limits)
+        page = app.build_app(yunet_pipeline, keep_uploads_s=15, limits=WIDE_LIMITS)
         app.launch(page, prevent_thread_lock=True, quiet=True)
         yield page.local_url, folder, page
         page.close()
