@@ -35,16 +35,21 @@ def start_button(page: Page) -> Locator:
     return page.locator("#live-view .start")
 
 
-def as_if_just_opened(page: Page) -> Page:
-    """A page of the live view that another test has used: no camera is on, and the demonstration goes on."""
+@contextmanager
+def in_turn(page: Page):
+    """A page of the live view that tests use in turn: as if just opened in the block, and at rest after it."""
     page.set_viewport_size(WIDE)
+    page.get_by_role("tab", name="Live", exact=True).click()
     page.evaluate("() => { delete navigator.mediaDevices.getUserMedia; window.scrollTo(0, 0); }")
-    if start_button(page).inner_text() == "Stop":
-        start_button(page).click()
     # A click lets a demonstration go on that has stopped by itself.
     page.locator("#live-view .overlay").click(position={"x": 5, "y": 5})
     expect(page.locator("#live-view .badge")).to_have_text("Demonstration, not you")
-    return page
+    yield page
+    page.set_viewport_size(WIDE)
+    if start_button(page).inner_text() == "Stop":
+        start_button(page).click()
+    # Nothing is classified while another tab is open.
+    page.get_by_role("tab", name="Photo").click()
 
 
 def headline(page: Page) -> Locator:

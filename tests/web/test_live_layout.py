@@ -1,5 +1,7 @@
 """Where the parts of the live view lie: whatever camera and screen, the boxes lie over the faces."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -7,8 +9,8 @@ from tests.support.browsing import (
     NARROW,
     PATIENCE_MS,
     WIDE,
-    as_if_just_opened,
     headline,
+    in_turn,
     start_button,
     wait_until_loaded,
 )
@@ -45,8 +47,9 @@ def loaded_page(open_shared_page) -> Page:
 
 
 @pytest.fixture
-def page(loaded_page) -> Page:
-    return as_if_just_opened(loaded_page)
+def page(loaded_page) -> Iterator[Page]:
+    with in_turn(loaded_page) as page:
+        yield page
 
 
 def start_camera(page: Page, size: tuple[int, int]) -> None:

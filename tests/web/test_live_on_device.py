@@ -1,5 +1,7 @@
 """The live view that runs in the visitor's browser, in real Chromium with a camera that plays real faces."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -7,10 +9,11 @@ from playwright.sync_api import Page, expect
 from tests.support.browsing import (
     NARROW,
     PATIENCE_MS,
-    as_if_just_opened,
     headline,
+    in_turn,
     picture_for_the_readme,
     start_button,
+    wait_until,
     wait_until_loaded,
 )
 from tests.support.builders import calm_face, happy_face, moving, scene
@@ -41,9 +44,10 @@ def loaded_page(open_shared_page) -> Page:
 
 
 @pytest.fixture
-def page(loaded_page) -> Page:
+def page(loaded_page) -> Iterator[Page]:
     """The live view without a camera, which several tests use in turn."""
-    return as_if_just_opened(loaded_page)
+    with in_turn(loaded_page) as page:
+        yield page
 
 
 def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_path):
@@ -57,6 +61,15 @@ def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_pa
     assert page.foreign_requests == []
 
 
+BARS_AND_CROP_ARE_SHOWN = """() => {
+    const find = (selector) => [...document.querySelectorAll(`#live-view ${selector}`)];
+    const values = find(".bars b").map(({ textContent }) => parseInt(textContent));
+    const sum = values.reduce((before, value) => before + value, 0);
+    const [opacity] = find(".seen canvas")[0].getContext("2d").getImageData(24, 24, 1, 1).data.slice(3);
+    return values.length === 7 && sum >= 97 && sum <= 103 && opacity === 255;
+}"""
+
+
 def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, camera, tmp_path):
     page = wait_until_loaded(open_page(camera))
     # What Gradio keeps open is a stream of its own events, which began with the page.
@@ -67,21 +80,15 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
     expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     for _ in range(2):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+        expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
     with picture_for_the_readme(page, "live.png", tmp_path):
         expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
     page.context.set_offline(True)
     for _ in range(2):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
-    values = [int(text.split()[0]) for text in page.locator("#live-view .bars b").all_inner_texts()]
-    assert len(values) == 7 and 97 <= sum(values) <= 103
-    assert (
-        page.evaluate(
-            "document.querySelector('#live-view .seen canvas').getContext('2d').getImageData(24, 24, 1, 1).data[3]"
-        )
-        == 255
-    )
+        expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
+    # On a slow machine an answer is gone before the next one comes; then there are no numbers for a moment.
+    page.wait_for_function(BARS_AND_CROP_ARE_SHOWN)
     assert [url for url in requests if "/live/" in url or not url.startswith(("http://127", "http://localhost"))] == []
     assert not any("upload" in url or "run/predict" in url or "queue/join" in url for url in requests)
     start_button(page).click()
@@ -175,8 +182,14 @@ def loaded_page_with_a_camera(open_shared_page) -> Page:
     return wait_until_loaded(open_shared_page(cameras=1))
 
 
-def test_with_one_camera_there_is_nothing_to_choose(loaded_page_with_a_camera):
-    page = as_if_just_opened(loaded_page_with_a_camera)
+@pytest.fixture
+def page_with_a_camera(loaded_page_with_a_camera) -> Iterator[Page]:
+    with in_turn(loaded_page_with_a_camera) as page:
+        yield page
+
+
+def test_with_one_camera_there_is_nothing_to_choose(page_with_a_camera):
+    page = page_with_a_camera
     start_button(page).click()
     expect(start_button(page)).to_have_text("Stop", timeout=PATIENCE_MS)
     expect(start_button(page)).to_be_enabled()
@@ -221,8 +234,8 @@ def test_on_a_phone_the_mirror_follows_the_camera(open_page, says_facing):
     expect(mirror).not_to_be_checked()
 
 
-def test_a_camera_that_exists_but_is_not_available_is_not_called_missing(loaded_page_with_a_camera):
-    page = as_if_just_opened(loaded_page_with_a_camera)
+def test_a_camera_that_exists_but_is_not_available_is_not_called_missing(page_with_a_camera):
+    page = page_with_a_camera
     page.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = async () => { throw new OverconstrainedError('deviceId') } }"
     )
@@ -242,9 +255,13 @@ def test_a_click_on_a_face_chooses_whose_headline_is_shown(page_of_two):
     page = page_of_two
     overlay = page.locator("#live-view .overlay")
     box = overlay.bounding_box()
-    # The picture is mirrored: who is on the left of it appears on the right.
-    for x, word in ((0.24, "neutral"), (0.73, "happy"), (0.24, "neutral")):
-        overlay.click(position={"x": x * box["width"], "y": 0.5 * box["height"]})
-        expect(headline(page)).to_contain_text(word, timeout=PATIENCE_MS)
-    overlay.click(position={"x": 0.5 * box["width"], "y": 0.02 * box["height"]})
-    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+    def choose(x: float, y: float, word: str) -> bool:
+        """Click there; on a slow machine a face may have no box at that moment, and is clicked again."""
+        overlay.click(position={"x": x * box["width"], "y": y * box["height"]})
+        page.wait_for_timeout(300)
+        return word in headline(page).inner_text()
+
+    # The picture is mirrored: who is on the left of it appears on the right; and a click beside them chooses nobody.
+    for x, y, word in ((0.24, 0.5, "neutral"), (0.73, 0.5, "happy"), (0.24, 0.5, "neutral"), (0.5, 0.02, "happy")):
+        assert wait_until(lambda x=x, y=y, word=word: choose(x, y, word)), word
