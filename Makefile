@@ -28,13 +28,13 @@ notebook: setup web  ## Open the guided tour in JupyterLab
 	$(BIN)/jupyter lab notebooks/live_emotion_detector.ipynb
 
 test: setup web-dev  ## Run the tests of the parts, in two processes of one thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 40 --ignore tests/acceptance
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 40 --ignore tests/acceptance
 
 acceptance: setup web-dev  ## Run the tests of the whole: notebook, loop, benchmarks, a fresh environment, the wheel
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 20 tests/acceptance
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20 tests/acceptance
 
 coverage: setup web-dev  ## Run all tests and measure what they cover; slower than `make test`
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov
 	cd web && node --test --experimental-test-coverage
 
 style: setup  ## Fix what can be fixed by itself

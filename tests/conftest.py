@@ -1,28 +1,26 @@
-"""What several test files share: pipelines with both detectors, the app as it is served, and browsers."""
+"""What several test files share: pipelines with both detectors, the app as it is served, and browsers.
+
+Gradio and Playwright are imported by the fixtures that need them: most files do not, and seconds are saved.
+"""
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 # Before Gradio is imported: of several processes of tests, each looks for free ports of its own.
 os.environ.setdefault("GRADIO_SERVER_PORT", str(7860 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])))
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
 
-import app
-from benchmarks.live_browser import find_browser
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
-from space import live_files
 from space.limits import Limits
-from tests.support.browsing import PATIENCE_MS, WIDE
-from tests.support.builders import SHARED
+from tests.support.builders import REPOSITORY, SHARED
+from tests.support.durations import read_durations, slowest_first, write_durations
 from tests.support.local_hub import running_hub
+from tests.support.needs import skip_or_fail
 
-expect.set_options(timeout=PATIENCE_MS)
 WIDE_LIMITS = Limits(
     page_videos_a_minute=1000,
     events_a_minute=10_000,
@@ -34,11 +32,17 @@ WIDE_LIMITS = Limits(
 )
 
 
-def skip_or_fail(message: str) -> None:
-    """A person's machine may lack something; where CI lacks it, nothing would be tested."""
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+def pytest_collection_modifyitems(config, items):
+    """Of several processes of tests, each begins with the slowest files."""
+    if hasattr(config, "workerinput"):
+        order = slowest_first({item.nodeid.split("::")[0] for item in items}, read_durations())
+        items.sort(key=lambda item: order[item.nodeid.split("::")[0]])
+
+
+def pytest_terminal_summary(terminalreporter):
+    if os.environ.get("UPDATE_DURATIONS"):
+        reports = (report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when"))
+        write_durations((report.nodeid, report.duration) for report in reports)
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +88,8 @@ def ferplus() -> Path:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """An installed Chromium. Without one, browser tests skip on a person's machine and fail in CI."""
+    from benchmarks.live_browser import find_browser
+
     try:
         return find_browser()
     except SystemExit as error:
@@ -93,7 +99,7 @@ def browser_path() -> str:
 @pytest.fixture(scope="session")
 def installed_web() -> None:
     """The packages of web/. Without them, tests of the engine on the device skip on a person's machine, fail in CI."""
-    if not live_files.VENDOR.is_dir():
+    if not (REPOSITORY / "web" / "vendor").is_dir():
         skip_or_fail("web/vendor is missing; with npm installed, run `make web`")
 
 
@@ -104,6 +110,8 @@ def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
     All tests of a process in a browser are one client to it, and on a fast machine more than one client may be; so the
     limits of the page are wide. What they are and do is tested in test_shares.py; those of the service are as they are.
     """
+    import app
+
     folder = tmp_path_factory.mktemp("gradio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
@@ -115,56 +123,40 @@ def served_app(yunet_pipeline: Pipeline, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def playwright():
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def browsers(playwright, browser_path, tmp_path_factory):
+    """The browsers of a test file."""
+    from tests.support.browser_pages import Browsers
+
+    running = Browsers(playwright, browser_path, tmp_path_factory.mktemp("cameras"))
+    yield running
+    running.close()
+
+
 @pytest.fixture
-def open_page(playwright, browser_path, served_app):
-    """Opens the app in a browser of its own.
+def open_page(browsers, served_app):
+    """Opens pages of the app that are closed after the test; see `PageOpener`."""
+    from tests.support.browser_pages import PageOpener
 
-    `camera` is a video file that plays as the webcam, `cameras` a number of made-up ones; `leave_blank` opens nothing
-    yet; `address` is another app's; `arguments` are Chromium's.
-    """
-    browsers = []
+    opener = PageOpener(browsers, served_app[0])
+    yield opener
+    opener.close()
 
-    def open_in_new_browser(
-        camera: Path | None = None,
-        viewport=WIDE,
-        *,
-        cameras: int = 0,
-        leave_blank: bool = False,
-        address: str = served_app[0],
-        arguments: Sequence[str] = (),
-        **options,
-    ) -> Page:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", *arguments]
-        if camera is not None or cameras:
-            devices = f"=device-count={cameras}" if cameras else ""
-            arguments += [f"--use-fake-device-for-media-stream{devices}", "--use-fake-ui-for-media-stream"]
-        if camera is not None:
-            arguments.append(f"--use-file-for-fake-video-capture={camera}")
-        browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
-        browsers.append(browser)
-        page = browser.new_page(viewport=viewport, **options)
-        page.set_default_timeout(PATIENCE_MS)
-        page.foreign_requests = []
-        page.on(
-            "request",
-            lambda request: (
-                page.foreign_requests.append(request.url)
-                if not request.url.startswith((address.rstrip("/"), "data:", "blob:"))
-                else None
-            ),
-        )
-        if not leave_blank:
-            page.goto(address)
-            expect(page.get_by_role("heading", name="Live Emotion Detector")).to_be_visible(timeout=PATIENCE_MS)
-        return page
 
-    yield open_in_new_browser
-    for browser in browsers:
-        browser.close()
+@pytest.fixture(scope="module")
+def open_shared_page(browsers, served_app):
+    """The same, for a page that a file's tests use in turn: to load the engine takes longer than most of them."""
+    from tests.support.browser_pages import PageOpener
+
+    opener = PageOpener(browsers, served_app[0])
+    yield opener
+    opener.close()
 
 
 @pytest.fixture

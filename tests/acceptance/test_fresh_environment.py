@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 import venv
 
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.programs import free_port
+from tests.support.served_apps import START_LIMIT_S, wait_for_page
 
-INSTALL_LIMIT_S, START_LIMIT_S = 400, 90
+INSTALL_LIMIT_S = 400
 
 
 def test_the_lock_alone_starts_the_app(tmp_path):
@@ -42,16 +41,3 @@ def test_the_lock_alone_starts_the_app(tmp_path):
     finally:
         server.terminate()
         server.wait(timeout=20)
-
-
-def wait_for_page(address: str, server: subprocess.Popen) -> str:
-    deadline = time.monotonic() + START_LIMIT_S
-    while True:
-        assert server.poll() is None, "the app ended"
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                return answer.read().decode()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)

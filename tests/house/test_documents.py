@@ -8,8 +8,8 @@ import pytest
 
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from face_expression.version import VERSION
-from tests.core.test_command_line import lines, predict
 from tests.support.builders import REPOSITORY
+from tests.support.programs import lines, predict
 
 README = (REPOSITORY / "README.md").read_text()
 

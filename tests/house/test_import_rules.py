@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import REPOSITORY
+from tests.support.sources import sources
 
 OURS = {"app", "space", "face_expression", "data_tools", "train", "tests", "benchmarks"}
 ALLOWED = {
@@ -32,11 +33,6 @@ def imported_packages(file: Path) -> set[str]:
             assert node.level == 0, f"{file}: relative import"
             packages.add(node.module.split(".")[0])
     return packages
-
-
-def sources(part: str) -> list[Path]:
-    path = REPOSITORY / part
-    return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
 @pytest.mark.parametrize("part", [part for part in ALLOWED if (REPOSITORY / part).exists()])

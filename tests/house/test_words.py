@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from tests.house.test_import_rules import sources
 from tests.support.builders import REPOSITORY
+from tests.support.sources import sources
 
 PARTS = ("app.py", "benchmarks", "data_tools", "face_expression", "space", "tests", "train")
 BANNED = re.compile("told|said", re.IGNORECASE)

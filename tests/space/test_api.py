@@ -20,8 +20,8 @@ from mcp.client.streamable_http import streamablehttp_client
 
 from face_expression import face_as_json, read_picture
 from space.traffic.rate_limit import RateLimit
-from tests.core.test_video import plain, write_video
 from tests.support.builders import EXAMPLES, REPOSITORY, calm_face, happy_face, scene
+from tests.support.videos import plain, write_video
 
 DOCUMENT = (REPOSITORY / "docs" / "service.md").read_text()
 IN_THE_DOCUMENT = "http://127.0.0.1:7860"

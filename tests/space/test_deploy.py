@@ -3,12 +3,7 @@
 import gzip
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
-import urllib.request
-from contextlib import contextmanager
 
 import pytest
 import yaml
@@ -19,11 +14,10 @@ from face_expression.errors import ExpectedError
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
 from space.deploy.step import app, deploy, deploy_static, write
-from tests.acceptance.test_fresh_environment import wait_for_page
-from tests.core.test_command_line import lines
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
-from tests.support.programs import free_port, run_program
+from tests.support.programs import lines, run_program
+from tests.support.served_apps import read, started
 
 SPACE, MODEL = f"{OWNER}/live-emotion-detector", f"{OWNER}/faces"
 KEY = f"spaces/{SPACE}"
@@ -112,31 +106,6 @@ def snapshot(deployed, tmp_path_factory):
     result = run("-c", code, HF_ENDPOINT=deployed.endpoint)
     assert result.returncode == 0, result.stderr
     return folder
-
-
-@contextmanager
-def started(folder, home, **environment):
-    """The app of a folder, as a Space starts it: (address, page, its output)."""
-    address = f"http://127.0.0.1:{free_port()}"
-    log = home / "log"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=folder,
-            env={**environment, "PORT": address.rsplit(":", 1)[1], "HF_HUB_DISABLE_XET": "1"},
-            stderr=output,
-        )
-        try:
-            yield address, wait_for_page(f"{address}/", server), log
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def read(address):
-    with urllib.request.urlopen(address, timeout=20) as answer:
-        return answer.read()
 
 
 def front_matter(folder):

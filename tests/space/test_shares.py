@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import threading
 import time
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ import app
 from face_expression import encode_jpeg
 from space.limits import Limits
 from tests.support.builders import happy_face, scene
+from tests.support.service_clients import PATIENCE_S, Camera, Client, until
 
 PICTURE = base64.b64encode(encode_jpeg(scene([(happy_face(), 30, 60, 220)]))).decode()
-PATIENCE_S = 60
 
 
 class HeldPipeline:
@@ -35,28 +34,6 @@ class HeldPipeline:
         self.seen += 1
         assert self.go_on.acquire(timeout=PATIENCE_S)
         return self.pipeline.analyze(frame)
-
-
-class Client:
-    """A program that speaks to the API from an address of its own."""
-
-    def __init__(self, page, address):
-        self.api = f"{page.local_url}gradio_api/"
-        self.http = httpx.Client(headers={"X-Forwarded-For": address}, timeout=PATIENCE_S)
-
-    def join(self, *data, name="analyze_image") -> httpx.Response:
-        return self.http.post(f"{self.api}call/{name}", json={"data": data or [PICTURE]})
-
-    def answer(self, joined: httpx.Response, name="analyze_image") -> tuple[str, object]:
-        with self.http.stream("GET", f"{self.api}call/{name}/{joined.json()['event_id']}") as answer:
-            lines = [line for line in answer.iter_lines() if line and "heartbeat" not in line and "null" not in line]
-        return lines[0].removeprefix("event: "), json.loads(lines[1].removeprefix("data: "))
-
-    def read(self, joined: httpx.Response) -> list:
-        """Begin to read an answer; it is in the list when it has come."""
-        answers = []
-        threading.Thread(target=lambda: answers.append(self.answer(joined)), daemon=True).start()
-        return answers
 
 
 @pytest.fixture
@@ -76,20 +53,13 @@ def served(monkeypatch, tmp_path):
     return serve
 
 
-def until(condition) -> None:
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
-
-
 def test_clients_take_turns_and_one_cannot_fill_the_queue(served, yunet_pipeline):
     held = HeldPipeline(yunet_pipeline)
     with served(held, most_waiting=6) as page:
         greedy, other = Client(page, "198.51.100.1"), Client(page, "198.51.100.2")
-        asked = [greedy.read(greedy.join()) for _ in range(10)]
+        asked = [greedy.read(greedy.join(PICTURE)) for _ in range(10)]
         until(lambda: held.seen == 1)
-        patient = other.read(other.join())
+        patient = other.read(other.join(PICTURE))
         # The other one's turn comes although the greedy one waits, and runs a picture all the time.
         until(lambda: held.seen == 2)
         for _ in range(2):
@@ -108,9 +78,9 @@ def test_an_event_that_nobody_waits_for_is_dropped_at_its_turn(served, yunet_pip
     held = HeldPipeline(yunet_pipeline)
     with served(held, unwanted_s=0.5) as page:
         one = Client(page, "198.51.100.3")
-        reading = one.read(one.join())
+        reading = one.read(one.join(PICTURE))
         until(lambda: held.seen == 1)
-        unread = one.join()
+        unread = one.join(PICTURE)
         time.sleep(1)
         held.go_on.release()
         until(lambda: reading)
@@ -137,24 +107,24 @@ def test_the_rate_holds_for_the_page_and_for_programs(served, yunet_pipeline, na
             assert event == "error" and "(429): 3 pictures a minute" in data["error"]
         refused = often.join("hello!")
         assert refused.status_code == 429 and int(refused.headers["Retry-After"]) > 0 and "3 pictures" in refused.text
-        assert other.answer(other.join())[0] == "complete"
+        assert other.answer(other.join(PICTURE))[0] == "complete"
 
 
 def test_answers_that_nobody_reads_are_dropped(served, yunet_pipeline):
     with served(yunet_pipeline, unread_s=1, unwanted_s=1) as page:
         client = Client(page, "198.51.100.6")
-        joined = client.join()
+        joined = client.join(PICTURE)
         assert joined.status_code == 200
         until(lambda: not page._queue.pending_messages_per_session and not page.app.state_holder.session_data)
         assert client.answer(joined)[0] == "error"
-        assert client.answer(client.join())[0] == "complete"
+        assert client.answer(client.join(PICTURE))[0] == "complete"
 
 
 def test_unread_answers_have_a_size(served, yunet_pipeline):
     with served(yunet_pipeline, most_unread_bytes=1000) as page:
         client = Client(page, "198.51.100.7")
         for _ in range(5):
-            client.join()
+            client.join(PICTURE)
         boxes = page._queue.pending_messages_per_session
         until(lambda: len(boxes) < 5 and sum(box.held_bytes for box in list(boxes.values())) <= 1000)
 
@@ -172,40 +142,6 @@ def test_what_does_not_exist_is_no_error_of_the_server(served_app):
         ("component_server", {"data": {}, "component_id": 1, "session_hash": "a" * 999, "fn_name": "a"}),
     ]:
         assert 400 <= httpx.post(f"{api}{path}", json=sent).status_code < 500, path
-
-
-class Camera:
-    """The camera of the basic tab, without a browser: its events are read while its frames are sent."""
-
-    def __init__(self, page, address):
-        self.client = Client(page, address)
-        config = self.client.http.get(f"{page.local_url}config").json()
-        number = {component["props"].get("elem_id"): component["id"] for component in config["components"]}
-        self.event = next(
-            event for event in config["dependencies"] if [number["basic-camera"], "stream"] in event["targets"]
-        )
-        self.session = f"camera-{address}"
-        self.messages = []
-
-    def body(self, url: str) -> dict:
-        return {
-            "data": [{"url": url, "meta": {"_type": "gradio.FileData"}}, None],
-            "fn_index": self.event["id"],
-            "session_hash": self.session,
-        }
-
-    def start(self, url: str) -> str:
-        joined = self.client.http.post(f"{self.client.api}queue/join", json=self.body(url)).json()
-        threading.Thread(target=self._read, daemon=True).start()
-        return joined["event_id"]
-
-    def _read(self) -> None:
-        url = f"{self.client.api}queue/data?session_hash={self.session}"
-        with self.client.http.stream("GET", url) as events:
-            self.messages += (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
-
-    def answers(self) -> list[str]:
-        return [message["output"]["data"][1] for message in self.messages if (message.get("output") or {}).get("data")]
 
 
 def test_a_camera_without_frames_ends_and_makes_room(served, yunet_pipeline):

@@ -13,10 +13,9 @@ from playwright.sync_api import Page, expect
 
 from face_expression import Face, VideoFrame, face_columns, face_rows, label_video
 from space.tabs.person_timeline import PeopleSeen, person_summary, visible_people
-from tests.core.test_video import decoded, plain, write_video
-from tests.space.test_app_in_browser import wait_until
-from tests.support.browsing import NARROW, PATIENCE_MS
+from tests.support.browsing import NARROW, PATIENCE_MS, wait_until
 from tests.support.builders import calm_face, happy_face, scene
+from tests.support.videos import decoded, plain, write_video
 
 CLIP_FRAMES = 40
 
@@ -35,8 +34,19 @@ def of_one(face: np.ndarray, path: Path, *, count: int = 30) -> Path:
     return write_video(path, [scene([(face, 10, 10, 220)], width=320, height=240)] * count)
 
 
+@pytest.fixture(scope="module")
+def happy_clip(tmp_path_factory) -> Path:
+    return of_one(happy_face(), tmp_path_factory.mktemp("clip") / "happy.mp4")
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory) -> Path:
+    """48 seconds, which take long enough to be cancelled."""
+    return of_one(happy_face(), tmp_path_factory.mktemp("clip") / "long.mp4", count=1200)
+
+
 def open_video_tab(open_page, **options) -> Page:
-    page = open_page(**options)
+    page = open_page(live=False, **options)
     page.get_by_role("tab", name="Video").click()
     expect(page.get_by_text("One video of at most 60 seconds")).to_be_visible()
     return page
@@ -111,7 +121,7 @@ def test_a_video_is_labelled_played_plotted_and_downloaded(open_page, two_people
     assert page.foreign_requests == []
 
     assert {path.name for path in kept_files(served_app)} == {"labelled.mp4", "faces.csv"}
-    page.context.browser.close()
+    page.context.close()
     assert wait_until(lambda: kept_files(served_app) == [])
     assert wait_until(lambda: not list(served_app[1].rglob("*clip*.mp4")))
 
@@ -139,9 +149,9 @@ def test_what_cannot_be_labelled_is_answered_in_words(open_page, tmp_path):
     expect(page.get_by_text("exceed the maximum allowed size of 100.0 Mb")).to_be_visible()
 
 
-def test_two_visitors_at_once_get_their_own(open_page, served_app, tmp_path):
+def test_two_visitors_at_once_get_their_own(open_page, served_app, happy_clip, tmp_path):
     pages = [open_video_tab(open_page) for _ in range(2)]
-    clips = [of_one(happy_face(), tmp_path / "happy.mp4"), of_one(calm_face(), tmp_path / "calm.mp4", count=40)]
+    clips = [happy_clip, of_one(calm_face(), tmp_path / "calm.mp4", count=40)]
     for page, clip in zip(pages, clips, strict=True):
         upload(page, clip)
     happy, calm = (played(page) for page in pages)
@@ -161,10 +171,9 @@ def test_two_visitors_at_once_get_their_own(open_page, served_app, tmp_path):
     assert pages[1].request.get(calm["source"]).status == 404
 
 
-def test_cancel_stops_the_work_and_deletes_the_video(open_page, served_app, tmp_path):
-    clip = of_one(happy_face(), tmp_path / "long.mp4", count=1200)
+def test_cancel_stops_the_work_and_deletes_the_video(open_page, served_app, long_clip):
     page = open_video_tab(open_page)
-    upload(page, clip)
+    upload(page, long_clip)
     expect(page.locator("#video-status")).to_contain_text(" of 48 s", timeout=PATIENCE_MS)
     page.locator("#video-cancel").click()
     expect(status(page)).to_have_text("Cancelled. The video is deleted.")
@@ -180,13 +189,12 @@ def nothing_is_shown(page: Page) -> None:
     ).to_have_count(0)
 
 
-def test_nothing_of_the_last_person_stays(open_page, tmp_path):
-    happy = of_one(happy_face(), tmp_path / "happy.mp4")
+def test_nothing_of_the_last_person_stays(open_page, happy_clip, long_clip, tmp_path):
     (tmp_path / "text.mp4").write_text("hello")
     page = open_video_tab(open_page)
 
     def label_somebody() -> None:
-        upload(page, happy)
+        upload(page, happy_clip)
         expect(people(page)).to_contain_text("looks mostly happy", timeout=PATIENCE_MS)
         expect(page.locator(".expressions")).to_have_count(1)
 
@@ -201,7 +209,7 @@ def test_nothing_of_the_last_person_stays(open_page, tmp_path):
     expect(status(page)).to_contain_text("nobody was seen", timeout=PATIENCE_MS)
     expect(page.locator("#video-legend, .video-person, .expressions")).to_have_count(0)
     label_somebody()
-    upload(page, of_one(happy_face(), tmp_path / "long.mp4", count=1200))
+    upload(page, long_clip)
     expect(page.locator("#video-status")).to_contain_text(" of 48 s", timeout=PATIENCE_MS)
     expect(page.locator("#video-status")).not_to_contain_text("as soon as")
     page.locator("#video-cancel").click()
@@ -210,7 +218,7 @@ def test_nothing_of_the_last_person_stays(open_page, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["the decoder", "the picture"])
-def test_a_browser_that_cannot_play_the_video_says_so(open_page, tmp_path, missing):
+def test_a_browser_that_cannot_play_the_video_says_so(open_page, happy_clip, missing):
     page = open_video_tab(open_page)
     page.evaluate("HTMLMediaElement.prototype.canPlayType = () => ''")
     if missing == "the decoder":
@@ -219,7 +227,7 @@ def test_a_browser_that_cannot_play_the_video_says_so(open_page, tmp_path, missi
         page.evaluate(
             "Object.defineProperty(HTMLVideoElement.prototype, 'videoWidth', { configurable: true, get: () => 0 })"
         )
-    upload(page, of_one(happy_face(), tmp_path / "happy.mp4"))
+    upload(page, happy_clip)
     words = page.get_by_text("This browser cannot play the video")
     expect(words).to_be_visible(timeout=PATIENCE_MS)
     expect(words).to_contain_text("H.264")

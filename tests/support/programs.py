@@ -1,5 +1,6 @@
 """Runs this project's programs as people do, with nothing of this machine's environment but where programs lie."""
 
+import json
 import os
 import socket
 import subprocess
@@ -35,3 +36,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def predict(*arguments, **environment):
+    return run_command("predict", *arguments, **environment)
+
+
+def lines(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]

@@ -1,12 +1,13 @@
 """What the live view says is true now: nothing of an answer older than a second is shown."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.support.builders import happy_face, moving, scene, write_y4m
+from tests.support.browsing import PATIENCE_MS, headline, in_turn, start_button, wait_until_loaded
+from tests.support.builders import happy_face, moving, scene
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
@@ -47,9 +48,19 @@ def suggest(page: Page) -> None:
     page.locator("#live-view .suggestions").get_by_role("switch").check()
 
 
+@pytest.fixture(scope="module")
+def loaded_page(open_shared_page) -> Page:
+    return wait_until_loaded(open_shared_page(moving(happy_face(), 60)))
+
+
+@pytest.fixture
+def page(loaded_page) -> Iterator[Page]:
+    with in_turn(loaded_page) as page:
+        yield page
+
+
 @pytest.mark.parametrize("ends", ["refuses connections", "hangs"])
-def test_answers_of_a_server_that_died_are_not_shown(open_page, tmp_path, ends):
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))))
+def test_answers_of_a_server_that_died_are_not_shown(page, ends):
     page.get_by_label("on the server").check()
     start_button(page).click()
     suggest(page)
@@ -69,7 +80,7 @@ def test_answers_of_a_server_that_died_are_not_shown(open_page, tmp_path, ends):
 
 def test_nothing_is_shown_of_a_face_that_went_away(open_page, tmp_path):
     frames = moving(happy_face(), 100) + [scene([])] * 60
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", frames)))
+    page = wait_until_loaded(open_page(frames))
     start_button(page).click()
     suggest(page)
     wait_until_shown(page)
@@ -77,7 +88,7 @@ def test_nothing_is_shown_of_a_face_that_went_away(open_page, tmp_path):
 
 
 def test_nothing_is_shown_of_the_demonstration_once_the_camera_is_on(open_page, tmp_path):
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [scene([])] * 20)))
+    page = wait_until_loaded(open_page([scene([])] * 20))
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     start_button(page).click()
     expect(headline(page)).to_have_text("No face in view.", timeout=PATIENCE_MS)

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from face_expression.labels import LABEL_NAMES
 from tests.support.browsing import PATIENCE_MS, start_button, wait_until_loaded
-from tests.support.builders import calm_face, happy_face, moving, write_y4m
+from tests.support.builders import calm_face, happy_face, moving
 
 FRAMES_A_FACE = 30
 MADE_BY_THE_CAMERA = ("happy", "neutral")
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("installed_web")
 @pytest.fixture
 def page(open_page, tmp_path) -> Page:
     faces = moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
-    return wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", faces)))
+    return wait_until_loaded(open_page(faces))
 
 
 def game(page: Page) -> Locator:

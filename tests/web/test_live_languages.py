@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browsing import NARROW, PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.support.builders import calm_face, moving, write_y4m
+from tests.support.builders import calm_face, moving
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
@@ -28,7 +28,7 @@ def test_the_browser_decides_and_the_address_changes_it(open_page, served_app):
 
 
 def test_every_text_is_german(open_page, served_app, tmp_path):
-    camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
+    camera = moving(calm_face(), 40)
     page = open_page(camera, viewport=NARROW, leave_blank=True)
     page.goto(f"{served_app[0]}?lang=de")
     wait_until_loaded(page)

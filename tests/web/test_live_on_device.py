@@ -1,27 +1,53 @@
 """The live view that runs in the visitor's browser, in real Chromium with a camera that plays real faces."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.support.browsing import (
     NARROW,
     PATIENCE_MS,
     headline,
+    in_turn,
     picture_for_the_readme,
     start_button,
+    wait_until,
     wait_until_loaded,
 )
-from tests.support.builders import calm_face, happy_face, moving, scene, write_y4m
+from tests.support.builders import calm_face, happy_face, moving, scene
 
-FRAMES_A_FACE = 60
+FRAMES_A_FACE = 30
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
 
+@pytest.fixture(scope="module")
+def camera() -> list[np.ndarray]:
+    return moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
+
+
+@pytest.fixture(scope="module")
+def page_of_two(open_shared_page) -> Page:
+    """The live view with its camera on, which shows two people."""
+    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
+    page = wait_until_loaded(open_shared_page([two] * 20))
+    start_button(page).click()
+    expect(page.locator("#live-view .others li:visible")).to_have_count(1)
+    return page
+
+
+@pytest.fixture(scope="module")
+def loaded_page(open_shared_page) -> Page:
+    return wait_until_loaded(open_shared_page())
+
+
 @pytest.fixture
-def camera(tmp_path):
-    faces = moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
-    return write_y4m(tmp_path / "camera.y4m", faces)
+def page(loaded_page) -> Iterator[Page]:
+    """The live view without a camera, which several tests use in turn."""
+    with in_turn(loaded_page) as page:
+        yield page
 
 
 def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_path):
@@ -35,31 +61,34 @@ def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_pa
     assert page.foreign_requests == []
 
 
+BARS_AND_CROP_ARE_SHOWN = """() => {
+    const find = (selector) => [...document.querySelectorAll(`#live-view ${selector}`)];
+    const values = find(".bars b").map(({ textContent }) => parseInt(textContent));
+    const sum = values.reduce((before, value) => before + value, 0);
+    const [opacity] = find(".seen canvas")[0].getContext("2d").getImageData(24, 24, 1, 1).data.slice(3);
+    return values.length === 7 && sum >= 97 && sum <= 103 && opacity === 255;
+}"""
+
+
 def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, camera, tmp_path):
     page = wait_until_loaded(open_page(camera))
     # What Gradio keeps open is a stream of its own events, which began with the page.
-    page.wait_for_timeout(1000)
+    page.wait_for_load_state("load")
     requests = []
     page.context.on("request", lambda request: requests.append(request.url))
     start_button(page).click()
     expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     for _ in range(2):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
+        expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
     with picture_for_the_readme(page, "live.png", tmp_path):
         expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
     page.context.set_offline(True)
     for _ in range(2):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-        expect(headline(page)).not_to_contain_text("happy", timeout=PATIENCE_MS)
-    values = [int(text.split()[0]) for text in page.locator("#live-view .bars b").all_inner_texts()]
-    assert len(values) == 7 and 97 <= sum(values) <= 103
-    assert (
-        page.evaluate(
-            "document.querySelector('#live-view .seen canvas').getContext('2d').getImageData(24, 24, 1, 1).data[3]"
-        )
-        == 255
-    )
+        expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
+    # On a slow machine an answer is gone before the next one comes; then there are no numbers for a moment.
+    page.wait_for_function(BARS_AND_CROP_ARE_SHOWN)
     assert [url for url in requests if "/live/" in url or not url.startswith(("http://127", "http://localhost"))] == []
     assert not any("upload" in url or "run/predict" in url or "queue/join" in url for url in requests)
     start_button(page).click()
@@ -67,12 +96,11 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
     expect(page.get_by_text("Demonstration, not you")).to_be_visible()
 
 
-def test_without_a_camera_it_says_what_to_do(open_page):
-    page = wait_until_loaded(open_page())
+def test_without_a_camera_it_says_what_to_do(page):
     start_button(page).click()
     expect(page.locator("#live-view .problem")).to_contain_text("then try again")
     expect(start_button(page)).to_have_text("Use my camera")
-    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(headline(page)).to_contain_text("%", timeout=PATIENCE_MS)
 
 
 def test_it_fits_a_phone(open_page, tmp_path):
@@ -92,8 +120,7 @@ def test_it_fits_a_phone(open_page, tmp_path):
         ("OverconstrainedError", "No camera was found"),
     ],
 )
-def test_a_camera_that_cannot_be_had_is_explained(open_page, error, advice):
-    page = wait_until_loaded(open_page())
+def test_a_camera_that_cannot_be_had_is_explained(page, error, advice):
     page.evaluate(
         "(name) => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', name) } }", error
     )
@@ -150,8 +177,19 @@ def test_with_several_cameras_one_chooses_by_name(open_page):
     assert page.evaluate(RUNNING) == names[0], "the choice is kept"
 
 
-def test_with_one_camera_there_is_nothing_to_choose(open_page):
-    page = wait_until_loaded(open_page(cameras=1))
+@pytest.fixture(scope="module")
+def loaded_page_with_a_camera(open_shared_page) -> Page:
+    return wait_until_loaded(open_shared_page(cameras=1))
+
+
+@pytest.fixture
+def page_with_a_camera(loaded_page_with_a_camera) -> Iterator[Page]:
+    with in_turn(loaded_page_with_a_camera) as page:
+        yield page
+
+
+def test_with_one_camera_there_is_nothing_to_choose(page_with_a_camera):
+    page = page_with_a_camera
     start_button(page).click()
     expect(start_button(page)).to_have_text("Stop", timeout=PATIENCE_MS)
     expect(start_button(page)).to_be_enabled()
@@ -196,8 +234,8 @@ def test_on_a_phone_the_mirror_follows_the_camera(open_page, says_facing):
     expect(mirror).not_to_be_checked()
 
 
-def test_a_camera_that_exists_but_is_not_available_is_not_called_missing(open_page):
-    page = wait_until_loaded(open_page(cameras=1))
+def test_a_camera_that_exists_but_is_not_available_is_not_called_missing(page_with_a_camera):
+    page = page_with_a_camera
     page.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = async () => { throw new OverconstrainedError('deviceId') } }"
     )
@@ -205,27 +243,25 @@ def test_a_camera_that_exists_but_is_not_available_is_not_called_missing(open_pa
     expect(page.locator("#live-view .problem")).to_contain_text("Try another camera")
 
 
-def test_every_face_has_its_bars(open_page, tmp_path):
-    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [two] * 20)))
-    start_button(page).click()
-    others = page.locator("#live-view .others li:visible")
+def test_every_face_has_its_bars(page_of_two):
+    page, others = page_of_two, page_of_two.locator("#live-view .others li:visible")
     expect(others).to_have_count(1, timeout=PATIENCE_MS)
     expect(others.locator("dt")).to_have_text(page.locator("#live-view .faces > .bars dt").all_inner_texts())
     looks = {headline(page).inner_text().split()[0], others.locator("b").first.inner_text().split()[0]}
     assert "happy" in looks and len(looks) == 2
 
 
-def test_a_click_on_a_face_chooses_whose_headline_is_shown(open_page, tmp_path):
-    two = scene([(happy_face(), 10, 60, 330), (calm_face(), 360, 120, 260)])
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [two] * 20)))
-    start_button(page).click()
-    expect(page.locator("#live-view .others li:visible")).to_have_count(1, timeout=PATIENCE_MS)
+def test_a_click_on_a_face_chooses_whose_headline_is_shown(page_of_two):
+    page = page_of_two
     overlay = page.locator("#live-view .overlay")
     box = overlay.bounding_box()
-    # The picture is mirrored: who is on the left of it appears on the right.
-    for x, word in ((0.24, "neutral"), (0.73, "happy"), (0.24, "neutral")):
-        overlay.click(position={"x": x * box["width"], "y": 0.5 * box["height"]})
-        expect(headline(page)).to_contain_text(word, timeout=PATIENCE_MS)
-    overlay.click(position={"x": 0.5 * box["width"], "y": 0.02 * box["height"]})
-    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+    def choose(x: float, y: float, word: str) -> bool:
+        """Click there; on a slow machine a face may have no box at that moment, and is clicked again."""
+        overlay.click(position={"x": x * box["width"], "y": y * box["height"]})
+        page.wait_for_timeout(300)
+        return word in headline(page).inner_text()
+
+    # The picture is mirrored: who is on the left of it appears on the right; and a click beside them chooses nobody.
+    for x, y, word in ((0.24, 0.5, "neutral"), (0.73, 0.5, "happy"), (0.24, 0.5, "neutral"), (0.5, 0.02, "happy")):
+        assert wait_until(lambda x=x, y=y, word=word: choose(x, y, word)), word

@@ -12,7 +12,7 @@ import app
 from face_expression import encode_jpeg
 from space import live_files
 from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.support.builders import EXAMPLES, calm_face, happy_face, moving, scene, write_y4m
+from tests.support.builders import EXAMPLES, calm_face, happy_face, moving, scene
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 HAPPY = encode_jpeg(scene([(happy_face(), 70, 30, 180)], width=320, height=240))
@@ -28,7 +28,7 @@ def is_frame(url: str) -> bool:
 
 
 def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))))
+    page = wait_until_loaded(open_page(moving(happy_face(), 60)))
     sent = []
     page.on("request", lambda request: sent.append(request.post_data or "") if is_frame(request.url) else None)
     start_button(page).click()
@@ -56,7 +56,7 @@ def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
 
 
 def test_the_label_follows_and_a_lost_connection_comes_back(open_page, tmp_path):
-    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60) + moving(calm_face(), 60))
+    camera = moving(happy_face(), 30) + moving(calm_face(), 30)
     page = choose_server(wait_until_loaded(open_page(camera)))
     start_button(page).click()
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_the_label_follows_and_a_lost_connection_comes_back(open_page, tmp_path)
 
 
 def test_nothing_is_sent_while_another_tab_is_open(open_page, tmp_path):
-    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 60))
+    camera = moving(happy_face(), 60)
     page = choose_server(wait_until_loaded(open_page(camera)))
     start_button(page).click()
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from face_expression.labels import LABEL_NAMES
 from tests.support.browsing import PATIENCE_MS, wait_until_loaded
-from tests.support.builders import calm_face, happy_face, moving, write_y4m
+from tests.support.builders import calm_face, happy_face, moving
 
 FRAMES_A_FACE = 40
 pytestmark = pytest.mark.usefixtures("installed_web")
@@ -33,7 +33,7 @@ COUNT_PIXELS = """(canvas) => {
 @pytest.fixture
 def camera(tmp_path: Path) -> Path:
     faces = moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
-    return write_y4m(tmp_path / "camera.y4m", faces)
+    return faces
 
 
 @pytest.fixture

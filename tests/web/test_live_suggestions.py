@@ -4,9 +4,16 @@ import pytest
 from playwright.sync_api import expect
 
 from space.suggestions import load_suggestions
-from tests.space.test_app_in_browser import open_photo_tab, upload
-from tests.support.browsing import NARROW, PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.support.builders import happy_face, happy_photo, moving, save, scene, write_y4m
+from tests.support.browsing import (
+    NARROW,
+    PATIENCE_MS,
+    headline,
+    open_photo_tab,
+    start_button,
+    upload_photo,
+    wait_until_loaded,
+)
+from tests.support.builders import happy_face, happy_photo, moving, save, scene
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
@@ -51,7 +58,7 @@ MORE_THAN_TWO_SECONDS = "noted.at(-1).timeS - noted[0].timeS > 2.5"
 
 def test_a_suggestion_comes_when_switched_on_and_after_two_seconds_and_stays_for_a_glance(open_page, tmp_path):
     frames = moving(happy_face(), 80) + [scene([])] * 10
-    page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", frames), viewport=TALL))
+    page = wait_until_loaded(open_page(frames, viewport=TALL))
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     page.evaluate(WATCH)
     expect(switch(page)).not_to_be_checked()
@@ -98,7 +105,7 @@ def test_a_photo_gets_a_suggestion_only_when_switched_on(open_page, tmp_path):
     page = open_page()
     open_photo_tab(page)
     suggestion = page.locator("#photo-suggestion")
-    upload(page, save(happy_photo(), tmp_path / "happy.png"))
+    upload_photo(page, save(happy_photo(), tmp_path / "happy.png"))
     expect(page.locator("#photo-summary")).to_contain_text("One face")
     expect(suggestion).to_be_hidden()
     page.get_by_label("Suggest something for the largest face").check()
@@ -106,7 +113,7 @@ def test_a_photo_gets_a_suggestion_only_when_switched_on(open_page, tmp_path):
     link = suggestion.get_by_role("link", name="(opens a new tab: YouTube search)")
     assert link.get_attribute("href").startswith("https://www.youtube.com/results?search_query=")
     assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
-    upload(page, save(happy_photo() // 8, tmp_path / "dark.png"))
+    upload_photo(page, save(happy_photo() // 8, tmp_path / "dark.png"))
     expect(suggestion).to_have_text("There is no suggestion: no face here shows one clear expression.")
     page.get_by_label("Suggest something for the largest face").uncheck()
     expect(suggestion).to_be_hidden()

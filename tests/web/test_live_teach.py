@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from face_expression.labels import LABEL_NAMES
 from tests.support.browsing import PATIENCE_MS, start_button, wait_until_loaded
-from tests.support.builders import calm_face, moving, write_y4m
+from tests.support.builders import calm_face, moving
 from train.data.dataset import decode, label_names_of, load_split
 
 KEPT = ["sad"] * 4 + ["fear"] * 5
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("installed_web")
 
 @pytest.fixture
 def page(open_page, tmp_path) -> Page:
-    camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
+    camera = moving(calm_face(), 40)
     page = wait_until_loaded(open_page(camera))
     button(page, "That's wrong").click()
     expect(status_of(page)).to_contain_text("Start your camera first")

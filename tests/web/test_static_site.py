@@ -15,7 +15,7 @@ from space.paths import WEB
 from space.static_site.__main__ import app
 from space.static_site.build import static_files, write_static_site
 from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
-from tests.support.builders import calm_face, happy_face, moving, write_y4m
+from tests.support.builders import calm_face, happy_face, moving
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
@@ -75,7 +75,7 @@ def test_another_folder_is_not_replaced(tmp_path):
 
 def test_it_opens_without_a_network_after_the_first_load(open_page, site, tmp_path):
     address, server = site
-    camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
+    camera = moving(calm_face(), 40)
     page = open_page(camera, leave_blank=True, address=address)
     page.goto(address)
     wait_until_loaded(page)
@@ -109,7 +109,7 @@ def test_a_page_that_embeds_it_gets_events_only_if_it_opened_it_so(open_page, si
     game = f"http://127.0.0.1:{server.server_address[1]}"
     src = f"{address}?events={wanted.format(game=game)}"
     (folder.parent / "game.html").write_text(EMBEDDING.format(src=src))
-    camera = write_y4m(tmp_path / "camera.y4m", moving(calm_face(), 40))
+    camera = moving(calm_face(), 40)
     page = open_page(camera, leave_blank=True, address=address)
     page.goto(f"{game}/game.html")
     frame = page.frame_locator("iframe")
@@ -128,7 +128,7 @@ def test_a_page_that_embeds_it_gets_events_only_if_it_opened_it_so(open_page, si
 
 def test_a_game_figure_is_driven_by_a_face(open_page, site, tmp_path):
     address, _ = site
-    camera = write_y4m(tmp_path / "camera.y4m", moving(happy_face(), 40) + moving(calm_face(), 40))
+    camera = moving(happy_face(), 40) + moving(calm_face(), 40)
     page = open_page(camera, leave_blank=True, address=address)
     page.goto(f"{address}example.html")
     figure = page.locator("#figure")

@@ -2,9 +2,10 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,8 +20,8 @@ from face_expression import Pipeline
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.preprocess import cut_crop, region_of_detection
-from tests.conftest import skip_or_fail
 from tests.support.builders import REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, moving, scene
+from tests.support.needs import skip_or_fail
 
 WEB = REPOSITORY / "web"
 NODE_MISSING = "needs Node.js 18 or newer with npm; on Debian: apt install nodejs npm"
@@ -74,45 +75,56 @@ ANALYZE_IN_PAGE = """async (job) => {
 }"""
 
 
-@pytest.fixture(scope="module", params=["node", "chromium"])
-def run_engine(request) -> Callable[[dict, Path], dict]:
-    """Does a job with the engine for browsers: (job, folder of its pictures) -> answer."""
-    if request.param == "node":
-        node = request.getfixturevalue("node")
-        return lambda job, folder: run_node(node, job, folder)
-    request.getfixturevalue("installed_web")
-    address = request.getfixturevalue("served_app")[0]
-    browser = request.getfixturevalue("playwright").chromium.launch(
-        executable_path=request.getfixturevalue("browser_path"), args=["--no-sandbox", "--disable-gpu"]
-    )
-    request.addfinalizer(browser.close)
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures that both classify: frames, the frames of a video at 20 a second, and crops."""
 
-    def run_in_page(job: dict, _: Path) -> dict:
-        page = browser.new_page()
-        page.route("**/do_job.js", lambda route: route.fulfill(path=WEB / "testing" / "do_job.js"))
-        page.route("**/pictures/**", lambda route: route.fulfill(path=route.request.url.split("/pictures", 1)[1]))
-        page.goto(f"{address}live/files/config")
-        return json.loads(page.evaluate(ANALYZE_IN_PAGE, job))
-
-    return run_in_page
+    frames: list[np.ndarray]
+    video: list[np.ndarray]
+    crops: list[np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def answers(run_engine, yunet_pipeline: Pipeline, yunet_weights: Path, tmp_path_factory) -> Answers:
-    frames, video, crops = list(made_frames()), moving(happy_face(), 20), made_crops()
+def pictures() -> Pictures:
+    return Pictures(list(made_frames()), moving(happy_face(), 20), made_crops())
+
+
+@pytest.fixture(scope="module")
+def job(pictures: Pictures, yunet_weights: Path, tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("pictures")
-    job = job_for(
+    return job_for(
         yunet_weights,
-        frames=[raw_file(folder / f"frame{i}", with_alpha(frame)) for i, frame in enumerate(frames)],
-        video=[raw_file(folder / f"video{i}", frame) | {"time_s": i / 20} for i, frame in enumerate(video)],
-        crops=[raw_file(folder / f"crop{i}", crop) for i, crop in enumerate(crops)],
+        frames=[raw_file(folder / f"frame{i}", with_alpha(frame)) for i, frame in enumerate(pictures.frames)],
+        video=[raw_file(folder / f"video{i}", frame) | {"time_s": i / 20} for i, frame in enumerate(pictures.video)],
+        crops=[raw_file(folder / f"crop{i}", crop) for i, crop in enumerate(pictures.crops)],
     )
+
+
+@pytest.fixture(scope="module")
+def answers(job: dict, node, pictures: Pictures, yunet_pipeline: Pipeline, tmp_path_factory) -> Answers:
     python = {
-        "frames": [yunet_pipeline.analyze(frame) for frame in frames],
-        "video": tracked(yunet_pipeline, video),
-        "crops": [yunet_pipeline.classify([crop])[0] for crop in crops],
+        "frames": [yunet_pipeline.analyze(frame) for frame in pictures.frames],
+        "video": tracked(yunet_pipeline, pictures.video),
+        "crops": [yunet_pipeline.classify([crop])[0] for crop in pictures.crops],
     }
-    return Answers(frames, python, run_engine(job, folder))
+    return Answers(pictures.frames, python, run_node(node, job, tmp_path_factory.mktemp("job")))
+
+
+def test_chromium_gives_what_node_gives(job, answers, installed_web, browsers, served_app):
+    """A part of the pictures: both run the same WebAssembly."""
+    every = {"frames": 6, "video": 1, "crops": 10}
+    part = {name: job[name][::step] for name, step in every.items()}
+    context = browsers.get([]).new_context()
+    page = context.new_page()
+    page.route("**/do_job.js", lambda route: route.fulfill(path=WEB / "testing" / "do_job.js"))
+    page.route("**/pictures/**", lambda route: route.fulfill(path=route.request.url.split("/pictures", 1)[1]))
+    page.goto(f"{served_app[0]}live/files/config")
+    in_page = json.loads(page.evaluate(ANALYZE_IN_PAGE, job | part))
+    context.close()
+    assert {name: len(in_page[name]) for name in every} == {name: len(part[name]) for name in every}
+    assert any(in_page["frames"]) and len(in_page["crops"]) >= 20
+    for name, step in every.items():
+        assert in_page[name] == answers.javascript[name][::step], name
 
 
 def job_for(detector: Path, **pictures: list[dict]) -> dict:
@@ -311,6 +323,13 @@ def test_a_bundle_that_cannot_be_used_is_reported(change, words, node, yunet_wei
     assert result.returncode != 0 and words in result.stderr and "BundleError" in result.stderr
 
 
+# One process for all of them; `node --test` starts one for each file, and each would load ONNX Runtime anew.
+RUN_MODULE_TESTS = """import { readdirSync } from "node:fs";
+for (const name of readdirSync("test")) await import(`${process.cwd()}/test/${name}`);"""
+
+
 def test_the_modules_pass_their_own_tests(node):
-    result = subprocess.run([node, "--test"], cwd=WEB, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stdout
+    command = [node, "--input-type=module", "-e", RUN_MODULE_TESTS]
+    result = subprocess.run(command, cwd=WEB, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and "\n# fail 0\n" in result.stdout, result.stdout
+    assert int(re.search(r"\n# pass (\d+)\n", result.stdout)[1]) > 200

@@ -1,0 +1,50 @@
+"""Starts the app as a program of its own, and asks it for pages."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+from tests.support.programs import free_port
+
+START_LIMIT_S = 90
+
+
+def wait_for_page(address: str, server: subprocess.Popen) -> str:
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        assert server.poll() is None, "the app ended"
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+@contextmanager
+def started(folder, home, **environment):
+    """The app of a folder, as a Space starts it: (address, page, its output)."""
+    address = f"http://127.0.0.1:{free_port()}"
+    log = home / "log"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=folder,
+            env={**environment, "PORT": address.rsplit(":", 1)[1], "HF_HUB_DISABLE_XET": "1"},
+            stderr=output,
+        )
+        try:
+            yield address, wait_for_page(f"{address}/", server), log
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def read(address):
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return answer.read()
