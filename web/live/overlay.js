@@ -1,6 +1,6 @@
 /** Boxes and labels over a picture. */
 
-import { headlineOf } from "./words.js";
+import { headlineOf, looks } from "./words.js";
 
 // Those of `face_expression/output/annotate.py`, which says why; page.css has them for the bars.
 const COLOURS = ["#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73"];
@@ -45,6 +45,8 @@ export function drawFaces(context, faces, { mirrored, labelNames }) {
   context.lineWidth = 3 * unit;
   context.font = `600 ${16 * unit}px system-ui, sans-serif`;
   context.textBaseline = "middle";
+  /** @type {{left: number, top: number, right: number}[]} */
+  const placed = [];
   for (const face of faces) {
     const [x0, y0, x1, y1] = face.box;
     const left = mirrored ? width - x1 : x0;
@@ -52,15 +54,34 @@ export function drawFaces(context, faces, { mirrored, labelNames }) {
     context.strokeStyle = colour;
     context.setLineDash(face.reliable ? [] : [8 * unit, 6 * unit]);
     context.strokeRect(left, y0, x1 - x0, y1 - y0);
-    // Several people are numbered.
-    const text = faces.length > 1 ? `${face.trackId}  ${headlineOf(face)}` : headlineOf(face);
     const tall = 24 * unit;
-    const wide = context.measureText(text).width + 12 * unit;
     const top = y0 >= tall ? y0 - tall : Math.min(y1, height - tall);
-    const start = Math.max(0, Math.min(left, width - wide));
+    const labels = tagsOf(face, faces.length > 1).map((text) => {
+      const wide = context.measureText(text).width + 12 * unit;
+      const start = Math.max(0, Math.min(left, width - wide));
+      return { text, left: start, right: start + wide, top };
+    });
+    const isFree = (label) =>
+      placed.every((other) => label.left >= other.right || other.left >= label.right || Math.abs(other.top - top) >= tall);
+    const label = labels.find(isFree) ?? labels.at(-1);
+    placed.push(label);
     context.fillStyle = colour;
-    context.fillRect(start, top, wide, tall);
+    context.fillRect(label.left, top, label.right - label.left, tall);
     context.fillStyle = "#fff";
-    context.fillText(text, start + 6 * unit, top + tall / 2);
+    context.fillText(label.text, label.left + 6 * unit, top + tall / 2);
   }
+}
+
+/**
+ * What a face's tag may say, the longest first: in a crowd, a shorter one leaves room for the others. Several people are
+ * numbered.
+ *
+ * @param {import("./engine/engine.js").Face} face
+ * @param {boolean} isOneOfSeveral
+ * @returns {string[]}
+ */
+function tagsOf(face, isOneOfSeveral) {
+  if (!isOneOfSeveral) return [headlineOf(face)];
+  const word = face.reliable ? looks(face.label) : "?";
+  return [`${face.trackId}  ${headlineOf(face)}`, `${face.trackId}  ${word}`, String(face.trackId)];
 }
