@@ -1,6 +1,6 @@
 """How long a first visit takes to its first label: `python -m benchmarks.first_label`.
 
-A browser without any cache opens the app over a line of 8 and of 50 Mbit/s down, with 40 ms of round trip, and the clock
+A browser without any cache opens the app over a line of 8 and of 50 Mbit/s down, with 40 ms of round trip; the clock
 runs from the navigation to the first label of the demonstration. On the second visit everything is in the cache.
 """
 
@@ -54,7 +54,8 @@ async def measure(repeats: int) -> list[tuple[str, str, str, str]]:
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as server:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
-                executable_path=find_browser(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+                executable_path=find_browser(),
+                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
             )
             for mbit_per_s, most_s in LINES.items():
                 first, second = await visits(browser, server.port, mbit_per_s, repeats)

@@ -1,8 +1,8 @@
 """Whether "between happy and sad" names the right two: `python -m benchmarks.shared_lead --data FOLDER`.
 
 On the validation split of FER+, of the faces that are not sure because no expression is clear: for how many the page
-would name two expressions, and for how many of those they are the two that people voted for most. Votes that tie for the
-second place are right with each of the tied ones. "Any two" names the two largest bars of each such face.
+would name two expressions, and for how many of those they are the two that people voted for most. Votes that tie for
+the second place are right with each of the tied ones. "Any two" names the two largest bars of each such face.
 """
 
 from typing import Annotated

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import itertools
 from html import escape
 
 import gradio as gr
@@ -49,8 +50,8 @@ def face_bars(face: Face, label_names: tuple[str, ...]) -> dict[str, float]:
 def bars_as_html(values: dict[str, float]) -> str:
     """What `face_bars` gives, as bars in the colours of the expressions, in the order of the labels."""
     rows = (
-        f'<dt>{escape(name)}</dt><dd><span><i style="width: {value:.1%}; background: {COLORS[index % len(COLORS)]}"></i>'
-        f"</span> <b>{value:.0%}</b></dd>"
-        for index, (name, value) in enumerate(values.items())
+        f'<dt>{escape(name)}</dt><dd><span><i style="width: {value:.1%}; background: {color}"></i></span> '
+        f"<b>{value:.0%}</b></dd>"
+        for (name, value), color in zip(values.items(), itertools.cycle(COLORS), strict=False)
     )
     return f'<dl class="face-bars">{"".join(rows)}</dl>'

@@ -48,7 +48,9 @@ def visit(page: Page, broken: dict) -> set[str]:
     expect(page.locator(".video-person").nth(2)).to_be_visible(timeout=PATIENCE_MS)
     seen |= set(page.evaluate(TEXTS))
     page.locator("#video-upload input[type=file]").set_input_files(broken)
-    expect(page.locator("#video-status strong")).to_contain_text(re.compile("This file|Diese Datei"), timeout=PATIENCE_MS)
+    expect(page.locator("#video-status strong")).to_contain_text(
+        re.compile("This file|Diese Datei"), timeout=PATIENCE_MS
+    )
     return seen | set(page.evaluate(TEXTS))
 
 

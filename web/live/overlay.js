@@ -45,31 +45,56 @@ export function drawFaces(context, faces, { mirrored, labelNames }) {
   context.lineWidth = 3 * unit;
   context.font = `600 ${16 * unit}px system-ui, sans-serif`;
   context.textBaseline = "middle";
-  /** @type {{left: number, top: number, right: number}[]} */
-  const placed = [];
-  for (const face of faces) {
+  const tall = 24 * unit;
+  const tags = faces.map((face) => {
     const [x0, y0, x1, y1] = face.box;
     const left = mirrored ? width - x1 : x0;
     const colour = colourOf(face, labelNames);
     context.strokeStyle = colour;
     context.setLineDash(face.reliable ? [] : [8 * unit, 6 * unit]);
     context.strokeRect(left, y0, x1 - x0, y1 - y0);
-    const tall = 24 * unit;
     const top = y0 >= tall ? y0 - tall : Math.min(y1, height - tall);
-    const labels = tagsOf(face, faces.length > 1).map((text) => {
+    return tagsOf(face, faces.length > 1).map((text) => {
       const wide = context.measureText(text).width + 12 * unit;
       const start = Math.max(0, Math.min(left, width - wide));
-      return { text, left: start, right: start + wide, top };
+      return { text, colour, left: start, right: start + wide, top };
     });
-    const isFree = (label) =>
-      placed.every((other) => label.left >= other.right || other.left >= label.right || Math.abs(other.top - top) >= tall);
-    const label = labels.find(isFree) ?? labels.at(-1);
-    placed.push(label);
+  });
+  for (const { text, colour, left, right, top } of chooseTags(tags, tall)) {
     context.fillStyle = colour;
-    context.fillRect(label.left, top, label.right - label.left, tall);
+    context.fillRect(left, top, right - left, tall);
     context.fillStyle = "#fff";
-    context.fillText(label.text, label.left + 6 * unit, top + tall / 2);
+    context.fillText(text, left + 6 * unit, top + tall / 2);
   }
+}
+
+/**
+ * @typedef {object} Tag
+ * @property {string} text
+ * @property {string} colour
+ * @property {number} left in pixels of the canvas
+ * @property {number} right
+ * @property {number} top
+ */
+
+/**
+ * For each face the longest tag that leaves the others' alone; the first face chooses first.
+ *
+ * @param {Tag[][]} tags what each face's tag may be, the longest first
+ * @param {number} tall height of a tag
+ * @returns {Tag[]}
+ */
+function chooseTags(tags, tall) {
+  const chosen = tags.map((choices) => choices.at(-1));
+  tags.forEach((choices, index) => {
+    const leavesOthersAlone = (tag) =>
+      chosen.every(
+        (other, place) =>
+          place === index || tag.left >= other.right || other.left >= tag.right || Math.abs(other.top - tag.top) >= tall,
+      );
+    chosen[index] = choices.find(leavesOthersAlone) ?? chosen[index];
+  });
+  return chosen;
 }
 
 /**
