@@ -56,4 +56,5 @@ def test_the_engine_on_the_device_a_photo_and_a_video(browser, request):
     wait_for(browser, "Boolean(document.querySelector('#video-example'))")
     browser.run(click("#video-example"))
     wait_for(browser, "document.querySelector('#video-status')?.innerText.includes('3 people')")
-    wait_for(browser, "document.querySelectorAll('.video-person').length === 3")
+    for number in (1, 2, 3):
+        wait_for(browser, f"document.body.innerText.includes('Person {number}, in view for')")
