@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import httpx
 import websocket
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 # A camera that shows a moving pattern, and nobody to ask whether it may be used.
 FIREFOX_SETTINGS = {
     "media.navigator.streams.fake": True,

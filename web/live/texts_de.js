@@ -389,6 +389,7 @@ export const GERMAN = Object.freeze({
   "{1} seconds": "{1} Sekunden",
   "seconds": "Sekunden",
   "probability": "Wahrscheinlichkeit",
+  "seconds: {1}; probability: {2}; expression: {3}": "Sekunden: {1}; Wahrscheinlichkeit: {2}; Ausdruck: {3}",
   "and {1} pixels: MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {2} videos at once; others wait for their turn. What you send is deleted a minute or two after it is labelled, and what was made of it after {3} minutes or as soon as you leave.":
     "und {1} Pixeln: MP4, MOV, WebM, MKV, AVI und andere. Es wird auf dem Server ausgewertet, {2} Videos zugleich; andere warten, bis sie an der Reihe sind. Was Sie senden, wird ein, zwei Minuten nach der Auswertung gelöscht, und was daraus entstand nach {3} Minuten oder sobald Sie gehen.",
   "Your video": "Ihr Video",
