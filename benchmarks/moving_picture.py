@@ -1,4 +1,4 @@
-"""Film the live view's demonstration for the README: `python -m benchmarks.moving_picture`.
+"""Film the live view's demonstration, on a calm machine: `python -m benchmarks.moving_picture`.
 
 Everybody in it is drawn, or the astronaut of scikit-image; the words and bars are the engine's answers.
 """
