@@ -62,6 +62,7 @@ figures: setup web  ## Measure everything that the documents show, on a calm mac
 	$(BIN)/python -m benchmarks.figures bundle
 	$(BIN)/python -m benchmarks.latency --repeats 60
 	$(BIN)/python -m benchmarks.latency_in_browser
+	$(BIN)/python -m benchmarks.first_label
 	$(BIN)/python -m benchmarks.predict_folder --pictures 10000
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.live --long

@@ -82,7 +82,15 @@ body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 #video-result video[hidden], .cannot-play:empty {display: none}
 #video-legend span {margin-right: 1rem; white-space: nowrap}
 #video-legend b {display: inline-block; width: 1.4rem; height: .3rem; vertical-align: middle}
-.face-card {max-width: 420px}
+.face-card {max-width: 420px; padding: .75rem 1rem; border: 1px solid var(--border-color-primary); border-radius: 12px}
+.face-card {background: var(--block-background-fill)}
+.face-card .html-container {padding: 0 !important}
+.face-bars {display: grid; grid-template-columns: max-content 1fr; gap: .25rem .75rem; align-items: center; margin: 0}
+.face-bars dd {display: flex; gap: .5rem; align-items: center; margin: 0}
+.face-bars span {flex: 1; height: .8rem; border-radius: 99px; background: rgb(127 127 127 / 25%); overflow: hidden}
+.face-bars i {display: block; height: 100%}
+.face-bars b {width: 3em; text-align: right; font-variant-numeric: tabular-nums}
+#video-example {max-width: 22rem}
 #photo-suggestion a {padding: 0}
 #basic-headline {min-height: 4.5rem}
 #basic-headline p {font-size: 1.25rem}
@@ -91,6 +99,13 @@ body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
   #title h1 {font-size: 1.35rem; margin: 0}
   #title p {font-size: .85rem; line-height: 1.35}
   #live-view {padding: 0 !important}
+}
+:is(#live-view, #live-view > *, .tabitem:has(#live-view)) {padding-left: 0 !important; padding-right: 0 !important}
+.dark button[role="tab"][aria-selected="true"], .dark :is(#video-result, #notice) a {color: #a5b4fc}
+/* A phone on its side, or a page at 200 %. */
+@media (max-height: 500px) {
+  #title {display: none}
+  .main.fillable {padding-top: .25rem !important}
 }
 """
 

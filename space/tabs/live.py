@@ -83,6 +83,8 @@ def build_live_tab(pipeline: Pipeline, files: LiveFiles) -> None:
             const href = new URL(place, document.baseURI).href;
             document.head.append(Object.assign(document.createElement("link"), {{ rel: "modulepreload", href }}));
         }}
+        import(new URL("{files.around}", document.baseURI))
+            .then(({{ translateAround }}) => translateAround(document.body));
         import(new URL("{files.page}", document.baseURI))
             .then(({{ mount }}) => mount(element, {json.dumps(given)}, (frame) => server.look_at_frame(frame)))
             .catch((error) => {{

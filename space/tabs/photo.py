@@ -12,7 +12,7 @@ from space.limits import AT_ONCE, Kind
 from space.paths import EXAMPLES
 from space.photos import Photos
 from space.suggestions import load_suggestions
-from space.tabs.components import face_bars, shown_picture, uploaded_path
+from space.tabs.components import bars_as_html, face_bars, shown_picture, uploaded_path
 from space.traffic.workers import BusyError
 
 CARDS_AT_ONCE = 8
@@ -62,7 +62,7 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos, *, remember_s: int) -> N
             for number, (sentence, face_values) in enumerate(summaries, start=1):
                 with gr.Column(min_width=260, elem_classes="face-card"):
                     gr.Markdown(f"**{number}.** {sentence}")
-                    gr.Label(face_values, label=f"Face {number}", show_heading=False)
+                    gr.HTML(bars_as_html(face_values))
 
     photo.change(
         on_photo,

@@ -197,8 +197,12 @@ class FairQueue(queueing.Queue):
         boxes = self.pending_messages_per_session
         if session not in boxes:
             boxes[session] = Mailbox()
+        box = cast("Mailbox", boxes[session])
+        if box.empty():
+            # Everything was read, and nothing since because nothing was asked.
+            box.read_s = time.monotonic()
         self.pending_event_ids_session.setdefault(session, set())
-        return cast("Mailbox", boxes[session])
+        return box
 
     def _make_room(self, address: str, kind: Kind, size: int) -> bool:
         """Make room for an event of a client: who has most of what waits loses its newest, if that is another one."""

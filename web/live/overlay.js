@@ -1,6 +1,6 @@
 /** Boxes and labels over a picture. */
 
-import { headlineOf } from "./words.js";
+import { headlineOf, looks } from "./words.js";
 
 // Those of `face_expression/output/annotate.py`, which says why; page.css has them for the bars.
 const COLOURS = ["#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73"];
@@ -45,22 +45,68 @@ export function drawFaces(context, faces, { mirrored, labelNames }) {
   context.lineWidth = 3 * unit;
   context.font = `600 ${16 * unit}px system-ui, sans-serif`;
   context.textBaseline = "middle";
-  for (const face of faces) {
+  const tall = 24 * unit;
+  const tags = faces.map((face) => {
     const [x0, y0, x1, y1] = face.box;
     const left = mirrored ? width - x1 : x0;
     const colour = colourOf(face, labelNames);
     context.strokeStyle = colour;
     context.setLineDash(face.reliable ? [] : [8 * unit, 6 * unit]);
     context.strokeRect(left, y0, x1 - x0, y1 - y0);
-    // Several people are numbered.
-    const text = faces.length > 1 ? `${face.trackId}  ${headlineOf(face)}` : headlineOf(face);
-    const tall = 24 * unit;
-    const wide = context.measureText(text).width + 12 * unit;
     const top = y0 >= tall ? y0 - tall : Math.min(y1, height - tall);
-    const start = Math.max(0, Math.min(left, width - wide));
+    return tagsOf(face, faces.length > 1).map((text) => {
+      const wide = context.measureText(text).width + 12 * unit;
+      const start = Math.max(0, Math.min(left, width - wide));
+      return { text, colour, left: start, right: start + wide, top };
+    });
+  });
+  for (const { text, colour, left, right, top } of chooseTags(tags, tall)) {
     context.fillStyle = colour;
-    context.fillRect(start, top, wide, tall);
+    context.fillRect(left, top, right - left, tall);
     context.fillStyle = "#fff";
-    context.fillText(text, start + 6 * unit, top + tall / 2);
+    context.fillText(text, left + 6 * unit, top + tall / 2);
   }
+}
+
+/**
+ * @typedef {object} Tag
+ * @property {string} text
+ * @property {string} colour
+ * @property {number} left in pixels of the canvas
+ * @property {number} right
+ * @property {number} top
+ */
+
+/**
+ * For each face the longest tag that leaves the others' alone; the first face chooses first.
+ *
+ * @param {Tag[][]} tags what each face's tag may be, the longest first
+ * @param {number} tall height of a tag
+ * @returns {Tag[]}
+ */
+function chooseTags(tags, tall) {
+  const chosen = tags.map((choices) => choices.at(-1));
+  tags.forEach((choices, index) => {
+    const leavesOthersAlone = (tag) =>
+      chosen.every(
+        (other, place) =>
+          place === index || tag.left >= other.right || other.left >= tag.right || Math.abs(other.top - tag.top) >= tall,
+      );
+    chosen[index] = choices.find(leavesOthersAlone) ?? chosen[index];
+  });
+  return chosen;
+}
+
+/**
+ * What a face's tag may say, the longest first: in a crowd, a shorter one leaves room for the others. Several people are
+ * numbered.
+ *
+ * @param {import("./engine/engine.js").Face} face
+ * @param {boolean} isOneOfSeveral
+ * @returns {string[]}
+ */
+function tagsOf(face, isOneOfSeveral) {
+  if (!isOneOfSeveral) return [headlineOf(face)];
+  const word = face.reliable ? looks(face.label) : "?";
+  return [`${face.trackId}  ${headlineOf(face)}`, `${face.trackId}  ${word}`, String(face.trackId)];
 }

@@ -99,15 +99,15 @@ const MARKUP = `
     <p class="needs-https" hidden></p>
     <p class="problem" role="alert"></p>
     <section class="faces" aria-label="What the expressions look like"></section>
-    <fieldset class="engines">
-      <legend>Where images are processed</legend>
-      <h3 class="network"></h3>
-      <p class="proof">Pictures sent by this page: <b class="sent">0</b></p>
-      <label><input type="radio" name="engine" value="device"> on this device</label>
-      <label><input type="radio" name="engine" value="server"> on the server</label>
-      <p class="privacy"></p>
-    </fieldset>
   </div>
+  <fieldset class="engines">
+    <legend>Where images are processed</legend>
+    <h3 class="network"></h3>
+    <p class="proof">Pictures sent by this page: <b class="sent">0</b></p>
+    <label><input type="radio" name="engine" value="device"> on this device</label>
+    <label><input type="radio" name="engine" value="server"> on the server</label>
+    <p class="privacy"></p>
+  </fieldset>
   <section class="suggestions"></section>
   <section class="session"></section>
   <section class="game"></section>

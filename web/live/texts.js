@@ -51,6 +51,43 @@ export function tLabel(label) {
   return Object.hasOwn(TABLES[language] ?? {}, label) ? TABLES[language][label] : label;
 }
 
+/** Keys with marks, those with most letters of their own first. @type {[RegExp, string][] | null} */
+let patterns = null;
+
+/**
+ * A whole text that arrives in English, such as what the server says, with its values and lists.
+ *
+ * @param {string} text
+ * @returns {string | null} null if the table does not have it, or the language is English
+ */
+export function translated(text) {
+  const table = TABLES[language];
+  if (!table || !/[a-z]{2}/i.test(text)) return null;
+  if (Object.hasOwn(table, text)) return table[text];
+  patterns ??= patternsOf(Object.keys(table));
+  for (const [pattern, key] of patterns) {
+    const values = pattern.exec(text)?.slice(1);
+    if (values) return table[key].replace(/\{(\d)\}/g, (_, number) => translated(values[number - 1]) ?? values[number - 1]);
+  }
+  const parts = text.replace(/\.$/, "").split(", ");
+  if (!parts.every((part) => Object.hasOwn(table, part))) return null;
+  return parts.map((part) => table[part]).join(", ") + (text.endsWith(".") ? "." : "");
+}
+
+/**
+ * @param {string[]} keys
+ * @returns {[RegExp, string][]}
+ */
+function patternsOf(keys) {
+  const lettersOf = (key) => key.replace(/\{\d\}/g, "").replace(/[^a-z]/gi, "").length;
+  const marked = keys.filter((key) => /\{1\}/.test(key) && lettersOf(key) >= 3);
+  marked.sort((one, other) => lettersOf(other) - lettersOf(one));
+  return marked.map((key) => {
+    const literal = key.split(/\{\d\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return [new RegExp(`^${literal.join("(.+?)")}$`), key];
+  });
+}
+
 /**
  * Fill an element with English markup in the language in use.
  *

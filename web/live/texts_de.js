@@ -34,7 +34,7 @@ export const GERMAN = Object.freeze({
   "not sure: {1}": "nicht sicher: {1}",
   "between {1} and {2}": "zwischen {1} und {2}",
   "This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. Open it over HTTPS, or on the machine that serves it. Photo and Video work here, too.":
-    "Diese Seite kam über einfaches HTTP, und Browser geben die Kamera nur an HTTPS und localhost. Öffnen Sie sie über HTTPS oder auf dem Rechner, der sie ausliefert. Photo und Video gehen auch hier.",
+    "Diese Seite kam über einfaches HTTP, und Browser geben die Kamera nur an HTTPS und localhost. Öffnen Sie sie über HTTPS oder auf dem Rechner, der sie ausliefert. Foto und Video gehen auch hier.",
   "The camera was not allowed. Allow it in the browser's address bar, then try again.":
     "Die Kamera wurde nicht erlaubt. Erlauben Sie sie in der Adresszeile des Browsers und versuchen Sie es noch einmal.",
   "No camera was found. Connect one, then try again.":
@@ -318,6 +318,138 @@ export const GERMAN = Object.freeze({
     ": Diese Seite hat keinen Server, der ein Bild annehmen könnte. Niemand wird wiedererkannt.",
   "In use:": "In Benutzung:",
   "Licences": "Lizenzen",
+  // What app.py, space/tabs/ and the errors of the core say; Gradio's own words, too, for ?lang=de in another browser.
+  "Live": "Live",
+  "Live (basic)": "Live (einfach)",
+  "Photo": "Foto",
+  "Video": "Video",
+  "More tabs": "Weitere Reiter",
+  "What you show is not kept": "Was Sie zeigen, wird nicht behalten",
+  ": frames of the camera are never written to disk, an uploaded photo is deleted from it within a few minutes, an uploaded video and what was made of it within a quarter of an hour or when you leave, and the last pictures of each are forgotten when you leave the page. Nobody is recognised.":
+    ": Bilder der Kamera werden nie auf die Festplatte geschrieben, ein hochgeladenes Foto wird dort nach wenigen Minuten gelöscht, ein hochgeladenes Video und was daraus entstand nach einer Viertelstunde oder wenn Sie gehen, und die letzten Bilder von beiden sind vergessen, wenn Sie die Seite verlassen. Niemand wird wiedererkannt.",
+  "In use: {1}.": "In Benutzung: {1}.",
+  "model embedded in this program, face detector {1}": "in diesem Programm eingebettetes Modell, Gesichtserkennung {1}",
+  "Built with Gradio": "Mit Gradio gebaut",
+  "Settings": "Einstellungen",
+  "Gradio footer navigation": "Fußzeile",
+  "logo": "Logo",
+  "Stop Recording": "Aufnahme beenden",
+  "Drop Image Here": "Bild hierher ziehen",
+  "Drop File Here": "Datei hierher ziehen",
+  "Drop an image file here to upload": "Bilddatei hierher ziehen, um sie hochzuladen",
+  "Click to upload or drop files": "Klicken oder Dateien hierher ziehen",
+  "- or -": "- oder -",
+  "Click to Upload": "Klicken zum Hochladen",
+  "Upload file": "Datei hochladen",
+  "File upload": "Datei hochladen",
+  "Paste from clipboard": "Aus der Zwischenablage einfügen",
+  "Empty value": "Noch leer",
+  "Fullscreen": "Vollbild",
+  "View in full screen": "Vollbild",
+  "Exit fullscreen mode": "Vollbild beenden",
+  "Clear": "Leeren",
+  "Remove Image": "Bild entfernen",
+  "Remove this file": "Diese Datei entfernen",
+  "Uploading {1} file...": "{1} Datei wird hochgeladen …",
+  "Download": "Herunterladen",
+  "Error": "Fehler",
+  "Connection errored out.": "Die Verbindung ist abgebrochen.",
+  "Your photo": "Ihr Foto",
+  "Faces found": "Gefundene Gesichter",
+  "Suggest something for the largest face that can be classified":
+    "Etwas vorschlagen für das größte Gesicht, das eingeordnet werden kann",
+  "There is no suggestion: no face here shows one clear expression.":
+    "Es gibt keinen Vorschlag: Kein Gesicht hier zeigt einen klaren Ausdruck.",
+  "Something to do: {1}": "Etwas zu tun: {1}",
+  "(opens a new tab: {1} search)": "(öffnet einen neuen Tab: Suche bei {1})",
+  "Examples": "Beispiele",
+  "One face": "Ein Gesicht",
+  "Face {1}": "Gesicht {1}",
+  "{1} faces, the largest first": "{1} Gesichter, das größte zuerst",
+  "No face was found. A larger, well-lit face seen from the front works best.":
+    "Es wurde kein Gesicht gefunden. Am besten geht ein größeres, gut beleuchtetes Gesicht von vorn.",
+  "This expression looks": "Dieser Ausdruck wirkt",
+  "Not sure:": "Nicht sicher:",
+  "This file cannot be used:": "Diese Datei geht nicht:",
+  "the file is empty.": "Sie ist leer.",
+  "there is no such file.": "Es gibt sie nicht.",
+  "the picture takes too long to read.": "Das Bild zu lesen dauert zu lange.",
+  "the file cannot be opened: {1}.": "Sie kann nicht geöffnet werden: {1}.",
+  "the file is too large; the limit is {1} MB.": "Sie ist zu groß; die Grenze ist {1} MB.",
+  "the picture has {1}; at most {2} pixels a side are taken.":
+    "Das Bild hat {1}; höchstens {2} Pixel je Seite sind möglich.",
+  "{1} pixels": "{1} Pixel",
+  "the picture is damaged or incomplete: {1}.": "Das Bild ist beschädigt oder unvollständig: {1}.",
+  "this JPEG has {1} scans; at most {2} are read at this size.":
+    "Dieses JPEG hat {1} Durchgänge; bei dieser Größe werden höchstens {2} gelesen.",
+  "this is not a picture that can be read; send one of {1}.": "Das ist kein lesbares Bild; senden Sie eines von {1}.",
+  "too many large pictures are being read now; try again in a minute.":
+    "Gerade werden zu viele große Bilder gelesen; versuchen Sie es in einer Minute noch einmal.",
+  "One video of at most": "Ein Video von höchstens",
+  "{1} seconds": "{1} Sekunden",
+  "seconds": "Sekunden",
+  "probability": "Wahrscheinlichkeit",
+  "seconds: {1}; probability: {2}; expression: {3}": "Sekunden: {1}; Wahrscheinlichkeit: {2}; Ausdruck: {3}",
+  "and {1} pixels: MP4, MOV, WebM, MKV, AVI and others. It is labelled on the server, {2} videos at once; others wait for their turn. What you send is deleted a minute or two after it is labelled, and what was made of it after {3} minutes or as soon as you leave.":
+    "und {1} Pixeln: MP4, MOV, WebM, MKV, AVI und andere. Es wird auf dem Server ausgewertet, {2} Videos zugleich; andere warten, bis sie an der Reihe sind. Was Sie senden, wird ein, zwei Minuten nach der Auswertung gelöscht, und was daraus entstand nach {3} Minuten oder sobald Sie gehen.",
+  "Your video": "Ihr Video",
+  "Try it with an example clip": "Mit einem Beispiel ausprobieren",
+  "The video is here. Its place in the queue, then its progress:":
+    "Das Video ist da. Sein Platz in der Schlange, dann sein Fortschritt:",
+  "Cancelled. The video is deleted.": "Abgebrochen. Das Video ist gelöscht.",
+  "{1} of {2} s": "{1} von {2} s",
+  "queue: {1}": "Schlange: {1}",
+  "processing |": "läuft |",
+  "The labelled video": "Das ausgewertete Video",
+  "Download the video": "Video herunterladen",
+  "Download the table (CSV)": "Tabelle herunterladen (CSV)",
+  "{1} s, {2} pictures, {3}.": "{1} s, {2} Bilder, {3}.",
+  "nobody was seen": "niemand war zu sehen",
+  "one person": "eine Person",
+  "{1} people": "{1} Personen",
+  "Not all of it: {1}.": "Nicht ganz: {1}.",
+  "only the first {1} frames were processed, which is the limit":
+    "nur die ersten {1} Bilder wurden ausgewertet, das ist die Grenze",
+  "Person {1}": "Person {1}",
+  ", in view for {1} s: looks mostly": ", {1} s im Bild, wirkt meist",
+  "({1} of the time that could be classified).": "({1} der Zeit, die eingeordnet werden konnte).",
+  "({1} of the time that could be classified). Not sure for {2} s ({3}).":
+    "({1} der Zeit, die eingeordnet werden konnte). Nicht sicher für {2} s ({3}).",
+  ", in view for {1} s: not sure what the expression looks like ({2}).":
+    ", {1} s im Bild: nicht sicher, wie der Ausdruck aussieht ({2}).",
+  "And {1} more, in view for less long; the table has them all.":
+    "Und {1} weitere, kürzer im Bild; die Tabelle hat alle.",
+  "it could not be kept here while it is labelled; send it again.":
+    "Sie konnte hier nicht behalten werden; senden Sie sie noch einmal.",
+  "the file holds no video that can be read, or is incomplete.":
+    "Sie enthält kein lesbares Video oder ist unvollständig.",
+  "the video holds no picture that can be read.": "Das Video enthält kein lesbares Bild.",
+  "the video has {1} x {2} pixels; the limit is {3} million pixels a picture.":
+    "Das Video hat {1} x {2} Pixel; die Grenze sind {3} Millionen Pixel je Bild.",
+  "the video is damaged from {1} s on": "das Video ist ab {1} s beschädigt",
+  "the video lasts longer than {1} s, which is the limit": "das Video ist länger als {1} s, das ist die Grenze",
+  "the video should last {1} s, but can be read up to {2} s only":
+    "das Video sollte {1} s lang sein, ist aber nur bis {2} s lesbar",
+  "this is not a video that can be read, or the file is incomplete; send one of {1}.":
+    "Das ist kein lesbares Video, oder die Datei ist unvollständig; senden Sie eines von {1}.",
+  "This browser cannot play the video, which is H.264 in MP4. Download it, and play it in another program.":
+    "Dieser Browser kann das Video (H.264 in MP4) nicht abspielen. Laden Sie es herunter und spielen Sie es in einem anderen Programm ab.",
+  "The video cannot be played here. Download it if it is still there; it is deleted after a while.":
+    "Das Video kann hier nicht abgespielt werden. Laden Sie es herunter, wenn es noch da ist; nach einer Weile wird es gelöscht.",
+  "Press the camera, allow it, then press": "Drücken Sie auf die Kamera, erlauben Sie sie und drücken Sie dann",
+  "Record": "Aufnehmen",
+  "Click to Access Webcam": "Hier klicken, um die Kamera zu erlauben",
+  "What the program sees": "Was das Programm sieht",
+  "Largest face": "Größtes Gesicht",
+  ". Light from the front works best. A session lasts {1} minutes at most; then press Record again.":
+    ". Licht von vorn ist am besten. Eine Sitzung dauert höchstens {1} Minuten; drücken Sie dann noch einmal.",
+  "This view cannot be loaded: {1} The tab Live (basic) may work.":
+    "Diese Ansicht kann nicht geladen werden: {1} Der Reiter „Live (einfach)“ geht vielleicht.",
+  "too many people use this server now, and you have most of what waits; try again in a minute":
+    "Zu viele Menschen benutzen diesen Server gerade, und das meiste, was wartet, ist von Ihnen; versuchen Sie es in einer Minute noch einmal.",
+  "nobody was waiting for the answer when it was this event's turn; send it again, and read the answer":
+    "Niemand hat auf die Antwort gewartet, als dies an der Reihe war; senden Sie es noch einmal.",
+  "too many requests; try again in {1} s": "Zu viele Anfragen; versuchen Sie es in {1} s noch einmal.",
   // What space/suggestions.yaml suggests; what to search for is the same in all languages.
   // angry
   "Whatever is behind it, there is no rush to answer.": "Was immer dahintersteckt: Mit der Antwort eilt es nicht.",

@@ -85,7 +85,8 @@ export class FacesPanel {
 
   #tell(face, live) {
     const headline = this.#find(".headline");
-    const headlineText = face ? headlineOf(face) : NOBODY;
+    // Number and sign stay on one line.
+    const headlineText = face ? headlineOf(face).replace(" %", "\u00a0%") : NOBODY;
     if (headline.textContent !== headlineText) headline.textContent = headlineText;
     headline.style.setProperty("--colour", face ? colourOf(face, this.#labelNames) : "transparent");
     this.#find(".sentence").textContent = face?.reliable ? sentenceOfTen(face.probabilities, this.#labelNames) : "";

@@ -35,7 +35,7 @@ const HINTS = {
 
 const MARKUP = `
 <h3>Make this face</h3>
-<p>A game of ${RULES.lengthS} seconds with ${RULES.faceS} for each face: make the face that is asked for, and hold it. Each gives ${RULES.points} points, and up to ${RULES.pointsForQuick} more if it is quick.
+<p class="rules">A game of ${RULES.lengthS} seconds with ${RULES.faceS} for each face: make the face that is asked for, and hold it. Each gives ${RULES.points} points, and up to ${RULES.pointsForQuick} more if it is quick.
   <span class="left-out"></span> Pictures of it stay in this page until you delete them, play again or leave.</p>
 <p class="controls"><button type="button" class="play">Play</button>
   <button type="button" class="skip" hidden>Skip this one</button>

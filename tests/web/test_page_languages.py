@@ -1,0 +1,72 @@
+"""What stands around the live view, and in Photo and Video, in German: nothing of the English page is left."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.support.browsing import PATIENCE_MS
+
+# The same in both languages: names, and words that are German, too.
+SAME = {"live emotion detector", "live", "video", "neutral", "logo", "broken", "broken.mp4", ".mp4"}
+TEXTS = """() => {
+    const left = "#live-view, script, style, noscript, textarea, input";
+    const found = new Set();
+    const add = (words) => /[a-z]{3}/i.test(words) && found.add(words.trim().replace(/\\s+/g, " ").toLowerCase());
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const holder = node.parentElement;
+        if (!holder.closest(left) && holder.checkVisibility()) add(node.data);
+    }
+    for (const part of document.querySelectorAll("[aria-label], [title], [placeholder]")) {
+        if (part.closest(left) || !part.checkVisibility()) continue;
+        for (const name of ["aria-label", "title", "placeholder"]) add(part.getAttribute(name) ?? "");
+    }
+    return [...found];
+}"""
+
+
+def visit(page: Page, broken: dict) -> set[str]:
+    """All that a visitor reads there: tabs, notices, answers to a photo and a video, and two refusals."""
+    tabs = page.get_by_role("tab")
+    expect(tabs.nth(2)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#notice")).to_be_visible(timeout=PATIENCE_MS)
+    seen = set(page.evaluate(TEXTS))
+    tabs.nth(1).click()
+    seen |= set(page.evaluate(TEXTS))
+    examples = page.locator(".gallery-item, .gallery button, table button")
+    for number, cards in ((1, 1), (3, 2)):
+        examples.nth(number).click()
+        expect(page.locator(".face-card")).to_have_count(cards, timeout=PATIENCE_MS)
+        expect(page.locator("#photo-summary strong")).to_be_visible()
+        page.get_by_role("checkbox").filter(visible=True).first.check()
+        expect(page.locator("#photo-suggestion p").first).to_be_visible()
+        seen |= set(page.evaluate(TEXTS))
+    tabs.nth(2).click()
+    seen |= set(page.evaluate(TEXTS))
+    page.locator("#video-example").click()
+    expect(page.locator("#video-result video")).to_be_attached(timeout=3 * PATIENCE_MS)
+    expect(page.locator(".video-person").nth(2)).to_be_visible(timeout=PATIENCE_MS)
+    seen |= set(page.evaluate(TEXTS))
+    page.locator("#video-upload input[type=file]").set_input_files(broken)
+    expect(page.locator("#video-status strong")).to_contain_text(
+        re.compile("This file|Diese Datei"), timeout=PATIENCE_MS
+    )
+    return seen | set(page.evaluate(TEXTS))
+
+
+def test_no_english_is_left_on_the_german_page(open_page, served_app):
+    broken = {"name": "broken.mp4", "mimeType": "video/mp4", "buffer": b"no video"}
+    english = visit(open_page(leave_blank=False), broken)
+    page = open_page(leave_blank=True)
+    page.goto(f"{served_app[0]}?lang=de")
+    german = visit(page, broken)
+    assert page.locator("html").get_attribute("lang") == "de"
+    assert len(english) > 60 and "this expression looks" in english and "dieser ausdruck wirkt" in german
+    assert "nicht sicher:" in german and "diese datei geht nicht:" in german
+    assert sorted((english & german) - SAME) == []
+
+
+def test_the_english_page_stays_english(open_page):
+    page = open_page(locale="en-GB")
+    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.get_by_role("tab", name="Photo")).to_be_visible(timeout=PATIENCE_MS)
