@@ -1,12 +1,11 @@
 """What the live view says is true now: nothing of an answer older than a second is shown."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browsing import PATIENCE_MS, headline, in_turn, start_button, wait_until_loaded
+from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
 from tests.support.builders import happy_face, moving, scene
 
 pytestmark = pytest.mark.usefixtures("installed_web")
@@ -48,19 +47,9 @@ def suggest(page: Page) -> None:
     page.locator("#live-view .suggestions").get_by_role("switch").check()
 
 
-@pytest.fixture(scope="module")
-def loaded_page(open_shared_page) -> Page:
-    return wait_until_loaded(open_shared_page(moving(happy_face(), 60)))
-
-
-@pytest.fixture
-def page(loaded_page) -> Iterator[Page]:
-    with in_turn(loaded_page) as page:
-        yield page
-
-
 @pytest.mark.parametrize("ends", ["refuses connections", "hangs"])
-def test_answers_of_a_server_that_died_are_not_shown(page, ends):
+def test_answers_of_a_server_that_died_are_not_shown(open_page, ends):
+    page = wait_until_loaded(open_page(moving(happy_face(), 60)))
     page.get_by_label("on the server").check()
     start_button(page).click()
     suggest(page)
