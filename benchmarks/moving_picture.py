@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 from benchmarks.live_browser import find_browser
 from benchmarks.live_server import running_server
+from face_expression.errors import required
 
 WIDTH_PX = 760
 INTERVAL_S = 0.3
@@ -25,9 +26,9 @@ PATIENCE_MS = 120_000
 
 def film(page: Page) -> list[tuple[Image.Image, float]]:
     """Pictures of the view, each with the time in seconds when it was taken."""
-    box = page.locator("#live-view .live").bounding_box()
-    below = page.locator("#live-view .engines").bounding_box()
-    clip = {"x": box["x"] - 8, "y": box["y"] - 8, "width": box["width"] + 16, "height": below["y"] - box["y"]}
+    box = required(page.locator("#live-view .live").bounding_box())
+    below = required(page.locator("#live-view .engines").bounding_box())
+    clip = FloatRect(x=box["x"] - 8, y=box["y"] - 8, width=box["width"] + 16, height=below["y"] - box["y"])
     begun, shots = time.monotonic(), []
     while (now_s := time.monotonic() - begun) < LENGTH_S:
         picture = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")
