@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from tests.core.test_predict_folder import PATIENCE_S, in_process, lines, predic
 from tests.support.builders import EXAMPLES, calm_photo, happy_photo, save
 from tests.support.local_hub import COMMIT, running_hub
 from tests.support.picture_tables import picture_table
+from tests.support.warm_programs import run_warm
 
 COUNT = 40
 
@@ -30,16 +32,34 @@ def folder(tmp_path) -> Path:
     return made
 
 
+# Kills its own process after so many records.
+KILLED = """
+import os, signal, sys
+from face_expression.__main__ import app
+from face_expression.cli.predict_progress import Progress
+
+add, left = Progress.add, 10
+
+def add_or_die(self, number, record):
+    global left
+    add(self, number, record)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Progress.add = add_or_die
+app(sys.argv[1:])
+"""
+
+
 def killed_midway(folder: Path, results: Path, *options) -> set[str]:
-    """Kill a run once some pictures are done; the names of those."""
-    program = started(folder, "--results", results, *options)
-    wait_for_progress(results, 7)
-    program.kill()
-    program.communicate(timeout=PATIENCE_S)
+    """Kill a run once ten pictures are done; the names of those."""
+    program = run_warm("-c", KILLED, "predict", folder, "--results", results, "--detector", "haar", *options)
+    assert program.returncode == -signal.SIGKILL, program.stderr
     assert not results.exists()
     done = progress_file(results).read_bytes().splitlines(keepends=True)[1:]
-    names = {Path(json.loads(line.partition(b"\t")[2])["path"]).name for line in done if line.endswith(b"\n")}
-    assert 7 <= len(names) < COUNT
+    names = {Path(json.loads(line.partition(b"\t")[2])["path"]).name for line in done}
+    assert len(names) == 10
     return names
 
 
