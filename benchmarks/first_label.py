@@ -48,7 +48,7 @@ async def visits(browser: Browser, port: int, mbit_per_s: float, repeats: int) -
     return first, second
 
 
-async def measure(repeats: int) -> list[tuple[str, str, str, str]]:
+async def measure(repeats: int) -> list[tuple[str, ...]]:
     """The lines of the table."""
     rows = []
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as server:

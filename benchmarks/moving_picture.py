@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 from benchmarks.live_browser import find_browser
 from benchmarks.live_server import running_server
@@ -27,7 +27,9 @@ def film(page: Page) -> list[tuple[Image.Image, float]]:
     """Pictures of the view, each with the time in seconds when it was taken."""
     box = page.locator("#live-view .live").bounding_box()
     below = page.locator("#live-view .engines").bounding_box()
-    clip = {"x": box["x"] - 8, "y": box["y"] - 8, "width": box["width"] + 16, "height": below["y"] - box["y"]}
+    if box is None or below is None:
+        raise SystemExit("the live view is not shown")
+    clip = FloatRect(x=box["x"] - 8, y=box["y"] - 8, width=box["width"] + 16, height=below["y"] - box["y"])
     begun, shots = time.monotonic(), []
     while (now_s := time.monotonic() - begun) < LENGTH_S:
         picture = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")
