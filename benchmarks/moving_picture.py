@@ -15,7 +15,6 @@ from playwright.sync_api import FloatRect, Page, sync_playwright
 
 from benchmarks.live_browser import find_browser
 from benchmarks.live_server import running_server
-from face_expression.errors import required
 
 WIDTH_PX = 760
 INTERVAL_S = 0.3
@@ -26,8 +25,10 @@ PATIENCE_MS = 120_000
 
 def film(page: Page) -> list[tuple[Image.Image, float]]:
     """Pictures of the view, each with the time in seconds when it was taken."""
-    box = required(page.locator("#live-view .live").bounding_box())
-    below = required(page.locator("#live-view .engines").bounding_box())
+    box = page.locator("#live-view .live").bounding_box()
+    below = page.locator("#live-view .engines").bounding_box()
+    if box is None or below is None:
+        raise SystemExit("the live view is not shown")
     clip = FloatRect(x=box["x"] - 8, y=box["y"] - 8, width=box["width"] + 16, height=below["y"] - box["y"])
     begun, shots = time.monotonic(), []
     while (now_s := time.monotonic() - begun) < LENGTH_S:
