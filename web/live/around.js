@@ -21,18 +21,18 @@ export function translateAround(root) {
   new MutationObserver((changes) => {
     for (const { target, addedNodes, type } of changes) {
       if (type === "childList") addedNodes.forEach(translateAll);
-      else if (type === "attributes") translateAttributes(target);
-      else translateText(target);
+      else if (target instanceof Element) translateAttributes(target);
+      else if (target instanceof Text) translateText(target);
     }
   }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES });
 }
 
 /** @param {Node} node */
 function translateAll(node) {
-  if (node.nodeType === Node.TEXT_NODE) return translateText(node);
-  if (node.nodeType !== Node.ELEMENT_NODE || node.closest(LEFT_OUT)) return;
+  if (node instanceof Text) return translateText(node);
+  if (!(node instanceof Element) || node.closest(LEFT_OUT)) return;
   const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
-  for (let text = texts.nextNode(); text; text = texts.nextNode()) translateText(text);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) translateText(/** @type {Text} */ (text));
   for (const part of [node, ...node.querySelectorAll("*")]) translateAttributes(part);
 }
 
