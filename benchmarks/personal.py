@@ -160,17 +160,27 @@ def _make_visitors(faces: KeptFaces, names: list[str]) -> dict[str, list[KeptFac
 def measure(
     folder: Annotated[Path, typer.Option(help="Where yale.parquet and london.parquet are.")],
     model: Annotated[str | None, typer.Option(help="A bundle; default: embedded.")] = None,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="JSON to write.")] = FOLDER / "personal.json",
 ) -> None:
     """Measure on people with several pictures; nothing is chosen by these."""
     pipeline = load_pipeline(model)
     names = list(pipeline.label_names)
-    yale = _read_people(folder / "yale.parquet", "subject", "condition", _YALE, pipeline)
-    london = _read_people(folder / "london.parquet", "face_id", "expression", _LONDON, pipeline)
-    for title, people in (("Yale", yale), ("London", london)):
-        print(f"\n### {title}: {len(people)} people, {sum(len(person.faces) for person in people)} pictures\n")
-        _print_table(people, names)
-        print()
-        _print_baseline(people, names)
+    tables = {}
+    for title, people in (
+        ("Yale", _read_people(folder / "yale.parquet", "subject", "condition", _YALE, pipeline)),
+        ("London", _read_people(folder / "london.parquet", "face_id", "expression", _LONDON, pipeline)),
+    ):
+        who = f"{title}: {len(people)} people, {sum(len(person.faces) for person in people)} pictures."
+        tables[f"{title.lower()}-head"] = table(_HEAD_COLUMNS, _head_rows(people, names), notes=[who])
+        tables[f"{title.lower()}-neutral"] = table(_NEUTRAL_COLUMNS, _neutral_rows(people, names), notes=[who])
+    for name, shown in tables.items():
+        print(f"\n### {name}\n\n{as_markdown(shown)}")
+    record(
+        output,
+        command="python -m benchmarks.personal measure",
+        speaks_of=["face_expression/personal.py", "benchmarks/personal.py"],
+        tables=tables,
+    )
 
 
 @dataclass(frozen=True)
@@ -199,24 +209,22 @@ def _read_people(file: Path, who: str, what: str, meaning: dict[str, str], pipel
     return made
 
 
-def _print_table(people: list[_Person], names: list[str]) -> None:
+def _head_rows(people: list[_Person], names: list[str]) -> Iterator[list[str]]:
     """Accuracy on the faces that were not kept, by the number of those that were."""
-    print("| faces kept | bundle alone | always | gain | as used | gain | used by |")
-    print("|---|---|---|---|---|---|---|")
     for count in MEASURED:
         if count >= min(len(person.faces) for person in people):
             continue
         rows = np.array([_of_person(person.faces, count) for person in people])
         resampled = bootstrap_means(rows)
         mean = rows.mean(axis=0)
-        cells = [f"{100 * mean[0]:.1f}"]
-        for place in (1, 2):
-            low, high = required(interval_95(resampled[:, place]))
-            cells += [
-                f"{100 * (mean[0] + mean[place]):.1f}",
-                f"{100 * mean[place]:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
-            ]
-        print(f"| {count} | {' | '.join(cells)} | {100 * mean[3]:.0f} % |")
+        cells = [str(count), f"{100 * mean[0]:.1f}"]
+        cells += [_gain(mean[place], interval_95(resampled[:, place])) for place in (1, 2)]
+        yield [*cells, f"{100 * mean[3]:.0f}%"]
+
+
+def _gain(mean: float, interval: tuple[float, float]) -> str:
+    """In points, with its 95 % interval."""
+    return f"{100 * mean:+.1f} [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]"
 
 
 def _of_person(faces: KeptFaces, count: int) -> list[float]:
@@ -233,10 +241,8 @@ def _of_person(faces: KeptFaces, count: int) -> list[float]:
     return list(np.mean(rows, axis=0))
 
 
-def _print_baseline(people: list[_Person], names: list[str]) -> None:
+def _neutral_rows(people: list[_Person], names: list[str]) -> Iterator[list[str]]:
     """ "My neutral" from one resting picture, asked about the person's others."""
-    print("| My neutral from one picture | n | bundle alone | with the baseline | gain |")
-    print("|---|---|---|---|---|")
     answers: dict[str, list[list[float]]] = {}
     for person in people:
         others = np.arange(len(person.faces)) != person.resting
@@ -251,10 +257,9 @@ def _print_baseline(people: list[_Person], names: list[str]) -> None:
     for label, rows in sorted(answers.items(), key=lambda item: (item[0] == "all", item[0])):
         values = np.array(rows)
         gains = values[:, 1] - values[:, 0]
-        low, high = required(interval_95(bootstrap_means(gains[:, None])[:, 0]))
+        interval = interval_95(bootstrap_means(gains[:, None])[:, 0])
         before, after = 100 * values.mean(axis=0)
-        gain = f"{100 * gains.mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-        print(f"| {label} | {len(rows)} people | {before:.1f} | {after:.1f} | {gain} |")
+        yield [label, str(len(rows)), f"{before:.1f}", f"{after:.1f}", _gain(gains.mean(), interval)]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from tests.support.builders import REPOSITORY
 
 PATIENCE_S = 240
 # What is imported before a program of this project is asked for.
-CORE = ("face_expression.__main__", "face_expression.cli.predict_job", "face_expression.video.label")
+CORE = ("face_expression.__main__", "face_expression.cli.predict_job", "face_expression.video.labelled_frames")
 DATA = ("data_tools.__main__", "data_tools.run", "data_tools.report.step", "data_tools.takedown.step", "datasets")
 # Of training, the packages only: a program itself finds out which of our modules it needs.
 TRAIN = (
