@@ -5,9 +5,7 @@ end. Memory is the largest that the fetching process had after the first and aft
 """
 
 import asyncio
-import json
 import multiprocessing
-import platform
 import resource
 import tempfile
 import time
@@ -19,6 +17,7 @@ import numpy as np
 import typer
 from aiohttp import web
 
+from benchmarks.figures import FOLDER, as_markdown, record, table
 from data_tools.collect.step import fetch_found
 from data_tools.filter.step import filter_images
 from data_tools.settings import FetchSettings, FilterSettings
@@ -88,7 +87,7 @@ def main(
     addresses: Annotated[int, typer.Option(min=PARTS, help="How many pictures are fetched.")] = 10_000,
     filtered: Annotated[int, typer.Option(min=1, help="How many of them are filtered.")] = 2000,
     detector: Annotated[str | None, typer.Option(help="yunet or haar.")] = None,
-    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/collecting.json"),
+    output: Annotated[Path, typer.Option(help="JSON to write.")] = FOLDER / "collecting.json",
 ) -> None:
     """Measure, and print one table."""
     spawned = multiprocessing.get_context("spawn")
@@ -103,20 +102,26 @@ def main(
             filtering = time_filtering(manifest, detector, cores())
     finally:
         server.terminate()
-    result = {**fetching, "filtered_per_s": filtering, "filtered_per_s_and_core": filtering / cores()}
-    report = {
-        "machine": f"{platform.machine()}, {cores()} cores, {platform.system()}",
-        "addresses": addresses,
-        **result,
-    }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=2) + "\n")
-    typer.echo(f"{report['machine']}; photos of {PHOTO_PX} x {PHOTO_PX} px over loopback, {addresses:,} addresses\n")
-    typer.echo("| fetched and hashed / s | filtered / s | filtered / s and core | memory after 1/10 | after all |")
-    typer.echo("|---|---|---|---|---|")
-    typer.echo(
-        f"| {result['images_per_s']:.0f} | {filtering:.0f} | {result['filtered_per_s_and_core']:.0f} "
-        f"| {result['first_mib']:.0f} MiB | {result['last_mib']:.0f} MiB |"
+    shown = table(
+        ("fetched and hashed / s", "filtered / s", "filtered / s and core", "memory after 1/10", "after all"),
+        [
+            (
+                f"{fetching['images_per_s']:.0f}",
+                f"{filtering:.0f}",
+                f"{filtering / cores():.0f}",
+                f"{fetching['first_mib']:.0f} MiB",
+                f"{fetching['last_mib']:.0f} MiB",
+            )
+        ],
+        notes=[f"{addresses:,} URLs, photos of {PHOTO_PX} x {PHOTO_PX} px over loopback; the same cores play the web."],
+    )
+    typer.echo(as_markdown(shown))
+    record(
+        output,
+        command=f"python -m benchmarks.collecting --addresses {addresses} --filtered {filtered}",
+        speaks_of=["data_tools/collect", "data_tools/filter", "data_tools/work", "face_expression"],
+        tables={"speed": shown},
+        data={**fetching, "filtered_per_s": filtering},
     )
 
 

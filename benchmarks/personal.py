@@ -15,6 +15,7 @@ person, and intervals over people. "Always" uses the head at once; "as used" onl
 says that it helps, as the page does.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from benchmarks.figures import FOLDER, as_markdown, record, table
 from face_expression import Face, load_pipeline
 from face_expression.errors import required
 from face_expression.personal import neutral_shift
@@ -52,6 +54,8 @@ _YALE = {
     **dict.fromkeys(("normal", "glasses", "noglasses", "leftlight", "rightlight"), "neutral"),
 }
 _LONDON = {"neutral": "neutral", "smiling": "happy"}
+_HEAD_COLUMNS = ("faces kept", "model alone, %", "head always used: gain", "as used: gain", "used by")
+_NEUTRAL_COLUMNS = ("expression", "people", "model alone, %", "with *My neutral*, %", "gain")
 _OFTEN_SHOWN = ("angry", "happy", "sad", "surprise", "neutral")
 
 
@@ -218,12 +222,13 @@ def _head_rows(people: list[_Person], names: list[str]) -> Iterator[list[str]]:
         resampled = bootstrap_means(rows)
         mean = rows.mean(axis=0)
         cells = [str(count), f"{100 * mean[0]:.1f}"]
-        cells += [_gain(mean[place], interval_95(resampled[:, place])) for place in (1, 2)]
+        cells += [_points(mean[place], resampled[:, place]) for place in (1, 2)]
         yield [*cells, f"{100 * mean[3]:.0f}%"]
 
 
-def _gain(mean: float, interval: tuple[float, float]) -> str:
+def _points(mean: float, resampled: np.ndarray) -> str:
     """In points, with its 95 % interval."""
+    interval = required(interval_95(resampled))
     return f"{100 * mean:+.1f} [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]"
 
 
@@ -257,9 +262,9 @@ def _neutral_rows(people: list[_Person], names: list[str]) -> Iterator[list[str]
     for label, rows in sorted(answers.items(), key=lambda item: (item[0] == "all", item[0])):
         values = np.array(rows)
         gains = values[:, 1] - values[:, 0]
-        interval = interval_95(bootstrap_means(gains[:, None])[:, 0])
+        resampled = bootstrap_means(gains[:, None])[:, 0]
         before, after = 100 * values.mean(axis=0)
-        yield [label, str(len(rows)), f"{before:.1f}", f"{after:.1f}", _gain(gains.mean(), interval)]
+        yield [label, str(len(rows)), f"{before:.1f}", f"{after:.1f}", _points(gains.mean(), resampled)]
 
 
 if __name__ == "__main__":
