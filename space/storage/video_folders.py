@@ -1,5 +1,6 @@
 """Where the videos of visitors lie while they are labelled and watched; each visitor has one at most."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -43,16 +44,25 @@ class VideoFolders:
         self.root = root
         self._folders: dict[str, VideoFolder] = {}
 
-    def begin(self, visitor: str, sent: Path) -> VideoFolder:
-        """A new folder with a video that was sent, in place of the visitor's last one."""
+    def begin(self, visitor: str, sent: Path, *, is_ours: bool = False) -> VideoFolder:
+        """A new folder with a video, in place of the visitor's last one.
+
+        Args:
+            visitor: whose folder it is.
+            sent: the video.
+            is_ours: it is a file of the app. It gets a copy, whose age begins now, since what is old is deleted.
+        """
         self.forget(visitor)
         folder = VideoFolder(self.root / secrets.token_hex(16))
         folder.path.mkdir(parents=True)
-        # Gradio's own name for it is deleted soon, while this visitor may still be waiting in the queue.
+        # Gradio's own name for an upload is deleted soon, while this visitor may still be waiting in the queue.
         # Another file system gets a copy.
-        try:
-            os.link(sent, folder.source)
-        except OSError:
+        linked = False
+        if not is_ours:
+            with contextlib.suppress(OSError):
+                os.link(sent, folder.source)
+                linked = True
+        if not linked:
             shutil.copyfile(sent, folder.source)
         self._folders[visitor] = folder
         return folder

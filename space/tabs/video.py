@@ -57,12 +57,18 @@ class VideoEvents:
     is_wanted: Callable[[str], bool]
 
     def on_upload(self, path: str | None, request: gr.Request):
-        """Read the first frame at once: an unusable file is refused before it waits in the queue."""
+        """Take what was sent, or nothing any more."""
         self.folders.forget(session_of(request))
-        if path is None:
-            return "", gr.update(visible=False), HIDDEN
+        return ("", gr.update(visible=False), HIDDEN) if path is None else self._take(Path(path), request)
+
+    def on_example(self, request: gr.Request):
+        """Take the example as if it had been sent."""
+        return self._take(EXAMPLE, request, is_ours=True)
+
+    def _take(self, path: Path, request: gr.Request, *, is_ours: bool = False):
+        """Read the first frame at once: an unusable file is refused before it waits in the queue."""
         try:
-            folder = self.folders.begin(session_of(request), Path(path))
+            folder = self.folders.begin(session_of(request), path, is_ours=is_ours)
             self.first_looks.run(
                 lambda: next(read_video(folder.source, max_s=MAX_VIDEO_S, max_pixels=math.prod(MAX_VIDEO_WH)))
             )
@@ -88,10 +94,6 @@ class VideoEvents:
         folder.source.unlink(missing_ok=True)
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
         return summary, gr.update(visible=False), shown, people
-
-    def on_example(self, request: gr.Request):
-        """Take the example as if it had been sent."""
-        return self.on_upload(str(EXAMPLE), request)
 
     def on_cancel(self, request: gr.Request):
         """Stop, and forget the video."""

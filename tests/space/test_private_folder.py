@@ -13,6 +13,7 @@ import pytest
 from face_expression.errors import DataError
 from space.storage.cleaning import sweep
 from space.storage.private_folder import private_folder
+from space.storage.video_folders import VideoFolders
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.programs import free_port
 
@@ -107,3 +108,16 @@ def test_nothing_is_left_when_the_app_ends(tmp_path, end):
         process.kill()
     assert files_below(tmp_path) == []
     assert b"Traceback" not in output, output.decode()
+
+
+def test_the_example_clip_is_not_taken_for_an_old_upload(tmp_path):
+    """The app's own file may be of last year; what is made of it is a minute old at most."""
+    example = tmp_path / "clip.mp4"
+    example.write_bytes(b"a clip")
+    os.utime(example, (0, 0))
+    folders = VideoFolders(tmp_path / "videos")
+    example_folder = folders.begin("one", example, is_ours=True)
+    upload_folder = folders.begin("other", example)
+    sweep(folders.root, 60, set())
+    assert example_folder.source.read_bytes() == b"a clip" and not upload_folder.source.exists()
+    assert example.exists()
