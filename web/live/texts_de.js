@@ -411,6 +411,10 @@ export const GERMAN = Object.freeze({
   "only the first {1} frames were processed, which is the limit":
     "nur die ersten {1} Bilder wurden ausgewertet, das ist die Grenze",
   "Person {1}": "Person {1}",
+  // What Gradio's plots say to screen readers.
+  "Vega visualization": "Vega-Darstellung",
+  "X-axis titled '{1}' for a linear scale with values from {2} to {3}": "x-Achse „{1}“, linear von {2} bis {3}",
+  "Y-axis titled '{1}' for a linear scale with values from {2} to {3}": "y-Achse „{1}“, linear von {2} bis {3}",
   ", in view for {1} s: looks mostly": ", {1} s im Bild, wirkt meist",
   "({1} of the time that could be classified).": "({1} der Zeit, die eingeordnet werden konnte).",
   "({1} of the time that could be classified). Not sure for {2} s ({3}).":
