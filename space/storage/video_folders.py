@@ -1,6 +1,5 @@
 """Where the videos of visitors lie while they are labelled and watched; each visitor has one at most."""
 
-import contextlib
 import os
 import secrets
 import shutil
@@ -57,12 +56,10 @@ class VideoFolders:
         folder.path.mkdir(parents=True)
         # Gradio's own name for an upload is deleted soon, while this visitor may still be waiting in the queue.
         # Another file system gets a copy.
-        linked = False
-        if not is_ours:
-            with contextlib.suppress(OSError):
-                os.link(sent, folder.source)
-                linked = True
-        if not linked:
+        put = shutil.copyfile if is_ours else os.link
+        try:
+            put(sent, folder.source)
+        except OSError:
             shutil.copyfile(sent, folder.source)
         self._folders[visitor] = folder
         return folder

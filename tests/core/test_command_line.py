@@ -9,8 +9,8 @@ import pytest
 
 from face_expression import read_picture
 from face_expression.hub.download import DETECTOR_VARIABLE
-from tests.core.test_picture_file import make_bad_files
 from tests.support.builders import EXAMPLES, calm_photo, happy_photo, save
+from tests.support.odd_pictures import make_bad_files
 from tests.support.programs import run_command, run_program
 
 

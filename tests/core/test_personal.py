@@ -28,8 +28,8 @@ from face_expression.personal_head import (
     check_head,
     fit_head,
 )
-from tests.core.test_video import write_video
 from tests.support.builders import EXAMPLES, SUPPORT, calm_face, moving
+from tests.support.videos import write_video
 
 TABLE = json.loads((SUPPORT / "personal_cases.json").read_text(encoding="utf-8"))
 PRIORS = {"corrections": CORRECTIONS_PRIOR, "own": OWN_PRIOR}

@@ -12,15 +12,7 @@ from PIL import Image
 
 from face_expression import PictureError, encode_jpeg, read_picture
 from tests.support.builders import happy_photo, save
-
-EXIF_ORIENTATION = 0x0112
-
-
-def rotated_phone_photo(path):
-    exif = Image.Exif()
-    exif[EXIF_ORIENTATION] = 6
-    sideways = Image.fromarray(happy_photo()[:400]).transpose(Image.Transpose.ROTATE_90)
-    sideways.save(path, exif=exif, quality=95)
+from tests.support.odd_pictures import EXIF_ORIENTATION, make_bad_files, rotated_phone_photo
 
 
 def test_exif_rotation_is_applied(tmp_path):
@@ -180,28 +172,6 @@ def test_kinds_of_pictures(tmp_path, name, picture, expected):
     pixels = read_picture(tmp_path / name)
     assert pixels.shape == (4, 5, 3) and pixels.dtype == np.uint8
     assert abs(pixels[0, 0].astype(int) - expected).max() <= 3
-
-
-def make_bad_files(folder):
-    """Files that people send although they are no pictures: name -> words of the answer."""
-    whole = folder / "whole.jpg"
-    save(happy_photo(), whole)
-    (folder / "truncated.jpg").write_bytes(whole.read_bytes()[:20000])
-    (folder / "empty.jpg").write_bytes(b"")
-    (folder / "text.jpg").write_text("I am not a picture")
-    (folder / "drawing.jpg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    Image.new("1", (20000, 20000)).save(folder / "huge.png")
-    Image.new("1", (10, 40000)).save(folder / "thread.png")
-    return {
-        "truncated.jpg": "damaged or incomplete",
-        "empty.jpg": "the file is empty",
-        "text.jpg": "not a picture that can be read",
-        "drawing.jpg": "not a picture that can be read",
-        "huge.png": "the limit is 52 megapixels",
-        "thread.png": "32000 px a side",
-        "missing.jpg": "No such file",
-        ".": "Is a directory",
-    }
 
 
 def test_bad_files_are_answered_in_words(tmp_path):

@@ -12,8 +12,8 @@ from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
 from face_expression.errors import DataError
 from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
-from tests.core.test_picture_file import rotated_phone_photo
 from tests.support.builders import REPOSITORY, happy_photo
+from tests.support.odd_pictures import rotated_phone_photo
 from train.data.augment import Augmentation, augment_crop, erase, light_from_side
 from train.data.dataset import FaceDataset, crop_of_row, decode, label_names_of, load_split
 from train.data.targets import Targets
