@@ -203,14 +203,14 @@ class Pipeline:
     def _views_due(
         self, frame: np.ndarray, state: TrackerState, time_s: float, factor: float
     ) -> tuple[list[View], TrackerState]:
-        """The views whose turn has come since the last frame, all of them at most, and the state that notes it."""
+        """The views whose turn has come since the last frame, and the state that notes it; all if time jumped."""
         views = video_views(frame.shape[1], frame.shape[0], self.config.preprocessing.yunet)
         interval_s = self.config.tracker.tile_interval_s * factor
         assert state.searched_s is not None, "the first frame is searched whole"
         since_s = time_s - state.searched_s
-        if since_s >= len(views) * interval_s:
+        if not 0 <= since_s < len(views) * interval_s:
             return views, replace(state, searched_s=time_s)
-        due = max(0, math.floor(since_s / interval_s))
+        due = math.floor(since_s / interval_s)
         chosen = [views[(state.next_view + step) % len(views)] for step in range(due)]
         next_view, searched_s = (state.next_view + due) % len(views), state.searched_s + due * interval_s
         return chosen, replace(state, next_view=next_view, searched_s=searched_s)

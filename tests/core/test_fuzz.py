@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from face_expression import (
@@ -117,6 +117,7 @@ def test_any_crops_are_judged_or_refused(crops, yunet_pipeline):
     left=st.integers(-200, 400),
     side=st.integers(20, 260),
 )
+@example(times=[1e308, 0.0], left=0, side=20)
 def test_any_order_of_times_is_followed_or_refused(times, left, side, yunet_pipeline):
     frame = np.full((240, 320, 3), 110, np.uint8)
     face = happy_face()

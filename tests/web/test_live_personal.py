@@ -75,13 +75,15 @@ def keep_face(page: Page, label: str) -> None:
 def next_answer(page: Page) -> dict:
     """What the engine answers for the next frame, as plain lists."""
     return page.evaluate(
-        """() => new Promise((resolve) => {
+        """(patienceMs) => new Promise((resolve, reject) => {
+            setTimeout(() => reject(new Error("no answer came")), patienceMs);
             document.querySelector("#live-view .live").parentElement.addEventListener("answer", ({ detail }) => {
                 const { probabilities, logits, personal, own, crop } = detail.faces[0];
                 const answer = { personal, own, crop: [...crop.data] };
                 resolve({ ...answer, probabilities: [...probabilities], logits: [...logits] });
             }, { once: true });
-        })"""
+        })""",
+        PATIENCE_MS,
     )
 
 
@@ -195,6 +197,7 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     panel(page).get_by_label("remember it in this browser").check()
     expect(status(page)).to_contain_text("kept on this device")
     keep_face(page, "fear")
+    expect(panel(page)).to_have_attribute("aria-busy", "false")
     page.reload()
     wait_until_loaded(page)
     expect(status(page)).to_contain_text("earlier visit")
@@ -205,8 +208,42 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     expect(panel(page).locator(".parts")).to_be_hidden()
     page.get_by_label("on this device", exact=True).check()
     expect(panel(page).locator(".corrections .result")).to_contain_text("On your 2 faces")
-    press(page, "Delete everything")
-    expect(status(page)).to_have_text("Everything is deleted.")
+    start(page)
+    show_face(page, "calm", "neutral")
+    delete_while_the_database_is_busy(page)
     page.reload()
     wait_until_loaded(page)
     expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
+
+    start(page)
+    show_face(page, "calm", "neutral")
+    keep_face(page, "fear")
+    panel(page).get_by_label("remember it in this browser").check()
+    expect(status(page)).to_contain_text("kept on this device")
+    page.evaluate("() => { IDBObjectStore.prototype.delete = () => { throw new Error('disk full') } }")
+    press(page, "Delete everything")
+    expect(status(page)).to_contain_text("could not be deleted: disk full. Delete this site's data in its settings.")
+
+
+def delete_while_the_database_is_busy(page: Page) -> None:
+    """Nothing is called deleted before it is: another page's transaction holds the database up for a while."""
+    page.evaluate(
+        """() => new Promise((resolve) => {
+            indexedDB.open("live-emotion-detector").onsuccess = ({ target: { result: database } }) => {
+                const store = database.transaction("personal", "readwrite").objectStore("personal");
+                const goOn = () => {
+                    if (window.letGo) database.close();
+                    else store.get("learned").onsuccess = goOn;
+                };
+                goOn();
+                resolve();
+            };
+        })"""
+    )
+    press(page, "Delete everything")
+    expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
+    for _ in range(SETTLED_AFTER_ANSWERS):
+        next_answer(page)
+    expect(status(page)).not_to_have_text("Everything is deleted.")
+    page.evaluate("window.letGo = true")
+    expect(status(page)).to_have_text("Everything is deleted.")

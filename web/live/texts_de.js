@@ -234,6 +234,8 @@ export const GERMAN = Object.freeze({
   "What this page learned on an earlier visit is in use.":
     "Was diese Seite bei einem früheren Besuch gelernt hat, wird benutzt.",
   "Everything is deleted.": "Alles ist gelöscht.",
+  "What this browser keeps could not be deleted: {1}. Delete this site's data in its settings.":
+    "Was dieser Browser aufbewahrt, konnte nicht gelöscht werden: {1}. Löschen Sie die Daten dieser Seite in seinen Einstellungen.",
   "It could not be kept: {1}.": "Es konnte nicht gespeichert werden: {1}.",
   "Corrections from a file are in use.": "Korrekturen aus einer Datei werden benutzt.",
   "1 face is kept. From the second on, the page can check whether it helps.":

@@ -248,10 +248,11 @@ function earlierLook(track, looks, timeS, settings) {
   return sinceS > 0 && sinceS < settings.classify_interval_s ? (looks?.get(track.trackId) ?? null) : null;
 }
 
-/** The views whose turn has come since the last frame, all of them at most, and what of the state notes it. */
+/** The views whose turn has come since the last frame, and what of the state notes it; all of them if time jumped. */
 function viewsDue({ nextView, searchedS }, views, timeS, { tile_interval_s: intervalS }) {
-  if (timeS - searchedS >= views.length * intervalS) return { views, state: { searchedS: timeS } };
-  const due = Math.max(0, Math.floor((timeS - searchedS) / intervalS));
+  const sinceS = timeS - searchedS;
+  if (!(sinceS >= 0 && sinceS < views.length * intervalS)) return { views, state: { searchedS: timeS } };
+  const due = Math.floor(sinceS / intervalS);
   const chosen = Array.from({ length: due }, (_, step) => views[(nextView + step) % views.length]);
   return { views: chosen, state: { nextView: (nextView + due) % views.length, searchedS: searchedS + due * intervalS } };
 }

@@ -108,6 +108,8 @@ export class PersonalPanel {
   #isLive = false;
   /** What is being taken, and what is done with it. */
   #taking = null;
+  /** Writings to this device that have not ended. */
+  #writings = 0;
   #ownShown = new Map();
 
   /**
@@ -332,8 +334,7 @@ export class PersonalPanel {
 
   async #keepOnDevice(on) {
     try {
-      if (on) await this.#store();
-      else await store.drop();
+      await (on ? this.#store() : this.#drop());
       this.#tell(on ? t("What is learned is kept on this device until you delete it.") : t("Nothing is kept on this device now."));
     } catch (error) {
       this.#find(".on-device").checked = false;
@@ -342,7 +343,21 @@ export class PersonalPanel {
   }
 
   #store() {
-    return store.keep({ modelSha256: this.#engine.bundle.modelSha256, learned: this.#learned });
+    return this.#write(store.keep({ modelSha256: this.#engine.bundle.modelSha256, learned: this.#learned }));
+  }
+
+  #drop() {
+    return this.#write(store.drop());
+  }
+
+  /** @param {Promise<void>} writing that the panel is busy with until it ends */
+  async #write(writing) {
+    this.#element.setAttribute("aria-busy", String(++this.#writings > 0));
+    try {
+      await writing;
+    } finally {
+      this.#element.setAttribute("aria-busy", String(--this.#writings > 0));
+    }
   }
 
   async #recall() {
@@ -351,7 +366,7 @@ export class PersonalPanel {
       if (!this.#engine || isAnything(this.#learned)) return undefined;
       if (!record) return this.#learn(this.#learned);
       if (record.modelSha256 !== this.#engine.bundle.modelSha256) {
-        await store.drop();
+        await this.#drop();
         return this.#learn(this.#learned, t("What was kept on this device was for another model, and is deleted."));
       }
       this.#find(".on-device").checked = true;
@@ -364,10 +379,19 @@ export class PersonalPanel {
   }
 
   async #deleteAll() {
+    const wasOnDevice = this.#find(".on-device").checked;
     this.#find(".on-device").checked = false;
-    this.#learn(NOTHING_LEARNED, t("Everything is deleted."));
+    this.#learn(NOTHING_LEARNED);
     this.#tellBeside("");
-    await store.drop().catch(() => {});
+    try {
+      await this.#drop();
+      this.#tell(t("Everything is deleted."));
+    } catch (error) {
+      // A browser that keeps nothing (in private mode) cannot delete either.
+      if (!wasOnDevice) return this.#tell(t("Everything is deleted."));
+      this.#tell(t`What this browser keeps could not be deleted: ${error?.message ?? error}. Delete this site's data in its settings.`);
+    }
+    return undefined;
   }
 
   // What follows
