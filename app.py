@@ -19,6 +19,8 @@ from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.same_origin import SameOrigin, is_loopback
 from face_expression.errors import DataError, required
+from face_expression.known_gaps import gaps_in_words
+from face_expression.output.markdown import plain_words
 from space.api import build_api
 from space.gradio_internals import (
     DEFAULT_HOST,
@@ -71,6 +73,9 @@ is prohibited in the European Union (AI Act, Art. 5(1)(f)), and people shown to 
 disk, an uploaded photo is deleted from it within a few minutes, an uploaded video and what was made of it within a
 quarter of an hour or when you leave, and the last pictures of each are forgotten when you leave the page. Nobody is
 recognised.
+"""
+WORSE_FOR = """
+**For whom it is worse.** %s
 """
 CSS = """
 /* For browsers in which the live view cannot run. */
@@ -178,7 +183,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
             forget=lambda request: forget_state(page, required(request.session_hash)),
             is_wanted=is_wanted,
         )
-        gr.Markdown(NOTICE, elem_id="notice")
+        gr.Markdown(NOTICE + WORSE_FOR % plain_words(gaps_in_words(pipeline.files.bundle)), elem_id="notice")
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
         page.unload(on_leave)
     page.device_files, page.live_files = files, live_files

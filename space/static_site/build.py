@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from face_expression import Pipeline
 from face_expression.errors import DataError
+from face_expression.known_gaps import gaps_in_words
 from space.live_files import VENDOR, device_files
 from space.paths import EXAMPLES, HOUSE, WEB
 from space.served_file import digest_of
@@ -66,7 +67,10 @@ def static_files(pipeline: Pipeline, *, source: str | None = None) -> dict[str, 
         files[f"icon-{size}.png"] = _icon(size)
     files["manifest.webmanifest"] = json.dumps(_manifest(), indent=1).encode()
     files[_LICENCES] = _licences()
-    files[_INDEX] = _index(given, page=f"modules/{version}/page.js", style=style, source=source or pipeline.source)
+    worse_for = gaps_in_words(pipeline.files.bundle)
+    files[_INDEX] = _index(
+        given, page=f"modules/{version}/page.js", style=style, source=source or pipeline.source, worse_for=worse_for
+    )
     files[_WORKER] = _service_worker(files)
     return files
 
@@ -104,7 +108,7 @@ def _add(files: dict[str, bytes], name: str, content: bytes, suffix: str) -> str
     return place
 
 
-def _index(given: dict, *, page: str, style: str, source: str) -> bytes:
+def _index(given: dict, *, page: str, style: str, source: str, worse_for: str) -> bytes:
     # "</script>" in a label would end the script.
     data = json.dumps(given).replace("<", "\\u003c")
     text = (WEB / "static" / _INDEX).read_text(encoding="utf-8")
@@ -113,6 +117,7 @@ def _index(given: dict, *, page: str, style: str, source: str) -> bytes:
         ("%PAGE%", page),
         ("%TEXTS%", page.replace("page.js", "texts.js")),
         ("%SOURCE%", html.escape(source)),
+        ("%WORSE_FOR%", html.escape(worse_for)),
         ("%GIVEN%", data),
     ):
         text = text.replace(mark, value)

@@ -14,12 +14,15 @@ from typer.testing import CliRunner
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
+from face_expression.known_gaps import UNMEASURED
 from tests.support.builders import REPOSITORY, calm_face, happy_face, scene
 from train.__main__ import app
 from train.data.dataset import load_split
+from train.evaluate.at_a_glance import beside_other_tools, for_whom_it_is_worse, what_it_cannot_do
 from train.evaluate.end_to_end import MISSED, analyze_rows
 from train.evaluate.fairness import largest_gap
 from train.evaluate.near_duplicates import find_duplicates
+from train.evaluate.plots import tool_bars
 from train.evaluate.protocols import Metrics, Predictions, measure_protocols, read_truth
 from train.evaluate.robustness import corruptions
 from train.evaluate.step import METRICS
@@ -247,6 +250,9 @@ def test_the_report_needs_nothing_else(evaluated):
 
 def test_the_report_shows_and_explains_everything(evaluated):
     metrics, page = evaluated[:2]
+    for heading in ("What it cannot do", "For whom it is worse"):
+        assert page.index(f">{heading}</h2>") < page.index('<h2 id="how">'), "not on the first screen"
+    assert UNMEASURED in page
     for heading in ("Figures", "Conditions", "taken for which", "Each class", "mean what they say", "not sure"):
         assert re.search(f"<h2[^>]*>[^<]*{heading}", page), heading
     for heading in (
@@ -266,6 +272,42 @@ def test_the_report_shows_and_explains_everything(evaluated):
     mistakes = page[page.index('id="mistakes"') : page.index('id="people"')]
     assert mistakes.count("<img") == min(36, wrong) and all("alt=" in tag for tag in re.findall("<img[^>]*>", page))
     assert page.count("n = ") >= 9
+
+
+def test_the_first_screen_says_what_the_figures_say():
+    metrics = json.loads((EMBEDDED_BUNDLE / "metrics.json").read_text())
+    cannot = what_it_cannot_do(metrics)
+    recall = metrics["protocols"]["ferplus-majority-7"]["recall"]["disgust"]
+    assert "cannot tell what somebody feels" in cannot[0]
+    assert any(f"call disgust: of 22 it recognises {recall:.0%}" in sentence for sentence in cannot)
+    spoiled = metrics["robustness"]["corruptions"]["mouth covered"]["levels"][-1]
+    wrong = spoiled["answered"]["n"] * (1 - spoiled["answered"]["accuracy"]) / spoiled["n"]
+    assert any(
+        f"{wrong:.0%} under mouth covered (height of a bright bar, share: 0.4)" in sentence for sentence in cannot
+    )
+    assert for_whom_it_is_worse(metrics)[0].startswith("Posed smiles called happy: women")
+    # Of a model that nobody tried on spoiled pictures, nothing is said about them.
+    assert len(what_it_cannot_do(metrics | {"robustness": None})) == len(cannot) - 1
+
+
+def test_other_tools_are_shown_beside_the_network_that_was_compared_with_them_only(tmp_path):
+    metrics = json.loads((EMBEDDED_BUNDLE / "metrics.json").read_text())
+    record = tmp_path / "peers.json"
+    assert beside_other_tools(metrics, record) is None
+    tools = [{"tool": "this project", "ferplus_majority_7": 0.86}, {"tool": "other", "ferplus_majority_7": 0.65}]
+    data = {"n": {"ferplus-majority-7": 937}, "tools": [*tools, {"tool": "could not be fetched"}]}
+    written = {
+        "bundle_sha256": metrics["bundle"]["model_sha256"],
+        "command": "python -m benchmarks.peers",
+        "data": data,
+    }
+    record.write_text(json.dumps(written))
+    shown = beside_other_tools(metrics, record)
+    assert shown["tools"] == {"this project": 0.86, "other": 0.65} and shown["n"] == 937
+    drawing = tool_bars(shown["tools"], shown["n"])
+    assert "this project 86.0%, other 65.0%" in drawing
+    for change in ({"bundle": {"model_sha256": "0"}}, {"data": {"name": "mine", "split": "test"}}):
+        assert beside_other_tools(metrics | change, record) is None
 
 
 def test_other_label_names_and_no_votes(tmp_path):

@@ -5,12 +5,14 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 from typer.testing import CliRunner
 
+from face_expression.known_gaps import gaps_in_words
 from space.paths import WEB
 from space.static_site.__main__ import app
 from space.static_site.build import static_files, write_static_site
@@ -60,6 +62,7 @@ def test_it_is_small_and_the_same_each_time(folder, yunet_pipeline):
     fetched = sum(len(content) for name, content in files.items() if name != "licences.txt")
     print(f"the site: {fetched:,} bytes")
     assert fetched < 6_500_000
+    assert escape(gaps_in_words(yunet_pipeline.files.bundle)) in files["index.html"].decode()
     manifest = json.loads(files["manifest.webmanifest"])
     assert {icon["src"] for icon in manifest["icons"]} <= files.keys()
     write_static_site(folder, yunet_pipeline)

@@ -15,6 +15,23 @@ from matplotlib.figure import Figure
 from face_expression.output.html_report import FAINT, FIRST, INK, SECOND, STYLE, THIRD, inline_svg
 
 
+def tool_bars(shares: dict[str, float], n: int) -> Markup:
+    """The accuracy of each tool on the same faces, the first in colour."""
+    names = list(shares)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 0.42 * len(names) + 0.7), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.barh(names, list(shares.values()), 0.7, color=[FIRST, *[FAINT] * (len(names) - 1)])
+        axes.bar_label(bars, [f"{share:.1%}" for share in shares.values()], padding=4)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter("{x:.0%}")
+        axes.grid(False, axis="y")
+        axes.set_xlabel(f"right, of {n:,} faces")
+        described = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+        return _svg(figure, f"Share of {n:,} faces that each tool labels as most people do: {described}.")
+
+
 def training_curves(history: list[dict]) -> Markup:
     """Loss and agreement on validation, epoch by epoch."""
     epochs = [entry["epoch"] for entry in history]

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from face_expression.config import BundleConfig
 from face_expression.output.html_report import templates_in
 from train.evaluate import plots
+from train.evaluate.at_a_glance import beside_other_tools, for_whom_it_is_worse, what_it_cannot_do
 from train.evaluate.fairness_card import TITLES
 from train.evaluate.fairness_tables import MIN_RANKED
 from train.evaluate.protocols import Truth
@@ -48,11 +49,16 @@ def write_report(path: Path, metrics: dict, config: BundleConfig, evidence: Evid
     names = list(config.label_names)
     history = config.training.get("history", [])
     robustness = metrics["robustness"]
+    peers = beside_other_tools(metrics)
     page = environment.get_template(TEMPLATE).render(
         metrics=metrics,
         main_name=metrics["main_protocol"],
         main=main,
         names=names,
+        peers=peers,
+        peer_bars=plots.tool_bars(peers["tools"], peers["n"]) if peers else None,
+        cannot=what_it_cannot_do(metrics),
+        worse_for=for_whom_it_is_worse(metrics),
         headline=headline(metrics),
         training=config.training,
         training_curves=plots.training_curves(history) if history else None,

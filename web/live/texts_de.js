@@ -315,6 +315,14 @@ export const GERMAN = Object.freeze({
   "What this is, and what it is not.": "Was das ist, und was nicht.",
   "The program names the look of an expression; it cannot tell what somebody feels, thinks or intends, and it is often wrong. Do not use it to judge people. Inferring emotions at workplaces and in schools is prohibited in the European Union (AI Act, Art. 5(1)(f)), and people shown to such a system must be told (Art. 50(3)): tell everybody in the picture.":
     "Das Programm benennt, wie ein Ausdruck aussieht; was jemand fühlt, denkt oder vorhat, kann es nicht wissen, und es irrt oft. Benutzen Sie es nicht, um Menschen zu beurteilen. Emotionen am Arbeitsplatz und in Schulen abzuleiten ist in der Europäischen Union verboten (KI-Verordnung, Art. 5 Abs. 1 Buchst. f), und Menschen, die einem solchen System gezeigt werden, müssen es erfahren (Art. 50 Abs. 3): Sagen Sie es allen im Bild.",
+  "For whom it is worse.": "Für wen es schlechter ist.",
+  "Nobody has measured whether this model works equally well for everyone.":
+    "Niemand hat gemessen, ob dieses Modell für alle gleich gut arbeitet.",
+  "No gap between the groups that were measured is more than chance, which does not prove that there is none.":
+    "Kein gemessener Abstand zwischen Gruppen ist größer als der Zufall, was nicht beweist, dass es keinen gibt.",
+  "Measured, and more than chance: {1}.": "Gemessen, und mehr als Zufall: {1}.",
+  "posed smiles called happy: women {1}, men {2} (n = {3})":
+    "Lächeln für das Foto, das „fröhlich“ heißt: bei Frauen {1}, bei Männern {2} (n = {3})",
   "What you show stays on your device": "Was Sie zeigen, bleibt auf Ihrem Gerät",
   ": this page has no server that could take a picture. Nobody is recognised.":
     ": Diese Seite hat keinen Server, der ein Bild annehmen könnte. Niemand wird wiedererkannt.",
