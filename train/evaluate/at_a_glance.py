@@ -9,7 +9,7 @@ from face_expression.known_gaps import NO_GAP, UNMEASURED, known_gaps
 PEERS_FILE = Path(__file__).parents[2] / "docs" / "figures" / "peers.json"
 _PEERS_PROTOCOL = "ferplus-majority-7"
 _PEERS_DATA = ("ferplus", "test")
-# Worth a line: a class of which fewer are recognised, and the so many kinds of pictures with the most wrong answers more.
+# Worth a line: a class of which fewer are recognised, and so many kinds of pictures with so many more wrong answers.
 _LOW_RECALL, _LARGE_RISE, _MOST_KINDS = 0.6, 0.05, 3
 
 
@@ -76,7 +76,7 @@ def _unnoticed(robustness: dict | None) -> list[str]:
     if not unnoticed:
         return []
     return [
-        f"It does not notice every bad picture: it answers {before:.0%} of all faces wrongly, but {'; '.join(unnoticed)}."
+        f"It does not notice every bad picture: it gets {before:.0%} of all faces wrong, but {'; '.join(unnoticed)}."
     ]
 
 
