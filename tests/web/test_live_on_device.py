@@ -265,3 +265,33 @@ def test_a_click_on_a_face_chooses_whose_headline_is_shown(page_of_two):
     # The picture is mirrored: who is on the left of it appears on the right; and a click beside them chooses nobody.
     for x, y, word in ((0.24, 0.5, "neutral"), (0.73, 0.5, "happy"), (0.24, 0.5, "neutral"), (0.5, 0.02, "happy")):
         assert wait_until(lambda x=x, y=y, word=word: choose(x, y, word)), word
+
+
+# Of each answer that is about another person than the last one: what the headline says and whom the bars are of.
+CHANGES = """(wanted) => new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("the person did not change often enough")), 60_000);
+    const view = document.querySelector("#live-view .live").parentElement;
+    const overlay = document.querySelector("#live-view .overlay");
+    const { left, top, width, height } = overlay.getBoundingClientRect();
+    const found = [];
+    let before, side = 0;
+    view.addEventListener("answer", function heard({ detail: { faces: [face] } }) {
+        if (face && before !== undefined && face.trackId !== before) {
+            found.push([document.querySelector("#live-view .headline").textContent, face.label]);
+        }
+        before = face?.trackId;
+        if (found.length >= wanted) {
+            view.removeEventListener("answer", heard);
+            resolve(found);
+        }
+        side = (side + 1) % 2;
+        const at = { clientX: left + (side ? 0.24 : 0.73) * width, clientY: top + 0.5 * height, bubbles: true };
+        overlay.dispatchEvent(new PointerEvent("click", at));
+    });
+})"""
+
+
+def test_headline_and_bars_are_of_the_same_person_at_any_moment(page_of_two):
+    changes = page_of_two.evaluate(CHANGES, 6)
+    assert {label for _, label in changes} == {"happy", "neutral"}
+    assert all(label in words for words, label in changes), changes

@@ -32,6 +32,8 @@ export class FacesPanel {
   #others = [];
   #answeredAt = [];
   #updatedAt = 0;
+  /** Whom the words are about: a track's number, null for nobody. */
+  #wordsAbout = null;
   #spokenAt = -Infinity;
   #lastSpoken = "";
 
@@ -54,9 +56,10 @@ export class FacesPanel {
     this.#bars.show(face);
     this.#showCrop(face?.crop);
     this.#showOthers(faces.slice(1, 1 + MOST_OTHERS));
-    // What people read changes less often than what they see.
-    if (now - this.#updatedAt < UPDATE_EVERY_MS) return;
-    this.#updatedAt = now;
+    // What people read changes less often than what they see, but is never about another person.
+    const who = face ? face.trackId : null;
+    if (who === this.#wordsAbout && now - this.#updatedAt < UPDATE_EVERY_MS) return;
+    [this.#updatedAt, this.#wordsAbout] = [now, who];
     this.#tell(face, live);
     const rate = ((this.#answeredAt.length - 1) * 1000) / (now - this.#answeredAt[0]);
     const frames = this.#answeredAt.length > 1 ? t`${rate.toFixed(0)} frames/s, ` : "";
