@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("installed_web")
 def page(open_page, tmp_path) -> Page:
     camera = moving(calm_face(), 40)
     page = wait_until_loaded(open_page(camera))
-    button(page, "That's wrong").click()
+    button(page, "Keep this face").click()
     expect(status_of(page)).to_contain_text("Start your camera first")
     start_button(page).click()
     expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
@@ -44,7 +44,7 @@ def status_of(page: Page) -> Locator:
 
 
 def keep(page: Page, label: str) -> None:
-    button(page, "That's wrong").click()
+    button(page, "Keep this face").click()
     button(page, label).click()
     expect(status_of(page)).to_contain_text(f"Kept as {label}.")
 
@@ -88,7 +88,7 @@ def check_what_lies_beside(saved: Path) -> None:
 
 
 def test_the_face_stands_still_while_somebody_chooses_and_all_can_be_taken_back(page):
-    wrong, question = button(page, "That's wrong"), teach(page).get_by_role("group")
+    wrong, question = button(page, "Keep this face"), teach(page).get_by_role("group")
     wrong.click()
     expect(question).to_contain_text("The model answered: neutral")
     assert question.locator(".labels button").all_inner_texts() == list(LABEL_NAMES)

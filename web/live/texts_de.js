@@ -196,6 +196,7 @@ export const GERMAN = Object.freeze({
   "When the model is wrong about your face, keep the face with the right word. A zip of such faces can teach a model further. They stay in this page until you delete them or leave it; ask others before you keep their faces.":
     "Wenn das Modell Ihr Gesicht falsch deutet, behalten Sie es mit dem richtigen Wort. Mit einem Zip solcher Gesichter lässt sich ein Modell weiter trainieren. Sie bleiben in dieser Seite, bis Sie sie löschen oder gehen; fragen Sie andere, bevor Sie deren Gesichter behalten.",
   "That's wrong": "Das stimmt nicht",
+  "Keep this face": "Dieses Gesicht behalten",
   "What does this expression look like?": "Wie sieht dieser Ausdruck aus?",
   "The face as the model was shown it": "Das Gesicht, wie das Modell es sah",
   "Cancel": "Abbrechen",

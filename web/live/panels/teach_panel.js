@@ -12,7 +12,7 @@ const MARKUP = `
 <h3>Teach it</h3>
 <p>When the model is wrong about your face, keep the face with the right word. A zip of such faces can teach a model
   further. They stay in this page until you delete them or leave it; ask others before you keep their faces.</p>
-<p class="controls"><button type="button" class="wrong">That's wrong</button></p>
+<p class="controls"><button type="button" class="wrong">Keep this face</button></p>
 <div class="question" role="group" aria-label="What does this expression look like?" hidden>
   <canvas class="frozen" role="img" aria-label="The face as the model was shown it"></canvas>
   <div>
