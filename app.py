@@ -35,6 +35,8 @@ from space.gradio_internals import (
 from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
 from space.listen_address import listen_address
 from space.live_files import LiveFiles, device_files
+from space.live_frames import frames_route
+from space.live_sessions import Viewers
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
@@ -45,6 +47,7 @@ from space.tabs.basic import build_basic_tab
 from space.tabs.live import build_live_tab
 from space.tabs.photo import build_photo_tab
 from space.tabs.video import build_video_tab
+from space.traffic.body_limit import FRAMES_ENDPOINT
 from space.traffic.connections import ConnectionLimits
 from space.traffic.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
 from space.traffic.response_headers import ResponseHeaders
@@ -57,8 +60,10 @@ KEEP_UPLOADS_S = 60
 # Long enough to watch and download what was made of a video.
 KEEP_VIDEOS_S = 600
 MAX_UPLOAD = f"{MAX_UPLOAD_BYTES // 1_000_000}mb"
-# Endpoints of Gradio that this page does not use and that would write what a visitor shows to disk for good.
-CLOSED_ENDPOINTS = ("/gradio_api/deep_link", "/gradio_api/process_recording")
+# The form of a page that asks for a password.
+LOGIN = "/login"
+# Endpoints of Gradio that this page does not use; the first two would write what a visitor shows to disk for good.
+CLOSED_ENDPOINTS = ("/gradio_api/deep_link", "/gradio_api/process_recording", "/gradio_api/component_server")
 PRIVATE_NETWORKS = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10"
 NOT_ON_DEVICE = "The live view runs on the server only, and not on the visitor's own device: %s."
 
@@ -119,7 +124,7 @@ class Page(gr.Blocks):
     """The page, and what serves it beside Gradio.
 
     `keep_uploads_s`: uploads older than this are deleted. `device_files`: those of the engine on the visitor's device
-    by their names; empty if it is not offered.
+    by their names; empty if it is not offered. `viewers` are those whose pictures are processed here.
     """
 
     limits: Limits
@@ -127,6 +132,7 @@ class Page(gr.Blocks):
     sessions: Sessions
     videos: VideoFolders
     live_files: LiveFiles
+    viewers: Viewers
     device_files: dict[str, Path]
 
 
@@ -186,7 +192,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
         gr.Markdown(NOTICE + WORSE_FOR % plain_words(gaps_in_words(pipeline.files.bundle)), elem_id="notice")
         gr.Markdown(f"In use: {pipeline.source}.", elem_id="source")
         page.unload(on_leave)
-    page.device_files, page.live_files = files, live_files
+    page.device_files, page.live_files, page.viewers = files, live_files, Viewers(pipeline)
     return page
 
 
@@ -228,7 +234,13 @@ def launch(page: Page, **options) -> None:
                 ],
                 "exception_handlers": EXCEPTION_HANDLERS,
                 "routes": [
-                    *(Route(path, closed, methods=["GET", "POST"]) for path in CLOSED_ENDPOINTS),
+                    # The first, since most requests are for it.
+                    frames_route(page.viewers),
+                    *(
+                        Route(f"{path}{end}", closed, methods=["GET", "POST"])
+                        for path in CLOSED_ENDPOINTS
+                        for end in ("", "/")
+                    ),
                     *page.live_files.routes(),
                     page.videos.route(),
                 ],
@@ -246,7 +258,8 @@ def same_origin(server_name: str | None) -> Middleware:
         SameOrigin,
         hosts=names if local else None,
         strict_paths=("/",) if local else (MCP,),
-        form_paths=(UPLOADS_ENDPOINT,),
+        form_paths=(UPLOADS_ENDPOINT, LOGIN),
+        jpeg_paths=(FRAMES_ENDPOINT,),
     )
 
 

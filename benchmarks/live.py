@@ -36,7 +36,6 @@ from benchmarks.live_rows import Engine, Row, per_s, row_of_flips, rows_of_recor
 from benchmarks.live_server import Server, running_server
 from benchmarks.live_visitors import pictures_of, visit
 from benchmarks.slow_link import slow_link
-from face_expression.errors import required
 
 
 class Choice(StrEnum):
@@ -51,16 +50,14 @@ class Choice(StrEnum):
         return tuple(Engine) if self is Choice.BOTH else (Engine(self),)
 
 
-async def rows_of_visitors(view: LiveView, seconds: float) -> list[Row]:
+async def rows_of_visitors(view: LiveView, server: Server, seconds: float) -> list[Row]:
     """A happy face in the browser, and three programs: a happy one and two calm ones."""
-    request = await view.sent_frame()
     portraits = (HAPPY, CALM, CALM)
     pictures = [pictures_of(portrait) for portrait in portraits]
     async with aiohttp.ClientSession(read_bufsize=2**18) as http:
-        sent = required(request.post_data)
         recording, visits = await asyncio.gather(
             view.record(seconds),
-            asyncio.gather(*(visit(http, request.url, sent, camera, seconds) for camera in pictures)),
+            asyncio.gather(*(visit(http, server.address, camera, seconds) for camera in pictures)),
         )
     if refused := [made.refused for made in visits if made.refused]:
         raise SystemExit(f"the server took no picture: {refused[0]}")
@@ -126,7 +123,7 @@ async def measure(
             if portrait is HAPPY and Engine.SERVER in engines:
                 with step(progress, "server: four visitors"):
                     await view.use(Engine.SERVER)
-                    rows += await rows_of_visitors(view, seconds)
+                    rows += await rows_of_visitors(view, server, seconds)
     return sorted(rows, key=lambda row: engines.index(row.engine))
 
 
@@ -165,10 +162,10 @@ def main(
     ] = None,
 ) -> None:
     """Measure, and print one table."""
-    find_browser()
     if visitors:
         measure_visitors(visitors, seconds, output or FOLDER / "visitors.json")
         return
+    find_browser()
     engines = engine.engines()
     machine = (
         f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, load {psutil.getloadavg()[0]:.1f} before"

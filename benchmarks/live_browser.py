@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from playwright.async_api import Browser, Page, Playwright, Request
+from playwright.async_api import Browser, Page, Playwright
 from playwright.async_api import Error as BrowserError
 
 from benchmarks.live_camera import HEIGHT, NUMBER_BITS, WIDTH
@@ -67,13 +67,6 @@ class LiveView:
         await self.page.evaluate("recorder.begin()")
         await asyncio.sleep(seconds)
         return Recording.of_page(await self.page.evaluate("recorder.end()"))
-
-    async def sent_frame(self) -> Request:
-        """A request with which the page sends a picture to the server."""
-        async with self.page.expect_request(
-            lambda request: "component_server" in request.url, timeout=PATIENCE_MS
-        ) as sent:
-            return await sent.value
 
     async def heap_mib(self) -> float:
         """What the page's own JavaScript keeps in memory, after its garbage has been collected."""

@@ -10,32 +10,20 @@ import aiohttp
 import matplotlib
 import numpy as np
 import typer
-from playwright.async_api import Request, async_playwright
 from tqdm import tqdm
 
 from benchmarks.figures import as_markdown, record, table
-from benchmarks.live_browser import live_view
-from benchmarks.live_camera import CALM, HAPPY, NOISY_FRAMES, still_face, write_camera
+from benchmarks.live_camera import CALM, HAPPY
 from benchmarks.live_figures import percentile
-from benchmarks.live_rows import Engine
 from benchmarks.live_server import Server, running_server
 from benchmarks.live_visitors import Visit, pictures_of, visit
-from face_expression.errors import required
 
 LEAST_FRAMES_PER_S, MOST_P95_MS = 8, 300
 _FORGOTTEN_S = 12.0
 COLUMNS = ("visitors", "served", "refused as busy", "frames/s, slowest", "frames/s, all", "p50 ms", "p95 ms")
 
 
-async def request_of_page(server: Server, folder: Path) -> Request:
-    """What the page sends with a frame, once it uses the engine on the server."""
-    camera = write_camera(folder / "still.y4m", still_face(HAPPY, NOISY_FRAMES))
-    async with async_playwright() as playwright, live_view(playwright, server.address, camera) as view:
-        await view.use(Engine.SERVER)
-        return await view.sent_frame()
-
-
-async def visits_of(count: int, address: str, sent_by_page: str, seconds: float) -> list[Visit]:
+async def visits_of(count: int, page: str, seconds: float) -> list[Visit]:
     """So many visitors at once, each from an address of its own."""
     pictures = [pictures_of(portrait) for portrait in (HAPPY, CALM)]
 
@@ -44,7 +32,7 @@ async def visits_of(count: int, address: str, sent_by_page: str, seconds: float)
         async with aiohttp.ClientSession(connector=connector, read_bufsize=2**18) as http:
             # They come one after the other, so that the server learns what one costs.
             await asyncio.sleep(min(0.25 * number, 4))
-            return await visit(http, address, sent_by_page, pictures[number % 2], seconds)
+            return await visit(http, page, pictures[number % 2], seconds)
 
     return await asyncio.gather(*map(one, range(count)))
 
@@ -99,18 +87,17 @@ def most_carried(rows: list[dict], cores: int) -> float | None:
 def measure_visitors(visitors: Sequence[int], seconds: float, output: Path) -> None:
     """Measure each number of visitors, print the table, draw the picture, and put both on record."""
 
-    async def run(server: Server, folder: Path) -> list[dict]:
-        request = await request_of_page(server, folder)
+    async def run(server: Server) -> list[dict]:
         rows = []
         for count in tqdm(visitors, unit="crowd"):
             # The ones before are forgotten first.
             await asyncio.sleep(_FORGOTTEN_S)
-            rows.append(figures_of(await visits_of(count, request.url, required(request.post_data), seconds)))
+            rows.append(figures_of(await visits_of(count, server.address, seconds)))
         return rows
 
     with tempfile.TemporaryDirectory() as temporary, running_server(Path(temporary) / "app") as server:
         cores = len(server.process.cpu_affinity()) if hasattr(server.process, "cpu_affinity") else 1
-        rows = asyncio.run(run(server, Path(temporary)))
+        rows = asyncio.run(run(server))
     shown = table(COLUMNS, map(_cells, rows), notes=[_in_words(rows, cores)])
     typer.echo(as_markdown(shown))
     typer.echo(shown["notes"][0])

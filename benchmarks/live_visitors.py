@@ -1,8 +1,6 @@
 """Visitors of the live view without a browser: programs that send pictures to the server as its page does."""
 
 import asyncio
-import base64
-import json
 import time
 import uuid
 from collections import Counter
@@ -20,6 +18,8 @@ SENT_WIDTH = 320
 QUALITY = 80
 AT_ONCE = 2
 PICTURES = 60
+# Where a page sends them, from its own address.
+FRAMES = "live/frames"
 
 
 @dataclass
@@ -43,27 +43,27 @@ def pictures_of(portrait: Portrait) -> list[bytes]:
     return [encode_jpeg(frame, quality=QUALITY) for frame in frames]
 
 
-async def visit(
-    http: aiohttp.ClientSession, address: str, sent_by_page: str, pictures: Sequence[bytes], seconds: float
-) -> Visit:
+def headers_of(visitor: str, time_s: float, scene: int = 1) -> dict[str, str]:
+    """What comes with a picture."""
+    return {"Content-Type": "image/jpeg", "X-Visitor": visitor, "X-Time-S": repr(time_s), "X-Scene": str(scene)}
+
+
+async def visit(http: aiohttp.ClientSession, page: str, pictures: Sequence[bytes], seconds: float) -> Visit:
     """Send pictures for so long: the newest at the camera's rate, as long as few enough are on their way.
 
     Args:
-        address: to which the page sends its frames.
-        sent_by_page: what it sent there once, as JSON; all but the visitor, the picture and its time is kept.
+        page: the page's address.
         pictures: what the camera sees in turn.
 
     Returns:
         What it got; `refused` is why the server took no picture, which ends the visit.
     """
-    request = json.loads(sent_by_page) | {"session_hash": uuid.uuid4().hex[:10]}
     visitor, made = str(uuid.uuid4()), Visit()
     newest_shown, under_way = 0.0, set()
 
     async def send(picture: bytes, taken: float) -> None:
         nonlocal newest_shown
-        frame = {"visitor": visitor, "jpeg": base64.b64encode(picture).decode(), "time_s": taken, "scene": 1}
-        async with http.post(address, json=request | {"data": frame}) as response:
+        async with http.post(f"{page}{FRAMES}", data=picture, headers=headers_of(visitor, taken)) as response:
             response.raise_for_status()
             answer = await response.json()
         if "refused" in answer:

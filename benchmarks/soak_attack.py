@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.live_camera import EXAMPLES
+from benchmarks.live_visitors import FRAMES, headers_of
 from benchmarks.soak_visitors import Tally, Visitor, find_visitor
 
 ADDRESSES = tuple(f"127.0.0.{number}" for number in range(11, 15))
@@ -71,10 +72,10 @@ class Attacker:
         self.large, self.scans = large_png(), jpeg_of_scans(5000, 5000)
         self.scans_of_a_frame = jpeg_of_scans(640, 10_000)
 
-    async def post(self, kind: str, path: str, **options) -> dict | list | None:
+    async def post(self, kind: str, url: str, **options) -> dict | list | None:
         """Send something, and count how it ended."""
         try:
-            async with self.visitor.http.post(self.visitor.url(path), **options) as response:
+            async with self.visitor.http.post(url, **options) as response:
                 answer = await response.json(content_type=None) if response.ok else None
                 self.ends[kind, "taken" if response.ok else f"status {response.status}"] += 1
                 return answer
@@ -86,7 +87,7 @@ class Attacker:
         """Upload a file; gives its path."""
         form = aiohttp.FormData()
         form.add_field("files", content, filename="a.mp4")
-        answer = await self.post(kind, "upload", data=form)
+        answer = await self.post(kind, self.visitor.url("upload"), data=form)
         return answer[0] if answer else None
 
     async def fill_the_queue(self) -> None:
@@ -95,17 +96,17 @@ class Attacker:
             path = await self.upload("videos that fill the queue", os.urandom(215_000 - number))
             for event in ("analyze_video", "analyze_image") if path else ():
                 data = [path, 1, False] if event == "analyze_video" else [path]
-                await self.post("videos that fill the queue", f"call/{event}", json={"data": data})
+                await self.post("videos that fill the queue", self.visitor.url(f"call/{event}"), json={"data": data})
 
     async def go_around_the_queue(self) -> None:
         """Large pictures, at once, by the doors that do not queue, and by the one that does."""
         sent = {"data": [base64.b64encode(self.large).decode()]}
-        doors = [f"{door}/analyze_image" for door in ("run", "api", "call", "call")] * (AT_ONCE // 4)
+        doors = [self.visitor.url(f"{door}/analyze_image") for door in ("run", "api", "call", "call")] * (AT_ONCE // 4)
         await asyncio.gather(*(self.post("calls around the queue", door, json=sent) for door in doors))
 
     async def send_scans(self) -> None:
         """JPEGs of thousands of scans, as photos and as frames."""
-        await self.post("JPEGs of many scans", "call/analyze_image", json=self.in_base64(self.scans))
+        await self.post("JPEGs of many scans", self.visitor.url("call/analyze_image"), json=self.in_base64(self.scans))
         await asyncio.gather(*(self.frame("JPEGs of many scans", self.scans_of_a_frame) for _ in range(6)))
 
     async def send_photos(self) -> None:
@@ -113,12 +114,14 @@ class Attacker:
         for _ in range(PHOTOS):
             sent = {"path": "nowhere", "url": None, "meta": {"_type": "gradio.FileData"}}
             body = {"data": [sent], "fn_index": self.visitor.photos_to, "session_hash": uuid.uuid4().hex[:11]}
-            await self.post("photos by the private event", "queue/join", json=body)
+            await self.post("photos by the private event", self.visitor.url("queue/join"), json=body)
 
     async def leave_answers(self) -> None:
         """Pictures whose answers nobody reads."""
         for _ in range(120):
-            await self.post("answers nobody reads", "call/analyze_image", json=self.in_base64(self.photo))
+            await self.post(
+                "answers nobody reads", self.visitor.url("call/analyze_image"), json=self.in_base64(self.photo)
+            )
 
     async def hold_places(self) -> None:
         """Empty pictures under many names."""
@@ -154,14 +157,8 @@ class Attacker:
 
     async def frame(self, kind: str, jpeg: bytes, name: str = "") -> None:
         """A picture of the live view."""
-        frame = {
-            "visitor": name or uuid.uuid4().hex,
-            "jpeg": base64.b64encode(jpeg).decode(),
-            "time_s": 0.0,
-            "scene": 0,
-        }
-        asked = {"session_hash": uuid.uuid4().hex[:11], "component_id": self.visitor.frames_to, "data": frame}
-        await self.post(kind, "component_server", json={**asked, "fn_name": "look_at_frame"})
+        headers = headers_of(name or uuid.uuid4().hex, 0.0)
+        await self.post(kind, f"{self.visitor.address}{FRAMES}", data=jpeg, headers=headers)
 
     def in_base64(self, content: bytes) -> dict:
         """A call's body."""

@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from benchmarks.live_visitors import FRAMES
 from benchmarks.soak_visitors import Kind, Outcome, Person, Visitor
 
 # Beyond what the app takes: a frame of the live view, and anything else that is no upload.
 LONG_FRAME_BYTES, LONG_BYTES = 400_000, 9_000_000
-JSON = {"Content-Type": "application/json"}
+JSON, JPEG = {"Content-Type": "application/json"}, {"Content-Type": "image/jpeg"}
 BROKEN_JSON = (b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b'{"data": 3}', b'{"data": {"visitor": ' + b"[" * 5000)
 
 
-async def refused(visitor: Visitor, path: str, body: bytes) -> Outcome:
+async def refused(visitor: Visitor, url: str, body: bytes, headers: dict[str, str] = JSON) -> Outcome:
     """Send what must be turned away: with a status that says that it was the sender's mistake."""
     try:
-        async with visitor.http.post(visitor.url(path), data=body, headers=JSON) as response:
+        async with visitor.http.post(url, data=body, headers=headers) as response:
             status = response.status
     except aiohttp.ClientOSError:
         # What is far too long is turned away, and its connection closed, while it is still being sent.
@@ -29,9 +30,9 @@ async def refused(visitor: Visitor, path: str, body: bytes) -> Outcome:
             raise
         return Outcome.RIGHT
     if status >= 500:
-        visitor.tally.surprises.append(f"{path}: status {status}")
+        visitor.tally.surprises.append(f"{url}: status {status}")
         return Outcome.ERROR
-    return visitor.judged(status >= 400, f"{path}: status {status} for {body[:40]}")
+    return visitor.judged(status >= 400, f"{url}: status {status} for {body[:40]}")
 
 
 async def broken_frame(visitor: Visitor, jpeg: bytes) -> Outcome:
@@ -59,21 +60,21 @@ async def send_broken(visitor: Visitor, person: Person) -> None:
         (often, lambda: broken_frame(visitor, noise)),
         (often, lambda: broken_photo(visitor, person.photo[: random.randint(500, len(person.photo) // 2)])),
         (often, lambda: broken_photo(visitor, noise)),
-        (often, lambda: refused(visitor, "component_server", random.choice(BROKEN_JSON))),
-        (often, lambda: refused(visitor, "queue/join", random.choice(BROKEN_JSON))),
-        (often, lambda: refused(visitor, "call/analyze_image", random.choice(BROKEN_JSON))),
-        (often, lambda: refused(visitor, "upload", noise)),
-        (often, lambda: refused(visitor, "component_server", bytes(LONG_FRAME_BYTES))),
-        (seldom, lambda: refused(visitor, "call/analyze_image", bytes(LONG_BYTES))),
+        (often, lambda: refused(visitor, visitor.url("component_server"), random.choice(BROKEN_JSON))),
+        (often, lambda: refused(visitor, visitor.url("queue/join"), random.choice(BROKEN_JSON))),
+        (often, lambda: refused(visitor, visitor.url("call/analyze_image"), random.choice(BROKEN_JSON))),
+        (often, lambda: refused(visitor, visitor.url("upload"), noise)),
+        (often, lambda: refused(visitor, f"{visitor.address}{FRAMES}", bytes(LONG_FRAME_BYTES), JPEG)),
+        (seldom, lambda: refused(visitor, visitor.url("call/analyze_image"), bytes(LONG_BYTES))),
     ]
     ((_, send),) = random.choices(ways, [weight for weight, _ in ways])
     await visitor.tally.count(Kind.BROKEN, send())
     await asyncio.sleep(random.uniform(0.1, 1))
 
 
-async def half_a_body(visitor: Visitor, path: str, content_type: str, content: bytes) -> Outcome:
+async def half_a_body(visitor: Visitor, url: str, content_type: str, content: bytes) -> Outcome:
     """Promise a body, send half of it, and close the connection."""
-    place = urlsplit(visitor.url(path))
+    place = urlsplit(url)
     _, writer = await asyncio.open_connection(place.hostname, place.port)
     head = f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: {content_type}\r\n"
     writer.write(f"{head}Content-Length: {2 * len(content)}\r\n\r\n".encode() + content)
@@ -108,8 +109,8 @@ async def drop_a_connection(visitor: Visitor, person: Person) -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="files"; filename="half.jpg"\r\n\r\n' + photo
     drop = random.choice(
         [
-            lambda: half_a_body(visitor, "component_server", "application/json", b'{"data": "' + jpeg.hex().encode()),
-            lambda: half_a_body(visitor, "upload", "multipart/form-data; boundary=b", form),
+            lambda: half_a_body(visitor, f"{visitor.address}{FRAMES}", "image/jpeg", jpeg),
+            lambda: half_a_body(visitor, visitor.url("upload"), "multipart/form-data; boundary=b", form),
             lambda: leave_before_the_answer(visitor, jpeg),
             lambda: leave_before_the_photo(visitor, photo, opened=True),
             lambda: leave_before_the_photo(visitor, photo, opened=False),

@@ -17,7 +17,7 @@ import aiohttp
 from PIL import Image
 
 from benchmarks.live_camera import EXAMPLES, FRAMES_PER_S, Portrait
-from benchmarks.live_visitors import AT_ONCE, pictures_of
+from benchmarks.live_visitors import AT_ONCE, FRAMES, headers_of, pictures_of
 from face_expression.errors import required
 
 PATIENCE_S = 60
@@ -87,11 +87,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Visitor:
-    """A client; `frames_to` and `photos_to` are the numbers that the page's configuration gives to those doors."""
+    """A client; `photos_to` is the number that the page's configuration gives to the door for photos."""
 
     http: aiohttp.ClientSession
     address: str
-    frames_to: int
     photos_to: int
     random: Random
     tally: Tally
@@ -114,9 +113,8 @@ class Visitor:
 
     async def ask_about(self, jpeg: bytes, visitor: str) -> dict:
         """What the live view's server says of a frame."""
-        shown = {"visitor": visitor, "jpeg": base64.b64encode(jpeg).decode(), "time_s": time.perf_counter(), "scene": 1}
-        asked = {"session_hash": self.session, "component_id": self.frames_to, "fn_name": "look_at_frame"}
-        async with self.http.post(self.url("component_server"), json=asked | {"data": shown}) as response:
+        headers = headers_of(visitor, time.perf_counter())
+        async with self.http.post(f"{self.address}{FRAMES}", data=jpeg, headers=headers) as response:
             response.raise_for_status()
             return await response.json()
 
@@ -203,7 +201,7 @@ async def find_visitor(http: aiohttp.ClientSession, address: str, random: Random
     number = {component["props"].get("elem_id"): component["id"] for component in page["components"]}
     chosen = [number["photo-upload"], "change"]
     photos_to = next(event["id"] for event in page["dependencies"] if chosen in event["targets"])
-    return Visitor(http, address, number["live-view"], photos_to, random, tally)
+    return Visitor(http, address, photos_to, random, tally)
 
 
 async def stream(visitor: Visitor, person: Person) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import json
 import logging
 import math
@@ -25,7 +26,7 @@ from gradio.route_utils import FnIndexInferError
 from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 from mcp.types import TextContent
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from space.limits import Limits
@@ -139,6 +140,18 @@ def serving_with(page: gr.Blocks, options: dict[str, object]) -> Generator[None]
 def queue_of(page: gr.Blocks) -> FairQueue:
     """The queue that `give_shares` has given a page."""
     return cast("FairQueue", page._queue)
+
+
+async def is_logged_in(request: Request) -> bool:
+    """Whether a request may use the page, which may ask for a password: Gradio guards its own routes alone."""
+    app = cast("App", request.app)
+    if app.auth_dependency is not None:
+        user = app.auth_dependency(request)
+        return (await user if inspect.isawaitable(user) else user) is not None
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(request.cookies.get(name) in app.tokens for name in names)
 
 
 def session_of(request: gr.Request) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from face_expression.io.images import PictureError, read_picture
 from face_expression.pipeline import Face, Pipeline
 from face_expression.tracker import TrackerState
+from space.traffic.body_limit import MAX_FRAME_BYTES
 from space.traffic.token_bucket import TokenBuckets
 from space.traffic.turns import Turns
 from space.traffic.work_load import WorkLoad
@@ -43,7 +44,7 @@ class ViewerLimits:
     least_frames_per_s: float = 8.0
     busy_share: float = 0.8
     frames_per_s: float = 40.0
-    frame_bytes: int = 200_000
+    frame_bytes: int = MAX_FRAME_BYTES
     frame_side_px: int = 640
     frame_scans: int = 20
     frame_deadline_s: float = 5.0

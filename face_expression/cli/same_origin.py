@@ -19,6 +19,7 @@ class SameOrigin:
             site has led here.
         strict_paths: there, a request with an `Origin` must come from this very server.
         form_paths: there, bodies may be forms; elsewhere JSON, which no page can send to another site unasked.
+        jpeg_paths: there, bodies are JPEGs, which no page can send to another site unasked, either.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class SameOrigin:
         hosts: frozenset[str] | None = frozenset(),
         strict_paths: tuple[str, ...] = ("/",),
         form_paths: tuple[str, ...] = (),
+        jpeg_paths: tuple[str, ...] = (),
     ):
         self.app = app
         self._hosts = hosts
         self._strict_paths = strict_paths
         self._form_paths = form_paths
+        self._jpeg_paths = jpeg_paths
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
         """Take a request, as ASGI says."""
@@ -52,8 +55,9 @@ class SameOrigin:
         if origin is not None and path.startswith(self._strict_paths) and origin.partition("://")[2] != host:
             return 403, "pages of other sites may not use this server"
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] not in WITHOUT_BODY and path not in self._form_paths and kind != "application/json":
-            return 415, "send JSON, with the header Content-Type: application/json"
+        wanted = "image/jpeg" if path in self._jpeg_paths else "application/json"
+        if scope["method"] not in WITHOUT_BODY and path not in self._form_paths and kind != wanted:
+            return 415, f"send a body with the header Content-Type: {wanted}"
         return None
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive
 
-# Where Gradio takes the frames of the live view: a picture in base64 and a few numbers.
-FRAMES_ENDPOINT = "/gradio_api/component_server"
-MAX_FRAME_BODY = 300_000
+# Where the frames of the live view go: each is a JPEG.
+FRAMES_ENDPOINT = "/live/frames"
+MAX_FRAME_BYTES = 200_000
 # A picture of 6 MB in base64, and some words around it.
 MAX_BODY = 8_200_000
 # Bodies that are not complete yet; a client's share has room for two of the largest.

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from space.gradio_internals import CLIENT
 from space.limits import MAX_UPLOAD_BYTES, Limits
-from space.traffic.body_limit import FRAMES_ENDPOINT, MAX_BODY, MAX_FRAME_BODY, Bodies, BodyError, counted, replayed
+from space.traffic.body_limit import FRAMES_ENDPOINT, MAX_BODY, MAX_FRAME_BYTES, Bodies, BodyError, counted, replayed
 from space.traffic.fair_queue import MAX_SESSION_NAME, FairQueue
 from space.traffic.rate_limit import MINUTE_S, RateLimit, client_block
 from space.traffic.sessions import Sessions
@@ -156,7 +156,7 @@ class RequestLimits:
                     receive, MAX_UPLOAD_BYTES + FORM_BYTES, lambda more: self._upload_bytes.take(client, more)
                 )
             else:
-                most = MAX_FRAME_BODY if path == FRAMES_ENDPOINT else MAX_BODY
+                most = MAX_FRAME_BYTES if path == FRAMES_ENDPOINT else MAX_BODY
                 announced = announced_bytes(scope)
                 taken = replayed(await self._bodies.read(client, receive, most, announced), receive)
             if path.startswith(MCP):

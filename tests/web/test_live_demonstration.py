@@ -61,7 +61,7 @@ def test_it_cannot_be_taken_for_the_visitor(open_page, tmp_path):
 def test_pictures_that_are_sent_are_counted(open_page):
     page = wait_until_loaded(open_page())
     sent = []
-    page.on("request", lambda request: sent.append(request.url) if "component_server" in request.url else None)
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("live/frames") else None)
     count = page.locator("#live-view .sent")
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     expect(page.get_by_role("heading", name="Switch off your network: it goes on.")).to_be_visible()

@@ -55,7 +55,7 @@ def test_answers_of_a_server_that_died_are_not_shown(open_page, ends):
     suggest(page)
     wait_until_shown(page)
     waiting = []
-    frames = re.compile("component_server")
+    frames = re.compile("live/frames")
     page.route(frames, lambda route: route.abort() if ends == "refuses connections" else waiting.append(route))
     wait_until_empty(page)
     expect(page.locator("#live-view .problem")).to_contain_text("every second")

@@ -1,7 +1,6 @@
 """The live view with its engine on the server: chosen by a click, one state a visitor, and what it withstands."""
 
 import base64
-import json
 import re
 
 import httpx
@@ -24,13 +23,13 @@ def choose_server(page: Page) -> Page:
 
 
 def is_frame(url: str) -> bool:
-    return "component_server" in url
+    return url.endswith("live/frames")
 
 
 def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
     page = wait_until_loaded(open_page(moving(happy_face(), 60)))
     sent = []
-    page.on("request", lambda request: sent.append(request.post_data or "") if is_frame(request.url) else None)
+    page.on("request", lambda request: sent.append(request.post_data_buffer or b"") if is_frame(request.url) else None)
     start_button(page).click()
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     assert sent == []
@@ -39,8 +38,7 @@ def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
     page.wait_for_function("() => document.querySelector('#live-view .headline').textContent.includes('happy')")
     expect(page.locator("#live-view .sentence")).to_contain_text("Of ten people")
     assert sent
-    jpeg = base64.b64decode(json.loads(sent[-1])["data"]["jpeg"])
-    assert jpeg.startswith(b"\xff\xd8") and len(jpeg) < 40_000
+    assert sent[-1].startswith(b"\xff\xd8") and len(sent[-1]) < 40_000
     # The overlay lies where the face is, though the server saw a smaller picture.
     box = page.evaluate(
         """() => new Promise((resolve) => document.querySelector('#live-view .live').parentElement.addEventListener(
@@ -145,42 +143,39 @@ def test_haar_finds_faces_on_the_server(haar_pipeline, caplog):
     assert app.build_app(haar_pipeline).device_files == {} and "another detector is in use" in caplog.text
 
 
-def send(served_app, data: object, **options) -> httpx.Response:
+def send(address: str, jpeg: bytes = HAPPY, *, cookies: dict | None = None, **changes: str | None) -> httpx.Response:
     """What a program of its own can send to where the page sends its frames."""
-    address, _, page = served_app
-    (view,) = (number for number, block in page.blocks.items() if getattr(block, "elem_id", "") == "live-view")
-    body = {"session_hash": "a test", "component_id": view, "fn_name": "look_at_frame", "data": data}
-    return httpx.post(f"{address}gradio_api/component_server", json=body, timeout=20, **options)
-
-
-def frame(**changes) -> dict:
-    return {"visitor": "v", "jpeg": base64.b64encode(HAPPY).decode(), "time_s": 1.0, "scene": 0} | changes
+    headers = {"Content-Type": "image/jpeg", "X-Visitor": "v", "X-Time-S": "1.0", "X-Scene": "0"}
+    headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+    given = {name: value for name, value in headers.items() if value is not None}
+    return httpx.post(f"{address}live/frames", content=jpeg, headers=given, cookies=cookies, timeout=20)
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("jpeg", "changes", "words"),
     [
-        (None, "valid"),
-        ([], "valid"),
-        ({}, "required"),
-        ("frame", "valid"),
-        (frame(jpeg=5), "valid"),
-        (frame(jpeg="%%%"), "the file is empty"),
-        (frame(jpeg=""), "the file is empty"),
-        (frame(jpeg=base64.b64encode(HAPPY[:900]).decode()), "damaged"),
-        (frame(time_s="soon"), "valid"),
-        (frame(time_s=None), "valid"),
-        (frame(scene=1.5), "valid"),
-        (frame(visitor=""), "1 to 64 letters"),
+        (b"", {}, "the file is empty"),
+        (b"%%%", {}, "not a picture"),
+        (HAPPY[:900], {}, "damaged"),
+        (HAPPY, {"X_Time_S": "soon"}, "valid"),
+        (HAPPY, {"X_Time_S": "nan"}, "finite"),
+        (HAPPY, {"X_Time_S": None}, "required"),
+        (HAPPY, {"X_Scene": "1.5"}, "valid"),
+        (HAPPY, {"X_Scene": None}, "required"),
+        (HAPPY, {"X_Visitor": None}, "required"),
+        (HAPPY, {"X_Visitor": ""}, "1 to 64 letters"),
+        (HAPPY, {"X_Visitor": "x" * 65}, "1 to 64 letters"),
     ],
 )
-def test_a_frame_that_cannot_be_used_is_answered(served_app, data, words):
-    answer = send(served_app, data)
+def test_a_frame_that_cannot_be_used_is_answered(served_app, jpeg, changes, words):
+    answer = send(served_app[0], jpeg, **changes)
     assert answer.status_code == 200 and words in answer.json()["refused"]
 
 
 def test_a_frame_of_a_program_is_answered_as_the_pages_are(served_app):
-    (face,) = send(served_app, frame(visitor="a program")).json()["faces"]
+    answer = send(served_app[0], X_Visitor="a program")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    (face,) = answer.json()["faces"]
     assert face["label"] == "happy" and face["reliable"] and face["track_id"] == 1
     assert sum(face["probabilities"]) == pytest.approx(1, abs=1e-4)
     assert (face["crop"]["width"], face["crop"]["height"]) == (48, 48)
@@ -188,5 +183,47 @@ def test_a_frame_of_a_program_is_answered_as_the_pages_are(served_app):
 
 
 def test_what_is_far_too_long_is_refused_before_it_is_read(served_app):
-    assert send(served_app, frame(jpeg="x" * 400_000)).status_code == 413
-    assert send(served_app, frame(visitor="after it")).json()["faces"]
+    assert send(served_app[0], bytes(400_000)).status_code == 413
+    assert send(served_app[0], X_Visitor="after it").json()["faces"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"Content_Type": "text/plain"}, 415),
+        ({"Content_Type": "application/json"}, 415),
+        ({"Content_Type": None}, 415),
+        ({"Origin": "http://elsewhere.example"}, 403),
+        ({"Host": "elsewhere.example"}, 403),
+    ],
+)
+def test_pages_of_other_sites_cannot_send_frames(served_app, changes, status):
+    assert send(served_app[0], **changes).status_code == status
+
+
+def test_doors_of_gradio_that_nobody_needs_are_closed(served_app):
+    for path in ("component_server", "component_server/", "process_recording", "process_recording/"):
+        assert httpx.post(f"{served_app[0]}gradio_api/{path}", json={"data": {}}).status_code == 404
+
+
+def test_frames_need_the_password_that_the_page_asks_for(yunet_pipeline):
+    page = app.build_app(yunet_pipeline)
+    app.launch(page, prevent_thread_lock=True, quiet=True, auth=("someone", "secret"))
+    try:
+        address = page.local_url
+        assert send(address).status_code == 401
+        assert send(address, cookies={f"access-token-{page.app.cookie_id}": "guessed"}).status_code == 401
+        for password, status in (("wrong", 400), ("secret", 200)):
+            entered = httpx.post(f"{address}login", data={"username": "someone", "password": password})
+            assert entered.status_code == status
+        # A browser sends one of its two cookies over HTTPS only.
+        assert send(address, cookies=dict(entered.cookies)).json()["faces"]
+    finally:
+        page.close(verbose=False)
+
+
+def test_behind_a_proxy_that_serves_the_page_in_a_folder_frames_go_there(served_app):
+    """All of the page's addresses are relative to its own."""
+    config = httpx.get(f"{served_app[0]}config").json()
+    (view,) = (part for part in config["components"] if part["props"].get("elem_id") == "live-view")
+    assert '"frames": "live/frames"' in view["props"]["js_on_load"]

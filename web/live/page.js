@@ -66,12 +66,12 @@ const DEVICE_DEMO_MS = 180_000;
  * @param {string} given.zip address of fflate
  * @param {string[]} given.labelNames
  * @param {import("./panels/suggestions.js").Suggestions} given.suggestions
- * @param {((frame: object) => Promise<object>) | null} look the server's function `look_at_frame`; null without a server
+ * @param {string} [given.frames] address to which pictures go for the engine on the server; missing without a server
  */
-export async function mount(element, given, look) {
+export async function mount(element, given) {
   setMarkup(element, MARKUP);
   element.firstElementChild.setAttribute("lang", language);
-  const view = new View(element, given, look);
+  const view = new View(element, given);
   await view.begin();
 }
 
@@ -128,7 +128,6 @@ const NOT_ON_DEVICE = t("On-device processing is not available here.");
 class View {
   #element;
   #given;
-  #lookOnServer;
   #find;
   #source;
   #demoBegan = 0;
@@ -152,11 +151,10 @@ class View {
   /** Until when its boxes are: they lie where the faces were when the frame was taken. */
   #inPlaceUntil = 0;
 
-  constructor(element, given, look) {
+  constructor(element, given) {
     this.#element = element;
     this.#given = given;
-    this.#lookOnServer = look;
-    for (const choice of element.querySelectorAll(".engines label")) choice.hidden = !look;
+    for (const choice of element.querySelectorAll(".engines label")) choice.hidden = !given.frames;
     this.#find = (selector) => element.querySelector(selector);
     this.#source = new PictureSource(this.#find, () => this.#forget(), () => this.#nextScene(), (problem) => this.#tell(problem));
     this.#find(".overlay").onclick = (event) => this.#choose(event);
@@ -227,7 +225,7 @@ class View {
   }
 
   async #makeEngine(name) {
-    if (name === "server") return new ServerEngine(this.#lookOnServer, () => this.#countSent());
+    if (name === "server") return new ServerEngine(this.#given.frames, () => this.#countSent());
     this.#onDevice ??= DeviceEngine.load(this.#given.places, this.#given.lengths, (done) => this.#showProgress(done));
     try {
       return await this.#onDevice;

@@ -20,7 +20,7 @@ export class RefusedError extends Error {}
 
 /** Frames in, faces out; what the camera sees goes to the server, which keeps none of it. */
 export class ServerEngine {
-  #look;
+  #address;
   #sending;
   #visitor = randomName();
   #canvas = new OffscreenCanvas(1, 1);
@@ -28,11 +28,11 @@ export class ServerEngine {
   #tookMs = [];
 
   /**
-   * @param {(frame: object) => Promise<object>} look the server's function: `look_at_frame` of app.py
+   * @param {string} address where the server takes pictures, as `space/live_frames.py` says
    * @param {() => void} sending called for each picture that goes to the server
    */
-  constructor(look, sending) {
-    this.#look = look;
+  constructor(address, sending) {
+    this.#address = new URL(address, document.baseURI);
     this.#sending = sending;
   }
 
@@ -66,10 +66,8 @@ export class ServerEngine {
     const jpeg = await this.#encode(picture, width, height);
     const askedAt = performance.now();
     this.#sending();
-    const answer = await this.#ask({ visitor: this.#visitor, jpeg, time_s: timeS, scene });
+    const answer = await this.#ask(jpeg, timeS, scene);
     this.#tookMs = [performance.now() - askedAt, ...this.#tookMs.slice(0, REMEMBERED_WAYS - 1)];
-    // Gradio's client gives nothing where there was no answer.
-    if (!answer) throw new ConnectionError(t("the server cannot be reached"));
     if (answer.refused) throw new RefusedError(answer.refused);
     if (!answer.faces) return null;
     const scale = width / this.#canvas.width;
@@ -84,34 +82,33 @@ export class ServerEngine {
       [canvas.width, canvas.height] = [smallWidth, smallHeight];
     }
     canvas.getContext("2d").drawImage(picture, 0, 0, smallWidth, smallHeight);
-    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
-    return toBase64(new Uint8Array(await blob.arrayBuffer()));
+    return await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
   }
 
-  async #ask(frame) {
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new ConnectionError(t("the server does not answer"))), PATIENCE_MS);
-    });
+  async #ask(jpeg, timeS, scene) {
     try {
-      return await Promise.race([this.#look(frame), late]);
+      const answer = await fetch(this.#address, {
+        method: "POST",
+        headers: {
+          "Content-Type": "image/jpeg",
+          "X-Visitor": this.#visitor,
+          "X-Time-S": String(timeS),
+          "X-Scene": String(scene),
+        },
+        body: jpeg,
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      if (answer.ok) return await answer.json();
     } catch (error) {
-      throw error instanceof ConnectionError ? error : new ConnectionError(error?.message ?? String(error));
-    } finally {
-      clearTimeout(timer);
+      if (error.name === "TimeoutError") throw new ConnectionError(t("the server does not answer"));
     }
+    throw new ConnectionError(t("the server cannot be reached"));
   }
 }
 
 /** A name that nobody else has; `crypto.randomUUID` is missing on pages over plain HTTP. */
 function randomName() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function toBase64(bytes) {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return btoa(text);
 }
 
 /** A face of the server's answer, as the engine on the device gives it. */
