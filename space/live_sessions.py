@@ -42,7 +42,7 @@ class ViewerLimits:
 
     most_viewers: int = 64
     least_frames_per_s: float = 8.0
-    busy_share: float = 0.8
+    busy_share: float = 0.9
     frames_per_s: float = 40.0
     frame_bytes: int = MAX_FRAME_BYTES
     frame_side_px: int = 640
@@ -51,8 +51,8 @@ class ViewerLimits:
     idle_s: float = 10.0
     unproven_s: float = 2.0
     threads: int = 2
-    eager_viewers_a_thread: int = 2
-    most_search_factor: float = 4.0
+    eager_viewers_a_thread: int = 1
+    most_search_factor: float = 8.0
     name_length: int = 64
 
 

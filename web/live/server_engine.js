@@ -6,11 +6,12 @@ import { t } from "./texts.js";
 const WIDTH_PX = 320;
 const QUALITY = 0.8;
 const PATIENCE_MS = 5000;
-const LEAST_IN_FLIGHT = 2;
 const MOST_IN_FLIGHT = 3;
 // A way this long has room for one frame more; on a shorter one they would only wait for each other.
 const WAY_OF_ONE_FRAME_MS = 75;
 const REMEMBERED_WAYS = 30;
+// A server that keeps a frame for so long is busy with those of others, and a second one would only grow old there.
+const BUSY_MS = 50;
 
 /** The server does not answer; the message says why. Asking again later may help. */
 export class ConnectionError extends Error {}
@@ -25,7 +26,8 @@ export class ServerEngine {
   #visitor = randomName();
   #canvas = new OffscreenCanvas(1, 1);
   #inFlight = 0;
-  #tookMs = [];
+  #waysMs = [];
+  #serverMs = 0;
 
   /**
    * @param {string} address where the server takes pictures, as `space/live_frames.py` says
@@ -38,9 +40,10 @@ export class ServerEngine {
 
   /** Whether it takes another frame now; several may be on their way, so that a long way costs no frames. */
   get hasRoom() {
-    // The shortest is what the way itself takes; the others may have waited for something.
-    const wayMs = this.#tookMs.length ? Math.min(...this.#tookMs) : 0;
-    return this.#inFlight < Math.min(MOST_IN_FLIGHT, LEAST_IN_FLIGHT + Math.floor(wayMs / WAY_OF_ONE_FRAME_MS));
+    // The shortest is what the way itself takes; on the others something else was on the line, too.
+    const wayMs = this.#waysMs.length ? Math.min(...this.#waysMs) : 0;
+    const onTheWay = Math.floor(wayMs / WAY_OF_ONE_FRAME_MS);
+    return this.#inFlight < Math.min(MOST_IN_FLIGHT, (this.#serverMs < BUSY_MS ? 2 : 1) + onTheWay);
   }
 
   /**
@@ -64,10 +67,8 @@ export class ServerEngine {
   async #send(picture, timeS, scene) {
     const { width, height } = sizeOf(picture);
     const jpeg = await this.#encode(picture, width, height);
-    const askedAt = performance.now();
     this.#sending();
     const answer = await this.#ask(jpeg, timeS, scene);
-    this.#tookMs = [performance.now() - askedAt, ...this.#tookMs.slice(0, REMEMBERED_WAYS - 1)];
     if (answer.refused) throw new RefusedError(answer.refused);
     if (!answer.faces) return null;
     const scale = width / this.#canvas.width;
@@ -86,6 +87,7 @@ export class ServerEngine {
   }
 
   async #ask(jpeg, timeS, scene) {
+    const askedAt = performance.now();
     try {
       const answer = await fetch(this.#address, {
         method: "POST",
@@ -98,7 +100,14 @@ export class ServerEngine {
         body: jpeg,
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
-      if (answer.ok) return await answer.json();
+      if (answer.ok) {
+        const content = await answer.json();
+        this.#serverMs = serverMsOf(answer);
+        // Never below 0, whatever the server's clock says: nothing would be sent any more.
+        const wayMs = Math.max(0, performance.now() - askedAt - this.#serverMs);
+        this.#waysMs = [wayMs, ...this.#waysMs.slice(0, REMEMBERED_WAYS - 1)];
+        return content;
+      }
     } catch (error) {
       if (error.name === "TimeoutError") throw new ConnectionError(t("the server does not answer"));
     }
@@ -109,6 +118,11 @@ export class ServerEngine {
 /** A name that nobody else has; `crypto.randomUUID` is missing on pages over plain HTTP. */
 function randomName() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** For how long the server had a frame, as its answer says; 0 if a proxy has left that out. */
+function serverMsOf(answer) {
+  return Number(/dur=([\d.]+)/.exec(answer.headers.get("Server-Timing") ?? "")?.[1] ?? 0);
 }
 
 /** A face of the server's answer, as the engine on the device gives it. */
