@@ -20,6 +20,8 @@ from benchmarks.live_camera import EXAMPLES, FRAMES_PER_S, Portrait
 from benchmarks.live_visitors import AT_ONCE, FRAMES, headers_of, pictures_of
 from face_expression.errors import required
 
+# The status of an answer that says why a frame cannot be used.
+UNUSABLE = 422
 PATIENCE_S = 60
 RETRY_S = 1.0
 
@@ -115,7 +117,8 @@ class Visitor:
         """What the live view's server says of a frame."""
         headers = headers_of(visitor, time.perf_counter())
         async with self.http.post(f"{self.address}{FRAMES}", data=jpeg, headers=headers) as response:
-            response.raise_for_status()
+            if response.status != UNUSABLE:
+                response.raise_for_status()
             return await response.json()
 
     async def send_frame(self, jpeg: bytes, visitor: str, label: str) -> Outcome:

@@ -52,6 +52,13 @@ def load_session(
         raise BundleError(f"{name}: ONNX Runtime cannot load this file: {error}") from error
 
 
+def giving_memory_back() -> onnxruntime.RunOptions:
+    """Options for a call whose memory is not kept for the next one, though the session keeps it otherwise."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 class Graphs:
     """A bundle's graphs; safe to share between threads.
 

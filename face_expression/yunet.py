@@ -15,7 +15,7 @@ import numpy as np
 from face_expression.boxes import Box, box_size
 from face_expression.config import CropRule, CropSettings, YuNetSettings
 from face_expression.errors import BundleError
-from face_expression.graphs import Graphs, embedded_graphs, load_session
+from face_expression.graphs import Graphs, embedded_graphs, giving_memory_back, load_session
 from face_expression.preprocess import CropRegion, cut_crop, levelling_angle_deg
 from face_expression.search import (
     Detection,
@@ -281,7 +281,11 @@ class YuNetDetector:
             min_side=np.array([settings.min_side_px], np.int64),
             multiple=np.array([settings.cell_px], np.int64),
         )
-        maps = cast("list[np.ndarray]", self._session.run(None, {self._input: planes}))
+        is_large = planes.shape[2] * planes.shape[3] > _LARGE_PIXELS
+        maps = cast(
+            "list[np.ndarray]",
+            self._session.run(None, {self._input: planes}, giving_memory_back() if is_large else None),
+        )
         boxes, landmarks, scores = self._graphs.run(
             "detector_output",
             **dict(zip(self._outputs, maps, strict=True)),
@@ -296,6 +300,8 @@ class YuNetDetector:
         ]
 
 
+# Frames of videos are smaller; of a photo's large views the network would keep 100 MB for ever.
+_LARGE_PIXELS = 1_000_000
 _ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 

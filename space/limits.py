@@ -44,8 +44,11 @@ class Limits:
     frames_a_second: int = 35
     most_frames_a_second: int = 120
     requests_a_second: int = 100
-    # What goes on after it was refused soon spends its requests, and is refused before much work is done for it.
-    requests_of_a_refusal: int = 20
+    # What goes on after it was refused soon spends its requests, and is refused before much work is done for it; so
+    # many at a time are refused late, so that who sends one after the other is held up.
+    requests_of_a_refusal: int = 50
+    late_refusals_of_one: int = 16
+    late_s: float = 1.0
     new_sessions_a_minute: int = 120
     # Events that wait, and the bytes they hold meanwhile.
     most_waiting: int = 100

@@ -12,9 +12,12 @@ from starlette.routing import Route
 
 from face_expression import Face
 from space.gradio_internals import is_logged_in
-from space.live_sessions import RefusedError, Viewers
+from space.live_sessions import BusyServerError, RefusedError, Viewers
 from space.traffic.body_limit import FRAMES_ENDPOINT
 from space.traffic.fair_queue import address_of
+
+# The status for pictures that are none, so that they count as other refusals do.
+UNUSABLE = 422
 
 
 class FrameHeaders(BaseModel):
@@ -47,9 +50,11 @@ def frames_route(viewers: Viewers) -> Route:
             jpeg = await request.body()
             faces = await viewers.look(about.visitor, jpeg, about.time_s, about.scene, client=address_of(request))
         except ValidationError as error:
-            return answer_of({"refused": f"the frame cannot be used: {error.errors()[0]['msg']}"})
-        except RefusedError as error:
+            return answer_of({"refused": f"the frame cannot be used: {error.errors()[0]['msg']}"}, status=UNUSABLE)
+        except BusyServerError as error:
             return answer_of({"refused": str(error)})
+        except RefusedError as error:
+            return answer_of({"refused": str(error)}, status=UNUSABLE)
         if faces is None:
             return answer_of({"faces": None})
         return answer_of({"faces": [face_for_page(face, with_crop=number == 0) for number, face in enumerate(faces)]})
@@ -57,10 +62,11 @@ def frames_route(viewers: Viewers) -> Route:
     return Route(FRAMES_ENDPOINT, look_at_frame, methods=["POST"])
 
 
-def answer_of(content: dict) -> Response:
+def answer_of(content: dict, *, status: int = 200) -> Response:
     """JSON that nobody keeps."""
     return Response(
         json.dumps(content, separators=(",", ":")),
+        status,
         media_type="application/json",
         headers={"Cache-Control": "private, no-store"},
     )

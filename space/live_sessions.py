@@ -27,6 +27,10 @@ class RefusedError(ValueError):
     """A picture that is not processed; the message can be shown to the client."""
 
 
+class BusyServerError(RefusedError):
+    """A picture that is not processed because of those of others."""
+
+
 @dataclass(frozen=True)
 class ViewerLimits:
     """What the server takes on.
@@ -177,17 +181,18 @@ class Viewers:
         self._forget_idle()
         if viewer not in self._viewers:
             if not self._has_room() and not self._make_room(client):
-                raise RefusedError(BUSY)
+                raise BusyServerError(BUSY)
             self._viewers[viewer] = _Viewer(client, self._clock())
         if self._forgetting is None:
             self._forget_later()
         return self._viewers[viewer]
 
     def _has_room(self) -> bool:
-        viewers = len(self._viewers) + 1
+        # Who has sent nothing but unusable pictures costs no time.
+        costly = 1 + sum(known.is_proven or known.work is not None for known in self._viewers.values())
         # One viewer is always taken: what was measured before may be of another time.
-        return viewers == 1 or (
-            viewers <= self._limits.most_viewers and self._load.carries(viewers * self._limits.least_frames_per_s)
+        return len(self._viewers) < self._limits.most_viewers and (
+            costly == 1 or self._load.carries(costly * self._limits.least_frames_per_s)
         )
 
     def _make_room(self, client: str) -> bool:

@@ -5,7 +5,8 @@ from PIL import Image
 
 from face_expression.io.tone_mapping import is_hdr, to_sdr
 
-_BAND_PIXELS = 1_000_000
+# Pillow holds Python's lock for as long as a band takes it.
+_BAND_PIXELS = 200_000
 
 
 def pixels_as_seen(

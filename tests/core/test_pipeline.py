@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -165,3 +168,20 @@ def test_a_model_that_was_asked_for_is_never_replaced_by_another(model):
 def test_an_unknown_detector_is_refused():
     with pytest.raises(ValueError, match="'mtcnn'"):
         load_pipeline(detector="mtcnn")
+
+
+MEMORY_OF_A_LARGE_PHOTO = """
+import numpy as np, psutil
+from face_expression import load_pipeline
+pipeline = load_pipeline(threads=1)
+pipeline.analyze(np.zeros((480, 640, 3), np.uint8))
+before = psutil.Process().memory_info().rss
+pipeline.analyze(np.zeros((3000, 4000, 3), np.uint8))
+print((psutil.Process().memory_info().rss - before) / 2**20)
+"""
+
+
+def test_the_detector_keeps_no_memory_for_large_photos():
+    """ONNX Runtime would keep about 100 MiB, in a process that may see no such photo for days."""
+    ended = subprocess.run([sys.executable, "-c", MEMORY_OF_A_LARGE_PHOTO], capture_output=True, text=True, check=True)
+    assert float(ended.stdout) < 60

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -28,9 +29,9 @@ async def echo(request) -> PlainTextResponse:
 
 
 @contextlib.contextmanager
-def serving(limits: ConnectionLimits):
+def serving(limits: ConnectionLimits, shares: Limits | None = None):
     """The limits around a small app; gives its address."""
-    shares = Limits()
+    shares = shares or Limits()
     sessions = Sessions(shares, forget=lambda _: None)
     app = Starlette(
         routes=[Route("/{path:path}", echo, methods=["GET", "POST"])],
@@ -190,22 +191,40 @@ def test_a_body_takes_its_share_before_any_of_it_is_read():
     assert asyncio.run(conversation()) == 90
 
 
+TOO_LONG = f"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_BODY + 1}\r\n\r\n".encode()
+
+
+def refused(place) -> socket.socket:
+    """A request that is far too long, whose answer is still to be read."""
+    connection = socket.create_connection(place, PATIENCE_S)
+    connection.sendall(TOO_LONG)
+    return connection
+
+
+def status(connection: socket.socket) -> int:
+    with connection:
+        return int(connection.recv(1000).split()[1])
+
+
 def test_who_goes_on_after_refusals_has_spent_the_requests():
-    head = f"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_BODY + 1}\r\n\r\n".encode()
-
-    def status(place) -> int:
-        with socket.create_connection(place) as connection:
-            connection.sendall(head)
-            return int(connection.recv(1000).split()[1])
-
-    with serving(ConnectionLimits()) as place:
-        statuses = [status(place) for _ in range(300)]
-        assert set(statuses) == {413, 429} and statuses[:20] == [413] * 20
+    with serving(ConnectionLimits(), Limits(late_s=0.01)) as place:
+        statuses = [status(refused(place)) for _ in range(100)]
+        assert set(statuses) == {413, 429} and statuses[:10] == [413] * 10
         address = "http://{}:{}/a".format(*place)
         give_up_at = time.monotonic() + PATIENCE_S
         while (answer := httpx.post(address, content=b"abc")).status_code == 429 and time.monotonic() < give_up_at:
             time.sleep(0.1)
         assert answer.text == "3"
+
+
+def test_some_refusals_of_who_goes_on_come_late():
+    shares = Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=4, late_refusals_of_one=1)
+    with serving(ConnectionLimits(), shares) as place:
+        assert status(refused(place)) == 413
+        late, at_once = refused(place), refused(place)
+        assert status(at_once) == 429
+        assert select.select([late], [], [], 0)[0] == []
+        assert status(late) == 429
 
 
 @pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 256), (1024, 4096, 1000), (5000, 5000, 1000)])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from face_expression import Pipeline, encode_jpeg
-from space.live_sessions import RefusedError, ViewerLimits, Viewers
+from space.live_sessions import BusyServerError, RefusedError, ViewerLimits, Viewers
 from tests.support.builders import calm_face, happy_face, scene
 
 HAPPY, CALM = (encode_jpeg(scene([(face, 140, 60, 360)])) for face in (happy_face(), calm_face()))
@@ -273,6 +273,26 @@ def test_clients_take_turns(yunet_pipeline):
         return slow.seen
 
     assert run(conversation())[2] == 10.0, "a slot is left for the other client while several ask"
+
+
+def test_unusable_pictures_of_others_make_no_server_busy(yunet_pipeline):
+    """A picture takes 1/16 s of one thread, so that there is time for four viewers with four frames a second."""
+
+    async def conversation():
+        costly = CostlyPipeline(yunet_pipeline, 1 / 16)
+        limits = ViewerLimits(threads=1, least_frames_per_s=4, busy_share=1.0)
+        viewers = Viewers(costly, limits, clock=lambda: costly.now_s)
+        for index in range(20):
+            await viewers.look("1", HAPPY, float(index), 0, client="1")
+        for number in range(10):
+            with pytest.raises(RefusedError, match="the file is empty"):
+                await viewers.look(f"attacker {number}", b"", 0.0, 0, client=f"attacker {number}")
+        for name in ("2", "3", "4"):
+            assert await viewers.look(name, HAPPY, 0.0, 0, client=name) is not None
+        with pytest.raises(BusyServerError):
+            await viewers.look("5", HAPPY, 0.0, 0, client="5")
+
+    run(conversation())
 
 
 class ListeningPipeline:

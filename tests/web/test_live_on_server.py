@@ -169,7 +169,7 @@ def send(address: str, jpeg: bytes = HAPPY, *, cookies: dict | None = None, **ch
 )
 def test_a_frame_that_cannot_be_used_is_answered(served_app, jpeg, changes, words):
     answer = send(served_app[0], jpeg, **changes)
-    assert answer.status_code == 200 and words in answer.json()["refused"]
+    assert answer.status_code == 422 and words in answer.json()["refused"]
 
 
 def test_a_frame_of_a_program_is_answered_as_the_pages_are(served_app):

@@ -6,6 +6,8 @@ import { t } from "./texts.js";
 const WIDTH_PX = 320;
 const QUALITY = 0.8;
 const PATIENCE_MS = 5000;
+// The status of an answer that says why a picture cannot be used.
+const UNUSABLE = 422;
 const MOST_IN_FLIGHT = 3;
 // A way this long has room for one frame more; on a shorter one they would only wait for each other.
 const WAY_OF_ONE_FRAME_MS = 75;
@@ -83,7 +85,8 @@ export class ServerEngine {
       [canvas.width, canvas.height] = [smallWidth, smallHeight];
     }
     canvas.getContext("2d").drawImage(picture, 0, 0, smallWidth, smallHeight);
-    return await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
+    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
+    return blob.arrayBuffer();
   }
 
   async #ask(jpeg, timeS, scene) {
@@ -100,7 +103,7 @@ export class ServerEngine {
         body: jpeg,
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
-      if (answer.ok) {
+      if (answer.ok || answer.status === UNUSABLE) {
         const content = await answer.json();
         this.#serverMs = serverMsOf(answer);
         // Never below 0, whatever the server's clock says: nothing would be sent any more.

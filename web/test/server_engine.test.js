@@ -46,7 +46,7 @@ test("a picture goes to the page's own folder, with its time and scene, and face
   const [[address, { method, headers, body }]] = asked;
   assert.deepEqual([address, method], ["https://a.example/in/a/folder/live/frames", "POST"]);
   assert.deepEqual([headers["Content-Type"], headers["X-Time-S"], headers["X-Scene"]], ["image/jpeg", "1.5", "3"]);
-  assert.equal(await body.text(), "a jpeg");
+  assert.equal(new TextDecoder().decode(body), "a jpeg");
   assert.deepEqual([seen.box, seen.trackId, seen.label], [[2, 4, 6, 8], 7, "happy"]);
 });
 
@@ -72,6 +72,7 @@ for (const [name, answering, kind, words] of [
   ["no JSON", () => new Response("<html>"), "ConnectionError", "cannot be reached"],
   ["too many requests", () => answered("wait", 10, 429), "ConnectionError", "cannot be reached"],
   ["no answer in time", () => Promise.reject(new DOMException("", "TimeoutError")), "ConnectionError", "does not answer"],
+  ["an unusable picture", () => answered({ refused: "it is damaged" }, 1, 422), "RefusedError", "it is damaged"],
   ["a refusal", () => answered({ refused: "the server is busy" }), "RefusedError", "the server is busy"],
 ]) {
   test(`${name} is said in words`, async () => {
