@@ -38,10 +38,10 @@ class ViewerLimits:
     `most_viewers` at once, and a new one only if all can then have `least_frames_per_s` in `busy_share` of the threads'
     time, going by how long pictures take now. `frames_per_s` of one viewer, beyond which pictures are dropped;
     `frame_bytes`, `frame_side_px` and `frame_scans` (of a JPEG) of one picture, and `frame_deadline_s` to decode it. A
-    viewer who sends no usable picture for `idle_s` is forgotten, a new one already after `unproven_s`. `threads`
-    analyse pictures. With more than `eager_viewers_a_thread`, frames are searched for newcomers less often, in
-    proportion, down to a time in `most_search_factor`; that carries more viewers at the same rate. `name_length` is
-    that of a viewer's name.
+    viewer whose last usable picture is older than `active_s` takes no time of others, and is forgotten after `idle_s`;
+    a new one already after `unproven_s`. `threads` analyse pictures. With more than `eager_viewers_a_thread`, frames
+    are searched for newcomers less often, in proportion, down to a time in `most_search_factor`; that carries more
+    viewers at the same rate. `name_length` is that of a viewer's name.
     """
 
     most_viewers: int = 64
@@ -52,6 +52,7 @@ class ViewerLimits:
     frame_side_px: int = 640
     frame_scans: int = 20
     frame_deadline_s: float = 5.0
+    active_s: float = 2.0
     idle_s: float = 10.0
     unproven_s: float = 2.0
     threads: int = 2
@@ -188,12 +189,16 @@ class Viewers:
         return self._viewers[viewer]
 
     def _has_room(self) -> bool:
-        # Who has sent nothing but unusable pictures costs no time.
-        costly = 1 + sum(known.is_proven or known.work is not None for known in self._viewers.values())
+        costly = 1 + sum(map(self._is_active, self._viewers.values()))
         # One viewer is always taken: what was measured before may be of another time.
         return len(self._viewers) < self._limits.most_viewers and (
             costly == 1 or self._load.carries(costly * self._limits.least_frames_per_s)
         )
+
+    def _is_active(self, known: _Viewer) -> bool:
+        """Whether a viewer takes time: not one who has gone, or has sent nothing but unusable pictures."""
+        is_recent = known.is_proven and self._clock() - known.seen_at < self._limits.active_s
+        return known.work is not None or is_recent
 
     def _make_room(self, client: str) -> bool:
         """Take a place from the client with most, if that still has as many as the new one afterwards."""

@@ -275,6 +275,23 @@ def test_clients_take_turns(yunet_pipeline):
     assert run(conversation())[2] == 10.0, "a slot is left for the other client while several ask"
 
 
+def test_who_has_gone_takes_no_time_of_who_comes(yunet_pipeline):
+    """As when a page is loaded again: its old viewer is remembered for a while, but sends nothing any more."""
+
+    async def conversation():
+        costly = CostlyPipeline(yunet_pipeline, 1 / 16)
+        limits = ViewerLimits(threads=1, least_frames_per_s=4, busy_share=1.0, idle_s=10)
+        viewers = Viewers(costly, limits, clock=lambda: costly.now_s)
+        for index in range(20):
+            await viewers.look("first", HAPPY, float(index), 0)
+        for number in range(10):
+            assert await viewers.look(str(number), HAPPY, 0.0, 0) is not None
+            costly.now_s += 0.9
+        return len(viewers)
+
+    assert run(conversation()) > 4
+
+
 def test_unusable_pictures_of_others_make_no_server_busy(yunet_pipeline):
     """A picture takes 1/16 s of one thread, so that there is time for four viewers with four frames a second."""
 
