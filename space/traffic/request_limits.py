@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Generator
+from collections.abc import AsyncGenerator, Generator
 from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse, Response
@@ -187,7 +187,8 @@ class RequestLimits:
                     await self.app(with_client(scope), taken, send_and_note)
             elif path.startswith(JOINING):
                 with self._bodies.kept(client, body):
-                    await self._join(client, self.app(scope, taken, send_and_note))
+                    async with self._turn_to_join(client):
+                        await self.app(scope, taken, send_and_note)
             else:
                 await self.app(scope, taken, send_and_note)
         except BodyError as error:
@@ -195,11 +196,12 @@ class RequestLimits:
                 answer = Response(str(error), status_code=error.status, headers={"Connection": "close"})
                 await answer(scope, receive, send)
 
-    async def _join(self, client: str, joining: Awaitable[None]) -> None:
-        """Let one event join at a time, in turn, with time for other things in between: for frames, above all."""
+    @contextlib.asynccontextmanager
+    async def _turn_to_join(self, client: str) -> AsyncGenerator[None]:
+        """While it lasts, no other event joins; then the loop has time for other things: for frames, above all."""
         async with self._joining.slot(client):
             begun_s = time.monotonic()
-            await joining
+            yield
             await asyncio.sleep(min(time.monotonic() - begun_s, MOST_REST_S))
 
     @contextlib.contextmanager
