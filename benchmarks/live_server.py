@@ -3,7 +3,6 @@
 import contextlib
 import os
 import resource
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from benchmarks.processes import ended, free_port
 
 REPOSITORY = Path(__file__).parent.parent
 PATIENCE_S = 300
@@ -47,13 +48,6 @@ class Server:
     def written_bytes(self) -> int | None:
         """What it has caused to be written to any disk since it began, or None where the system does not tell."""
         return self.process.io_counters().write_bytes if hasattr(self.process, "io_counters") else None
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answers(server: Server) -> bool:
@@ -92,7 +86,7 @@ def running_server(folder: Path, *, descriptors: tuple[int, int] | None = None) 
         )
     if descriptors is not None:
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, descriptors)
-    try:
+    with ended(process):
         server = Server(port, psutil.Process(process.pid), log, (uploads, temporary))
         give_up_at = time.monotonic() + PATIENCE_S
         while not answers(server):
@@ -100,10 +94,3 @@ def running_server(folder: Path, *, descriptors: tuple[int, int] | None = None) 
                 raise SystemExit(f"the app does not start:\n{server.output()}")
             time.sleep(0.2)
         yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

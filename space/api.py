@@ -1,7 +1,8 @@
 """The program as a service: two endpoints for gradio_client, curl and MCP."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict
@@ -71,7 +72,7 @@ def build_api(
     forget: Callable[[gr.Request], None],
     is_wanted: Callable[[str], bool],
 ) -> None:
-    """Two endpoints, which are also MCP tools; what they say of themselves is the docstrings here.
+    """Two endpoints, which are also MCP tools; the docstrings of their functions describe them to callers.
 
     Args:
         pipeline: classifies the faces.
@@ -80,8 +81,31 @@ def build_api(
         uploads: where Gradio puts uploads; nothing else is ever read.
         scratch: a folder for a video while it is read.
         forget: drops what Gradio remembers of a caller, who never leaves a page: the picture itself, if it came inside.
-        is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
+        is_wanted: whether the answers of a session are still awaited; if not, a video is left undone.
     """
+
+    def label_video(video: str, session: str, *, every: int, with_rows: bool) -> VideoAnswer:
+        with file_of(video, uploads, scratch) as source:
+            return videos.run(
+                video_answer,
+                pipeline,
+                source,
+                every=every,
+                with_rows=with_rows,
+                is_wanted=lambda: is_wanted(session),
+            )
+
+    for endpoint, kind in (
+        (image_endpoint(pipeline, photos, uploads, forget), Kind.PICTURE),
+        (video_endpoint(label_video, forget), Kind.VIDEO),
+    ):
+        gr.api(endpoint, concurrency_id=kind, concurrency_limit=AT_ONCE[kind])
+
+
+def image_endpoint(
+    pipeline: Pipeline, photos: Photos, uploads: Path, forget: Callable[[gr.Request], None]
+) -> Callable[..., ImageAnswer]:
+    """What answers `/analyze_image`; the arguments are those of `build_api`."""
 
     def analyze_image(image: str, request: gr.Request) -> ImageAnswer:
         """Say what the expression on each face of a picture looks like, which is not what somebody feels.
@@ -107,6 +131,19 @@ def build_api(
         faces = [face_as_json(face, pipeline.label_names) for face in photo.faces]
         return {"width": photo.width, "height": photo.height, "faces": faces}
 
+    return analyze_image
+
+
+def video_endpoint(
+    label_video: Callable[..., VideoAnswer], forget: Callable[[gr.Request], None]
+) -> Callable[..., VideoAnswer]:
+    """What answers `/analyze_video`.
+
+    Args:
+        label_video: called with a video as it was sent, the session, and the keywords `every` and `with_rows`.
+        forget: that of `build_api`.
+    """
+
     def analyze_video(video: str, request: gr.Request, every: int = 1, rows: bool = False) -> VideoAnswer:
         """Say what the expression of each person in a video looks like over time, which is not what somebody feels.
 
@@ -129,22 +166,8 @@ def build_api(
         forget(request)
         if not isinstance(every, int) or every < 1:
             raise refusal("every must be a whole number, at least 1")
-        scratch.mkdir(parents=True, exist_ok=True)
         try:
-            sent = sent_file(video, uploads)
-            with TemporaryDirectory(dir=scratch) as folder:
-                source = sent if isinstance(sent, Path) else Path(folder) / "sent"
-                if isinstance(sent, bytes):
-                    source.write_bytes(sent)
-                session = session_of(request)
-                return videos.run(
-                    video_answer,
-                    pipeline,
-                    source,
-                    every=every,
-                    with_rows=bool(rows),
-                    is_wanted=lambda: is_wanted(session),
-                )
+            return label_video(video, session_of(request), every=every, with_rows=bool(rows))
         except (SentFileError, VideoError) as error:
             raise refusal(error) from None
 
@@ -157,8 +180,25 @@ def build_api(
         a_minute=Limits.videos_a_minute,
         at_once=AT_ONCE[Kind.VIDEO],
     )
-    for function, kind in ((analyze_image, Kind.PICTURE), (analyze_video, Kind.VIDEO)):
-        gr.api(function, concurrency_id=kind, concurrency_limit=AT_ONCE[kind])
+    return analyze_video
+
+
+@contextmanager
+def file_of(video: str, uploads: Path, scratch: Path) -> Iterator[Path]:
+    """A video as a file: an upload, or, while the block runs, one made of what came inside the request.
+
+    Raises:
+        SentFileError: if nothing that may be read was sent.
+    """
+    sent = sent_file(video, uploads)
+    if isinstance(sent, Path):
+        yield sent
+        return
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=scratch) as folder:
+        source = Path(folder) / "sent"
+        source.write_bytes(sent)
+        yield source
 
 
 def refusal(reason: object) -> gr.Error:

@@ -381,9 +381,9 @@ def compare(
     output: Annotated[
         Path, typer.Option(help="Folder of runs and results.", show_default="runs/comparison in your cache")
     ] = RUNS / "comparison",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on in --output; finished models are kept.")] = False,
-    limit: Annotated[int | None, typer.Option(min=2, help="Train on so many faces, evenly spread.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Input size in px; default: the preprocessing's.")] = None,
+    resume: options.Resume = False,
+    limit: options.TrainLimit = None,
+    size: options.Size = None,
     split: Annotated[str, typer.Option(help="Split to measure on; never select models on test.")] = "validation",
     preprocessing: Annotated[
         Path, typer.Option(help="How faces become model input.", show_default="the project's")

@@ -5,8 +5,8 @@ import subprocess
 import sys
 import venv
 
+from benchmarks.processes import ended, free_port
 from tests.support.builders import EXAMPLES, REPOSITORY
-from tests.support.programs import free_port
 from tests.support.served_apps import START_LIMIT_S, wait_for_page
 
 INSTALL_LIMIT_S = 400
@@ -36,8 +36,5 @@ def test_the_lock_alone_starts_the_app(tmp_path):
         "GRADIO_TEMP_DIR": str(tmp_path / "gradio"),
     }
     server = subprocess.Popen([python, "app.py"], cwd=REPOSITORY, env=environment, stderr=sys.stderr)
-    try:
+    with ended(server):
         assert "Live Emotion Detector" in wait_for_page(f"http://127.0.0.1:{port}/", server)
-    finally:
-        server.terminate()
-        server.wait(timeout=20)

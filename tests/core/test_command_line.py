@@ -1,6 +1,5 @@
 """The command line as people type it: a process of its own, JSON on its output."""
 
-import json
 import os
 from pathlib import Path
 
@@ -11,15 +10,7 @@ from face_expression import read_picture
 from face_expression.hub.download import DETECTOR_VARIABLE
 from tests.support.builders import EXAMPLES, calm_photo, happy_photo, save
 from tests.support.odd_pictures import make_bad_files
-from tests.support.programs import run_command, run_program
-
-
-def predict(*arguments, **environment):
-    return run_command("predict", *arguments, **environment)
-
-
-def lines(result) -> list[dict]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+from tests.support.programs import lines, predict, run_program
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,14 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import cv2
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from data_tools.review.label_issues import DoubtfulFace, find_doubtful
 from data_tools.review.page import build_page, launch
@@ -25,9 +26,10 @@ from data_tools.work.manifest import opened
 from face_expression import Pipeline
 from face_expression.errors import DataError
 from face_expression.io.files import store
+from tests.support.browser_pages import patient_page
+from tests.support.browsing import WIDE
 from tests.support.builders import calm_face, calm_photo, happy_face, happy_photo
 
-PATIENCE_MS = 20_000
 GROUP_OF = {"happy": happy_face, "neutral": calm_face}
 
 
@@ -392,46 +394,25 @@ def test_a_file_that_is_no_table_is_refused(doubtful_folder, tmp_path, content, 
 # The page.
 
 
-@pytest.fixture(scope="module")
-def browser(browser_path):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser, monkeypatch, tmp_path):
+def open_page(browsers, monkeypatch, tmp_path):
     """Serves the page for faces and opens it in a browser; Gradio's files would go to `tmp_path / "gradio"`."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    served, pages = [], []
+    with ExitStack() as opened_ones:
 
-    def open_in_browser(manifest, faces) -> Page:
-        blocks = build_page(manifest, faces)
-        launch(blocks, None)
-        served.append(blocks)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(PATIENCE_MS)
-        page.foreign_requests = []
-        page.on(
-            "request",
-            lambda request: (
-                page.foreign_requests.append(request.url)
-                if not request.url.startswith((blocks.local_url, "data:", "blob:"))
-                else None
-            ),
-        )
-        pages.append(page)
-        page.goto(blocks.local_url)
-        expect(page.locator(".progress")).to_be_visible(timeout=PATIENCE_MS)
-        page.stop = blocks.close
-        return page
+        def open_in_browser(manifest, faces) -> Page:
+            blocks = build_page(manifest, faces)
+            launch(blocks, None)
+            opened_ones.callback(blocks.close)
+            context = browsers.get(()).new_context(viewport=WIDE)
+            opened_ones.callback(context.close)
+            page = patient_page(context, blocks.local_url)
+            page.goto(blocks.local_url)
+            expect(page.locator(".progress")).to_be_visible()
+            page.stop = blocks.close
+            return page
 
-    yield open_in_browser
-    for page in pages:
-        page.close()
-    for blocks in served:
-        blocks.close()
+        yield open_in_browser
 
 
 def face_number(page: Page, number: int):
@@ -439,7 +420,6 @@ def face_number(page: Page, number: int):
 
 
 def test_the_page_notes_each_choice_at_once_and_goes_on_where_it_stopped(manifest, open_page, tmp_path):
-    expect.set_options(timeout=PATIENCE_MS)
     shas = add_faces(manifest, "happy", 14, query_label="happy")
     shas += add_faces(manifest, "neutral", 1, query_label="neutral")
     faces = [DoubtfulFace(sha256, "happy", "neutral") for sha256 in shas[:13]]
@@ -499,7 +479,6 @@ def test_the_page_notes_each_choice_at_once_and_goes_on_where_it_stopped(manifes
 
 
 def test_the_page_shows_names_as_they_are_and_says_what_it_cannot_save(manifest, open_page):
-    expect.set_options(timeout=PATIENCE_MS)
     odd = "<b>${1+1}</b> {{x}}"
     (sha256,) = add_faces(manifest, "happy", 1, query_label=odd)
     page = open_page(manifest, [DoubtfulFace(sha256, odd, None)])
@@ -511,7 +490,6 @@ def test_the_page_shows_names_as_they_are_and_says_what_it_cannot_save(manifest,
 
 
 def test_nothing_doubtful_is_an_end_screen_and_a_taken_port_is_an_error(manifest, open_page):
-    expect.set_options(timeout=PATIENCE_MS)
     page = open_page(manifest, [])
     expect(page.locator(".end")).to_contain_text("No label is doubtful")
     expect(page.locator("#next-page")).to_be_disabled()

@@ -10,12 +10,12 @@ import time
 import httpx
 import pytest
 
+from benchmarks.processes import free_port
 from face_expression.errors import DataError
 from space.storage.cleaning import sweep
 from space.storage.private_folder import private_folder
 from space.storage.video_folders import VideoFolders
 from tests.support.builders import EXAMPLES, REPOSITORY
-from tests.support.programs import free_port
 
 PATIENCE_S = 120
 

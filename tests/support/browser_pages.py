@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.support.browsing import PATIENCE_MS, WIDE
 from tests.support.builders import write_y4m
@@ -38,6 +38,22 @@ class Browsers:
     def close(self) -> None:
         for browser in self._running.values():
             browser.close()
+
+
+def patient_page(context: BrowserContext, address: str) -> Page:
+    """An empty page that waits long, and lists in `foreign_requests` what it asks of others than an address."""
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.foreign_requests = []
+    page.on(
+        "request",
+        lambda request: (
+            page.foreign_requests.append(request.url)
+            if not request.url.startswith((address.rstrip("/"), "data:", "blob:"))
+            else None
+        ),
+    )
+    return page
 
 
 class PageOpener:
@@ -76,17 +92,7 @@ class PageOpener:
             viewport=viewport, **options
         )
         self._contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.foreign_requests = []
-        page.on(
-            "request",
-            lambda request: (
-                page.foreign_requests.append(request.url)
-                if not request.url.startswith((address.rstrip("/"), "data:", "blob:"))
-                else None
-            ),
-        )
+        page = patient_page(context, address)
         if not live:
             page.route("**/live/modules/**", lambda route: route.abort())
         if not leave_blank:

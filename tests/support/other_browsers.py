@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from typing import Any, Protocol
 
 import httpx
 import websocket
+
+from benchmarks.processes import ended, free_port
 
 PATIENCE_S = 300
 # A camera that shows a moving pattern, and nobody to ask whether it may be used.
@@ -55,28 +56,14 @@ def wait_for(browser: OtherBrowser, condition: str) -> Any:
     return value
 
 
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen]:
     """A program, until the block ends."""
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
+    with ended(process):
         yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 class Firefox:

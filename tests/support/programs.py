@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -29,13 +28,6 @@ def run_command(command: str, *arguments: object, **environment: str) -> subproc
     """Run a command of `python -m face_expression` without the Hub, in a process that has its imports already."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "HF_HUB_OFFLINE": "1", **environment}
     return run_warm("-m", "face_expression", command, *arguments, environment=environment)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def predict(*arguments, **environment):

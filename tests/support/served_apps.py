@@ -7,7 +7,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
-from tests.support.programs import free_port
+from benchmarks.processes import ended, free_port
 
 START_LIMIT_S = 90
 
@@ -22,7 +22,7 @@ def wait_for_page(address: str, server: subprocess.Popen) -> str:
         except OSError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.5)
+            time.sleep(0.1)
 
 
 @contextmanager
@@ -38,11 +38,8 @@ def started(folder, home, **environment):
             env={**environment, "PORT": address.rsplit(":", 1)[1], "HF_HUB_DISABLE_XET": "1"},
             stderr=output,
         )
-        try:
+        with ended(server):
             yield address, wait_for_page(f"{address}/", server), log
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
 
 
 def read(address):

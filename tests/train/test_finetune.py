@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from benchmarks.processes import free_port
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
 from tests.support.builders import REPOSITORY
-from tests.support.programs import free_port
 from tests.support.training import (
     SHADES,
     SMALL,

@@ -1,7 +1,5 @@
 """Where the parts of the live view lie: whatever camera and screen, the boxes lie over the faces."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,9 +8,7 @@ from tests.support.browsing import (
     PATIENCE_MS,
     WIDE,
     headline,
-    in_turn,
     start_button,
-    wait_until_loaded,
 )
 
 pytestmark = pytest.mark.usefixtures("installed_web")
@@ -39,17 +35,6 @@ PLACES = """() => {
     });
     return { video, overlay, stage, page: document.documentElement.scrollWidth };
 }"""
-
-
-@pytest.fixture(scope="module")
-def loaded_page(open_shared_page) -> Page:
-    return wait_until_loaded(open_shared_page())
-
-
-@pytest.fixture
-def page(loaded_page) -> Iterator[Page]:
-    with in_turn(loaded_page) as page:
-        yield page
 
 
 def start_camera(page: Page, size: tuple[int, int]) -> None:

@@ -38,18 +38,6 @@ def page_of_two(open_shared_page) -> Page:
     return page
 
 
-@pytest.fixture(scope="module")
-def loaded_page(open_shared_page) -> Page:
-    return wait_until_loaded(open_shared_page())
-
-
-@pytest.fixture
-def page(loaded_page) -> Iterator[Page]:
-    """The live view without a camera, which several tests use in turn."""
-    with in_turn(loaded_page) as page:
-        yield page
-
-
 def test_the_demonstration_runs_before_any_camera_is_asked_for(open_page, tmp_path):
     page = open_page()
     page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => { throw Error('asked too early') } }")
