@@ -3,9 +3,24 @@
 import contextlib
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Protocol
 
 PATIENCE_S = 20
+
+
+class Process(Protocol):
+    """What `subprocess.Popen` and what is like it have."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    def wait(self, timeout: float = ...) -> int:
+        """Wait for the end; `subprocess.TimeoutExpired` after so many seconds."""
+        ...
 
 
 def free_port() -> int:
@@ -16,10 +31,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
+def ended(process: Process) -> Generator[None]:
     """Terminate a process after the block, and kill it if it has not ended 20 s later."""
     try:
-        yield process
+        yield
     finally:
         process.terminate()
         try:

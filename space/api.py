@@ -1,7 +1,7 @@
 """The program as a service: two endpoints for gradio_client, curl and MCP."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -184,7 +184,7 @@ def video_endpoint(
 
 
 @contextmanager
-def file_of(video: str, uploads: Path, scratch: Path) -> Iterator[Path]:
+def file_of(video: str, uploads: Path, scratch: Path) -> Generator[Path]:
     """A video as a file: an upload, or, while the block runs, one made of what came inside the request.
 
     Raises:

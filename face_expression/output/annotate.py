@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from face_expression.labels import looks
 from face_expression.output.fonts import font_and_text
 from face_expression.output.markdown import plain_words
+from face_expression.output.percent import shown_percent
 from face_expression.pipeline import Face
 from face_expression.quality import NO_CLEAR_EXPRESSION
 
@@ -55,15 +56,10 @@ def annotate(
     return np.asarray(picture)
 
 
-def percent(probability: float) -> str:
-    """A probability in whole percent; never 100 %, since nothing here is certain."""
-    return ">99%" if probability >= 0.995 else f"{probability:.0%}"
-
-
 def face_tag(face: Face) -> str:
     """The words beside a face: its label and confidence, or "not sure" and the first reason."""
     if face.reliable:
-        return f"{looks(face.label)} {percent(face.confidence)}"
+        return f"{looks(face.label)} {shown_percent(face.confidence)}"
     return f"{UNSURE}: {reason_texts(face)[0]}"
 
 
@@ -78,7 +74,7 @@ def reason_texts(face: Face) -> list[str]:
 def face_summary(face: Face) -> str:
     """One sentence of Markdown about a face, in words that do not claim to know a feeling."""
     if face.reliable:
-        return f"This expression looks **{plain_words(looks(face.label))}** ({percent(face.confidence)})."
+        return f"This expression looks **{plain_words(looks(face.label))}** ({shown_percent(face.confidence)})."
     return f"**Not sure:** {', '.join(map(plain_words, reason_texts(face)))}."
 
 

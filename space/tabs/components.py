@@ -10,6 +10,7 @@ import numpy as np
 from gradio.data_classes import ImageData
 
 from face_expression import COLORS, Face, encode_jpeg
+from face_expression.output.percent import MOST_SHOWN, shown_percent
 from space.gradio_internals import replace_methods
 
 
@@ -43,15 +44,15 @@ def shown_picture(label: str, elem_id: str, **layout) -> gr.Image:
 
 
 def face_bars(face: Face, label_names: tuple[str, ...]) -> dict[str, float]:
-    """A face's probabilities as `gr.Label` takes them; it rounds, and nothing here is certain, so 99 % is the most."""
-    return {name: min(float(value), 0.99) for name, value in zip(label_names, face.probabilities, strict=True)}
+    """A face's probabilities as `gr.Label` takes them; it rounds, and nothing here is certain."""
+    return {name: min(float(value), MOST_SHOWN) for name, value in zip(label_names, face.probabilities, strict=True)}
 
 
 def bars_as_html(values: dict[str, float]) -> str:
     """What `face_bars` gives, as bars in the colours of the expressions, in the order of the labels."""
     rows = (
         f'<dt>{escape(name)}</dt><dd><span><i style="width: {value:.1%}; background: {color}"></i></span> '
-        f"<b>{value:.0%}</b></dd>"
+        f"<b>{shown_percent(value)}</b></dd>"
         for (name, value), color in zip(values.items(), itertools.cycle(COLORS), strict=False)
     )
     return f'<dl class="face-bars">{"".join(rows)}</dl>'

@@ -8,6 +8,7 @@ import numpy as np
 
 from face_expression import VideoFrame
 from face_expression.output.markdown import plain_words
+from face_expression.output.percent import percent
 
 # A person without an observation for this long was away.
 AWAY_S = 0.5
@@ -107,7 +108,7 @@ def person_summary(person: Person) -> str:
     if not person.labels:
         return f"{seen}: not sure what the expression looks like ({_reasons_text(person.reasons)})."
     label, share = next(iter(person.shares().items()))
-    sentence = f"{seen}: looks mostly **{plain_words(label)}** ({share:.0%} of the time that could be classified)."
+    sentence = f"{seen}: looks mostly **{plain_words(label)}** ({percent(share)} of the time that could be classified)."
     unsure_s = person.seen_s - person.classified_s
     if unsure_s < 0.05:
         return sentence

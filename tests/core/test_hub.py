@@ -17,10 +17,10 @@ from face_expression.hub.download import (
     find_yunet_weights,
     open_bundle,
 )
-from tests.core.test_command_line import lines, predict
-from tests.space.test_deploy import read, run, started
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.local_hub import COMMIT, running_hub
+from tests.support.programs import lines, predict, run_program
+from tests.support.served_apps import read, started
 from tests.support.warm_programs import run_warm
 
 REPO = "somebody/faces"
@@ -163,7 +163,7 @@ print(json.dumps([pipeline.detector.name, str(pipeline.files.yunet), pipeline.an
 
 def test_with_nothing_set_nothing_is_asked_for_and_nothing_is_warned_of(hub):
     code = NO_NETWORK.replace("EXAMPLE", repr(str(EXAMPLES / "astronaut.jpg")))
-    result = run("-c", code, HF_ENDPOINT=hub.endpoint, **at_home(hub))
+    result = run_program("-c", code, HF_ENDPOINT=hub.endpoint, **at_home(hub))
     assert result.returncode == 0, result.stderr
     detector, weights, label = json.loads(result.stdout)
     assert (detector, label) == ("yunet", "happy") and "site-packages" in weights

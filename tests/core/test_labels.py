@@ -9,11 +9,13 @@ import pytest
 from face_expression import face_summary
 from face_expression.labels import LABEL_NAMES, looks, shared_lead
 from face_expression.output.annotate import COLORS, face_tag
+from face_expression.output.percent import percent, shown_percent
 from space.paths import WEB
 from space.suggestions import load_suggestions
 from tests.support.builders import SUPPORT, happy_photo
 
 CASES = json.loads((SUPPORT / "shared_lead_cases.json").read_text())
+PERCENT_CASES = json.loads((SUPPORT / "percent_cases.json").read_text())
 
 
 @pytest.mark.parametrize("case", CASES["cases"], ids=lambda case: str(case["probabilities"]))
@@ -24,6 +26,13 @@ def test_two_share_the_lead_as_in_the_browser(case):
 
 def test_two_labels_are_enough():
     assert shared_lead([0.5, 0.5], ["yes", "no"]) == ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    "case", json.loads((SUPPORT / "percent_cases.json").read_text()), ids=lambda case: case["text"]
+)
+def test_percent_are_written_as_in_the_browser(case):
+    assert percent(case["share"]) == case["text"] and shown_percent(case["share"]) == case["shown"]
 
 
 def test_labels_read_as_adjectives():

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import re
 
 import pytest
@@ -16,8 +17,9 @@ from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
 from space.deploy.step import app, deploy, deploy_static, write
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
-from tests.support.programs import lines, run_program
+from tests.support.programs import lines
 from tests.support.served_apps import read, started
+from tests.support.warm_programs import APP, run_warm
 
 SPACE, MODEL = f"{OWNER}/live-emotion-detector", f"{OWNER}/faces"
 KEY = f"spaces/{SPACE}"
@@ -80,7 +82,9 @@ def state(hub):
 
 
 def run(*arguments, cwd=REPOSITORY, **environment):
-    return run_program(*arguments, cwd=cwd, **{"HF_HUB_DISABLE_XET": "1", **environment})
+    """Run Python in a folder, with the packages that it needs imported already, but no module of ours."""
+    home = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "HF_HUB_DISABLE_XET": "1"}
+    return run_warm(*arguments, modules=APP, cwd=cwd, environment={**home, **environment})
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,18 @@
-"""Starts the app as a program of its own, and asks it for pages."""
+"""Starts the app as a program of its own, whose packages are imported already, and asks it for pages."""
 
 import os
 import subprocess
-import sys
 import time
 import urllib.request
 from contextlib import contextmanager
 
 from benchmarks.processes import ended, free_port
+from tests.support.warm_programs import APP, WarmProgram, start_warm
 
 START_LIMIT_S = 90
 
 
-def wait_for_page(address: str, server: subprocess.Popen) -> str:
+def wait_for_page(address: str, server: subprocess.Popen | WarmProgram) -> str:
     deadline = time.monotonic() + START_LIMIT_S
     while True:
         assert server.poll() is None, "the app ended"
@@ -31,15 +31,15 @@ def started(folder, home, **environment):
     address = f"http://127.0.0.1:{free_port()}"
     log = home / "log"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=folder,
-            env={**environment, "PORT": address.rsplit(":", 1)[1], "HF_HUB_DISABLE_XET": "1"},
-            stderr=output,
-        )
-        with ended(server):
-            yield address, wait_for_page(f"{address}/", server), log
+    environment |= {"PORT": address.rsplit(":", 1)[1], "HF_HUB_DISABLE_XET": "1"}
+    with (
+        log.open("w") as output,
+        start_warm(
+            *("-m", "app"), modules=APP, cwd=folder, environment=environment, stdout=subprocess.DEVNULL, stderr=output
+        ) as server,
+        ended(server),
+    ):
+        yield address, wait_for_page(f"{address}/", server), log
 
 
 def read(address):

@@ -28,6 +28,8 @@ PATIENCE_S = 240
 # What is imported before a program of this project is asked for.
 CORE = ("face_expression.__main__", "face_expression.cli.predict_job", "face_expression.video.labelled_frames")
 DATA = ("data_tools.__main__", "data_tools.run", "data_tools.report.step", "data_tools.takedown.step", "datasets")
+# Of the app, the packages only: it is also started from copies of this project, with their own modules.
+APP = ("gradio", "uvicorn", "onnxruntime", "cv2", "av", "platformdirs", "yaml", "huggingface_hub.hf_api", "typer")
 # Of training, the packages only: a program itself finds out which of our modules it needs.
 TRAIN = (
     *("torch", "torchvision", "timm", "transformers.trainer", "transformers.models.timm_wrapper.modeling_timm_wrapper"),
@@ -60,6 +62,9 @@ class WarmProgram:
         if self.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -173,7 +178,13 @@ def _server(modules: tuple[str, ...]) -> tuple[subprocess.Popen, Path]:
         [sys.executable, "-m", "tests.support.fork_server", str(folder / "socket"), *modules],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLCONFIGDIR": str(folder)},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+            "MPLCONFIGDIR": str(folder),
+            "ORT_DISABLE_TELEMETRY": "1",
+        },
         start_new_session=True,
     )
 

@@ -84,7 +84,7 @@ def test_what_is_read_aloud_changes_with_the_expression_only(open_page, served_a
 
 
 def word(look: str) -> str:
-    return look.rstrip("0123456789 %")
+    return look.rstrip("0123456789 %\u00a0")
 
 
 def test_with_less_motion_the_demonstration_stands_still(open_page):

@@ -39,6 +39,11 @@ def test_every_text_is_german(open_page, served_app, tmp_path):
     expect(view.locator(".badge")).to_have_text("Ihre Kamera", timeout=PATIENCE_MS)
     expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
     expect(view.locator(".sentence")).to_contain_text("Von zehn Menschen")
+    for part, shown in ((".headline", "neutral \\d+"), (".faces > .bars b", "\\d+")):
+        page.wait_for_function(
+            "([part, shown]) => RegExp(shown).test(document.querySelector(`#live-view ${part}`).textContent)",
+            arg=[part, f"^{shown}\u00a0%$"],
+        )
     view.get_by_role("button", name="Spielen").click()
     expect(view.locator(".game .status")).to_contain_text("Machen Sie dieses Gesicht", timeout=PATIENCE_MS)
     view.get_by_role("button", name="Zurück zur Live-Ansicht").click()

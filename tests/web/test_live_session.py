@@ -77,7 +77,7 @@ def test_what_the_camera_sees_and_no_demonstration_is_summed_up_downloaded_and_d
     session = page.locator("#live-view .session")
     page.locator("#live-view .start").click()
     for label in ("happy", "neutral"):
-        expect(share_shown(page, label)).not_to_have_text("0 %", timeout=PATIENCE_MS)
+        expect(share_shown(page, label)).not_to_have_text("0%", timeout=PATIENCE_MS)
     stop(page)
     classified = session.locator(".classified-time").inner_text()
     page.locator("#live-view .start").click()

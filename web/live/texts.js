@@ -41,6 +41,15 @@ export function t(text, ...values) {
 }
 
 /**
+ * @param {number} share 0..1
+ * @param {"en" | "de"} [locale] the language; default: the one in use
+ * @returns {string} in whole percent as the language has it: "87%", and in German "87 %" with a no-break space
+ */
+export function percentOf(share, locale = language) {
+  return share.toLocaleString(locale, { style: "percent" });
+}
+
+/**
  * What comes from the model or the server: a label, an adjective for it, a reason, a suggestion. Models may have labels of
  * their own; what the table lacks stays as it is.
  *
@@ -62,6 +71,7 @@ let patterns = null;
  */
 export function translated(text) {
   const table = TABLES[language];
+  if (table && /^\d+%$/.test(text)) return percentOf(Number.parseInt(text, 10) / 100);
   if (!table || !/[a-z]{2}/i.test(text)) return null;
   if (Object.hasOwn(table, text)) return table[text];
   patterns ??= patternsOf(Object.keys(table));

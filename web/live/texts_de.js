@@ -186,7 +186,7 @@ export const GERMAN = Object.freeze({
   "The zip cannot be made: {1}.": "Das Zip kann nicht gemacht werden: {1}.",
   "Deleted.": "Gelöscht.",
   "The model was not sure; its best guess was {1}.": "Das Modell war nicht sicher; am ehesten {1}.",
-  "The model answered: {1} {2} %.": "Das Modell antwortete: {1} {2} %.",
+  "The model answered: {1} {2}.": "Das Modell antwortete: {1} {2}.",
   "Nothing is kept yet.": "Noch ist nichts behalten.",
   "Kept: {1}. It can be trained on; more faces, of every word, are better.":
     "Behalten: {1}. Damit lässt sich trainieren; mehr Gesichter zu jedem Wort sind besser.",

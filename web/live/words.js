@@ -1,7 +1,7 @@
 /** What the page says about a face, in sentences. */
 
 import { NO_CLEAR_EXPRESSION } from "./engine/quality.js";
-import { t, tLabel } from "./texts.js";
+import { percentOf, t, tLabel } from "./texts.js";
 
 const NUMBERS = ["nobody", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
@@ -49,10 +49,10 @@ export function looks(label) {
 
 /**
  * @param {import("./engine/engine.js").Face} face
- * @returns {string} such as "surprised 87 %", "not sure: too dark" or "not sure: between happy and sad"
+ * @returns {string} such as "surprised 87%", "not sure: too dark" or "not sure: between happy and sad"
  */
 export function headlineOf(face) {
-  return face.reliable ? `${looks(face.label)} ${shownPercent(face.confidence)} %` : t`not sure: ${reasonsOf(face)}`;
+  return face.reliable ? `${looks(face.label)} ${shownPercent(face.confidence)}` : t`not sure: ${reasonsOf(face)}`;
 }
 
 /**
@@ -66,10 +66,10 @@ export function reasonsOf({ reasons, between }) {
 
 /**
  * @param {number} probability
- * @returns {number} in percent; it is rounded, and nothing here is certain, so 99 is the most
+ * @returns {string} such as "87%"; it is rounded, and nothing here is certain, so "99%" is the most
  */
 export function shownPercent(probability) {
-  return Math.min(Math.round(probability * 100), 99);
+  return percentOf(Math.min(probability, 0.99));
 }
 
 /** Why there is no camera on a page over plain HTTP, and what to do. */

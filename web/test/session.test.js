@@ -154,7 +154,7 @@ test("the last minute is coarse, has gaps where nothing was watched, and is desc
   const spans = session.lastMinute;
   assert.ok(spans.length <= 19, `${spans.length} spans`);
   assert.deepEqual(spans.at(-1), { fromS: 105, untilS: 106, face: null });
-  assert.equal(describeSpans(spans), "Last 6 s: happy 67 %, not sure 17 %, nobody in view 17 %.");
+  assert.equal(describeSpans(spans), "Last 6 s: happy 67%, not sure 17%, nobody in view 17%.");
   assert.equal(describeSpans([]), "No data yet.");
   played([[200, NOBODY], [201, NOBODY]], session);
   assert.deepEqual(session.lastMinute, [{ fromS: 200, untilS: 201, face: null }]);

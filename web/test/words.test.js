@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { readFileSync } from "node:fs";
 
 import { sharedLead } from "../live/engine/classifier.js";
-import { adviceOnCamera, headlineOf, sentenceOfTen, tenPeople } from "../live/words.js";
+import { percentOf } from "../live/texts.js";
+import { adviceOnCamera, headlineOf, sentenceOfTen, shownPercent, tenPeople } from "../live/words.js";
 
 const NAMES = ["angry", "happy", "neutral"];
 
@@ -30,11 +31,20 @@ test("the sentence names who would say what, the most first", () => {
 
 test("the headline is never certain, and says why it is not sure", () => {
   const face = { label: "happy", confidence: 0.999, reliable: true, reasons: [] };
-  assert.equal(headlineOf(face), "happy 99 %");
+  assert.equal(headlineOf(face), "happy 99%");
   assert.equal(
     headlineOf({ ...face, reliable: false, reasons: ["too dark", "blurred"] }),
     "not sure: too dark, blurred",
   );
+});
+
+test("percent are written as in Python, and in German as Germans write them", () => {
+  const cases = JSON.parse(readFileSync(new URL("../../tests/support/percent_cases.json", import.meta.url), "utf8"));
+  for (const { share, text, german, shown } of cases) {
+    assert.equal(percentOf(share, "en"), text);
+    assert.equal(percentOf(share, "de"), german);
+    assert.equal(shownPercent(share), shown);
+  }
 });
 
 test("whatever is wrong with the camera, there is something to do", () => {
@@ -54,5 +64,5 @@ test("a face between two expressions names both", () => {
   const face = { reliable: false, reasons: ["too dark", "no clear expression"], between: ["surprise", "happy"] };
   assert.equal(headlineOf(face), "not sure: too dark, between surprised and happy");
   assert.equal(headlineOf({ ...face, between: null }), "not sure: too dark, no clear expression");
-  assert.equal(headlineOf({ reliable: true, label: "fear", confidence: 0.5 }), "fearful 50 %");
+  assert.equal(headlineOf({ reliable: true, label: "fear", confidence: 0.5 }), "fearful 50%");
 });

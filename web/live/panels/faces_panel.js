@@ -88,8 +88,7 @@ export class FacesPanel {
 
   #tell(face, live) {
     const headline = this.#find(".headline");
-    // Number and sign stay on one line.
-    const headlineText = face ? headlineOf(face).replace(" %", "\u00a0%") : NOBODY;
+    const headlineText = face ? headlineOf(face) : NOBODY;
     if (headline.textContent !== headlineText) headline.textContent = headlineText;
     headline.style.setProperty("--colour", face ? colourOf(face, this.#labelNames) : "transparent");
     this.#find(".sentence").textContent = face?.reliable ? sentenceOfTen(face.probabilities, this.#labelNames) : "";
@@ -174,7 +173,7 @@ class Bars {
   show(face) {
     this.#bars.forEach((bar, index) => (bar.style.width = `${100 * (face?.probabilities[index] ?? 0)}%`));
     this.#values.forEach((value, index) => {
-      value.textContent = face ? `${shownPercent(face.probabilities[index])} %` : "";
+      value.textContent = face ? shownPercent(face.probabilities[index]) : "";
     });
   }
 }

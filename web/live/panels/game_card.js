@@ -70,10 +70,10 @@ export function drawCard(canvas, result, pictures) {
 
 /**
  * @param {import("./game.js").Round} round
- * @returns {string} such as "happy 87 %" or "fear 31 %, a try"
+ * @returns {string} such as "happy 87%" or "fear 31%, a try"
  */
 export function captionOf({ label, best, points }) {
-  return `${tLabel(label)} ${shownPercent(best)} %${points ? "" : `, ${t("a try")}`}`;
+  return `${tLabel(label)} ${shownPercent(best)}${points ? "" : `, ${t("a try")}`}`;
 }
 
 function write(context, text, x, y, font, colour) {

@@ -222,7 +222,7 @@ export class GamePanel {
     const match = matchOf(this.#game, faces);
     this.#find(".track i").style.width = `${100 * match}%`;
     this.#find(".match").classList.toggle("enough", match >= RULES.madeAt);
-    this.#find(".percent").textContent = `${shownPercent(match)} %`;
+    this.#find(".percent").textContent = shownPercent(match);
   }
 
   #showClock() {

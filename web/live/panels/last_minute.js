@@ -1,6 +1,6 @@
 /** What was shown in the last minute, coarse enough to be drawn often. */
 
-import { t, tLabel } from "../texts.js";
+import { percentOf, t, tLabel } from "../texts.js";
 
 const LENGTH_S = 60;
 const FINEST_S = 0.2;
@@ -44,7 +44,7 @@ function essentialsOf({ probabilities, label, reliable }) {
  * Say in words what a drawing of the last minute shows.
  *
  * @param {readonly Span[]} spans
- * @returns {string} such as "Last 60 s: happy 60 %, not sure 20 %, nobody in view 20 %."
+ * @returns {string} such as "Last 60 s: happy 60%, not sure 20%, nobody in view 20%."
  */
 export function describeSpans(spans) {
   const times = new Map();
@@ -56,6 +56,6 @@ export function describeSpans(spans) {
   }
   if (totalS === 0) return t("No data yet.");
   const shares = [...times].sort(([, one], [, other]) => other - one);
-  const parts = shares.map(([shown, timeS]) => `${shown} ${Math.round((100 * timeS) / totalS)} %`);
+  const parts = shares.map(([shown, timeS]) => `${shown} ${percentOf(timeS / totalS)}`);
   return t`Last ${Math.round(totalS)} s: ${parts.join(", ")}.`;
 }

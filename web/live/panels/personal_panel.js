@@ -223,7 +223,7 @@ export class PersonalPanel {
     const canvas = this.#beside.querySelector(".frozen");
     Object.assign(canvas, { width: crop.width, height: crop.height });
     canvas.getContext("2d").putImageData(imageDataOf(crop), 0, 0);
-    const answer = reliable ? `${tLabel(label)} ${shownPercent(confidence)} %` : t`not sure, at best ${tLabel(label)}`;
+    const answer = reliable ? `${tLabel(label)} ${shownPercent(confidence)}` : t`not sure, at best ${tLabel(label)}`;
     this.#beside.querySelector(".model-answer").textContent = t`The answer was: ${answer}.`;
     this.#beside.querySelector(".question").hidden = false;
     this.#beside.querySelector(".labels button").focus();
@@ -459,7 +459,7 @@ export class PersonalPanel {
     for (const { name, probability } of own) {
       const { bar, value } = this.#ownShown.get(name);
       bar.style.width = `${100 * probability}%`;
-      value.textContent = `${shownPercent(probability)} %`;
+      value.textContent = shownPercent(probability);
     }
   }
 
@@ -485,7 +485,7 @@ function barCell(probability, index) {
   const cell = document.createElement("td");
   cell.innerHTML = `<span class="bar class${index}"><i></i></span><b></b>`;
   cell.querySelector("i").style.width = `${100 * probability}%`;
-  cell.querySelector("b").textContent = `${shownPercent(probability)} %`;
+  cell.querySelector("b").textContent = shownPercent(probability);
   return cell;
 }
 

@@ -5,7 +5,7 @@ import { offerFile } from "./offer_file.js";
 import { MOST_ROWS, Session } from "./session.js";
 import { toCsv, toJson } from "./session_files.js";
 import { drawTimeline } from "./timeline.js";
-import { language, setMarkup, t, tLabel } from "../texts.js";
+import { language, percentOf, setMarkup, t, tLabel } from "../texts.js";
 
 const DRAWN_EVERY_MS = 200;
 const UPDATE_EVERY_MS = 500;
@@ -195,7 +195,7 @@ function makeRow(body, name, index) {
   const bar = row.querySelector(".share i");
   return ({ share, timeS, longestS }) => {
     bar.style.width = `${100 * share}%`;
-    percent.textContent = `${Math.round(100 * share)} %`;
+    percent.textContent = percentOf(share);
     time.textContent = durationOf(timeS);
     longest.textContent = durationOf(longestS);
   };

@@ -161,7 +161,7 @@ function loadZip(address) {
 
 function opinionOf({ modelLabel, confidence, reliable }) {
   if (!reliable) return t`The model was not sure; its best guess was ${tLabel(modelLabel)}.`;
-  return t`The model answered: ${tLabel(modelLabel)} ${shownPercent(confidence)} %.`;
+  return t`The model answered: ${tLabel(modelLabel)} ${shownPercent(confidence)}.`;
 }
 
 function button(name, onclick) {
