@@ -22,9 +22,9 @@ from PIL import Image
 from data_tools.work.manifest import opened
 from face_expression import encode_jpeg, load_pipeline, read_picture
 from face_expression.hub.download import DETECTOR_VARIABLE, MODEL_VARIABLE
-from tests.space.test_deploy import started
 from tests.support.builders import REPOSITORY, happy_face, scene
 from tests.support.local_hub import OWNER, WRITER, running_hub
+from tests.support.served_apps import started
 from tests.support.training import band
 from tests.support.work_folders import kept_row
 

@@ -48,7 +48,7 @@ def data(tmp_path_factory) -> Path:
     """Pictures that a network can learn in seconds, whatever light and place are changed; labels only."""
     folder = tmp_path_factory.mktemp("data")
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(LABEL_NAMES))})
-    for seed, (split, count) in enumerate({"train": 140, "validation": 84, "test": 35}.items()):
+    for seed, (split, count) in enumerate({"train": 140, "validation": 28, "test": 35}.items()):
         rng = np.random.default_rng(seed)
         labels = rng.permutation(np.arange(count) % 7)
         images = [stripes(label + 1, rng) for label in labels]
@@ -116,7 +116,7 @@ def test_accuracy_is_that_of_the_bundles_on_validation(comparison, rows, data):
     for model, row in rows.items():
         pipeline = load_pipeline(str(comparison[0] / model / "bundle"), detector="haar")
         predicted = pipeline.classify([np.array(image) for image in validation["image"]]).argmax(1)
-        assert row["n"] == 84
+        assert row["n"] == 28
         right = np.mean(predicted == np.array(validation["label"]))
         assert right > 0.3 and row["accuracy"] == pytest.approx(right)
         for figure in ("accuracy", "macro_f1"):
@@ -130,7 +130,7 @@ def test_the_table_shows_the_figures_and_the_command(comparison, rows, data):
         f"--models {' '.join(MODELS)} --data {data.name} --epochs 5 --size 32 --seed 0 --split validation --limit 112`"
         in text
     )
-    assert str(comparison[0]) not in text and "84 faces of the validation split" in text
+    assert str(comparison[0]) not in text and "28 faces of the validation split" in text
     best_first = sorted(rows.values(), key=lambda row: -row["accuracy"])
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     for line, row in zip(lines, best_first, strict=True):

@@ -56,7 +56,7 @@ def data(tmp_path_factory):
             "fer2013_row": datasets.Value("int32"),
         }
     )
-    for seed, (split, count) in enumerate({"train": 160, "validation": 60, "test": 60}.items()):
+    for seed, (split, count) in enumerate({"train": 160, "validation": 30, "test": 60}.items()):
         columns = make_rows(count, seed)
         if split == "train":
             shown = columns["image"]

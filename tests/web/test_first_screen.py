@@ -13,11 +13,9 @@ LOW = [{"width": 844, "height": 390}, {"width": 640, "height": 360}]
 
 
 @pytest.mark.parametrize("viewport", LOW, ids=["phone", "zoomed"])
-def test_a_low_first_screen_holds_picture_headline_bars_and_button(open_page, served_app, viewport):
-    # There is no room for the title, which `open_page` waits for.
-    page = open_page(viewport=viewport, leave_blank=True)
-    page.goto(served_app[0])
-    wait_until_loaded(page)
+def test_a_low_first_screen_holds_picture_headline_bars_and_button(page, viewport):
+    page.set_viewport_size(viewport)
+    page.evaluate("window.scrollTo(0, 0)")
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     for part in (".picture", ".start-here", ".headline", ".faces > .bars", ".wrong"):
         box = page.locator(f"#live-view {part}").first.bounding_box()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -24,8 +23,16 @@ pytestmark = pytest.mark.usefixtures("installed_web")
 
 
 @pytest.fixture(scope="module")
-def camera() -> list[np.ndarray]:
-    return moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
+def loaded_page_of_both(open_shared_page) -> Page:
+    faces = moving(happy_face(), FRAMES_A_FACE) + moving(calm_face(), FRAMES_A_FACE)
+    return wait_until_loaded(open_shared_page(faces))
+
+
+@pytest.fixture
+def page_of_both(loaded_page_of_both) -> Iterator[Page]:
+    """The live view with a camera that shows somebody happy and somebody calm by turns."""
+    with in_turn(loaded_page_of_both) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +65,8 @@ BARS_AND_CROP_ARE_SHOWN = """() => {
 }"""
 
 
-def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, camera, tmp_path):
-    page = wait_until_loaded(open_page(camera))
+def test_the_label_follows_the_camera_and_nothing_leaves_the_device(page_of_both, tmp_path):
+    page = page_of_both
     # What Gradio keeps open is a stream of its own events, which began with the page.
     page.wait_for_load_state("load")
     requests = []
@@ -79,6 +86,7 @@ def test_the_label_follows_the_camera_and_nothing_leaves_the_device(open_page, c
     page.wait_for_function(BARS_AND_CROP_ARE_SHOWN)
     assert [url for url in requests if "/live/" in url or not url.startswith(("http://127", "http://localhost"))] == []
     assert not any("upload" in url or "run/predict" in url or "queue/join" in url for url in requests)
+    page.context.set_offline(False)
     start_button(page).click()
     expect(start_button(page)).to_have_text("Use my camera")
     expect(page.get_by_text("Demonstration, not you")).to_be_visible()
@@ -91,8 +99,8 @@ def test_without_a_camera_it_says_what_to_do(page):
     expect(headline(page)).to_contain_text("%", timeout=PATIENCE_MS)
 
 
-def test_it_fits_a_phone(open_page, tmp_path):
-    page = wait_until_loaded(open_page(viewport=NARROW))
+def test_it_fits_a_phone(page, tmp_path):
+    page.set_viewport_size(NARROW)
     with picture_for_the_readme(page, "phone.png", tmp_path):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
@@ -117,8 +125,8 @@ def test_a_camera_that_cannot_be_had_is_explained(page, error, advice):
     expect(start_button(page)).to_have_text("Use my camera")
 
 
-def test_an_unplugged_camera_is_reported_and_can_be_started_again(open_page, camera):
-    page = wait_until_loaded(open_page(camera))
+def test_an_unplugged_camera_is_reported_and_can_be_started_again(page_of_both):
+    page = page_of_both
     start_button(page).click()
     expect(page.get_by_text("Demonstration, not you")).to_be_hidden()
     page.evaluate(

@@ -97,7 +97,7 @@ def test_what_the_camera_sees_and_no_demonstration_is_summed_up_downloaded_and_d
     reliable = [row for row in file["rows"] if row["reliable"]]
     for expression in file["summary"]["expressions"]:
         label, share = expression["label"], expression["share"]
-        assert abs(int(share_shown(page, label).inner_text().removesuffix(" %")) - 100 * share) <= 0.51
+        assert abs(int(share_shown(page, label).inner_text().removesuffix("%")) - 100 * share) <= 0.51
         assert abs(sum(row["label"] == label for row in reliable) / len(reliable) - share) < 0.2
         assert expression["longest_s"] <= expression["time_s"] <= file["summary"]["judged_s"]
     assert 0 < file["summary"]["judged_s"] <= file["summary"]["watched_s"] < file["summary"]["length_s"]
