@@ -55,10 +55,10 @@ def collect(
     work: Work = DEFAULT_WORK,
     web: Annotated[bool, typer.Option("--web", help="Search the web for the expressions in the query file.")] = False,
     queries: Annotated[
-        Path | None, typer.Option(help="YAML file of queries; default: the one that comes along.")
+        Path | None, typer.Option(help="YAML file of queries; default: the one of this project.")
     ] = None,
     label: Annotated[list[str] | None, typer.Option(help="Search for this expression only; repeatable.")] = None,
-    per_label: Annotated[int, typer.Option(min=1, help="Addresses to find for each expression.")] = _SOURCES.per_label,
+    per_label: Annotated[int, typer.Option(min=1, help="URLs to find for each expression.")] = _SOURCES.per_label,
     license_image: Annotated[
         str | None,
         typer.Option(
@@ -66,20 +66,19 @@ def collect(
         ),
     ] = None,
     lists: Annotated[
-        list[Path] | None, typer.Option("--list", help="CSV, JSONL or Parquet with the column url, and label or not.")
+        list[Path] | None,
+        typer.Option("--list", help="CSV, JSONL or Parquet: a `url` column, perhaps a `label` column."),
     ] = None,
     folder: Annotated[list[Path] | None, typer.Option(help="Folder of pictures; class folders give labels.")] = None,
     contact: Contact = None,
     proxy: Proxy = None,
     ca: Certificates = None,
     connections: Annotated[int, typer.Option(min=1, max=512, help="Requests at once, in all.")] = _FETCH.connections,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also try what failed for reasons that may have passed.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Retry transient failures.")] = False,
     engine: Engines = Engine.LOCAL,
     allow_address: Allowed = None,
 ) -> None:
-    """Find addresses of pictures and fetch them, with respect for robots.txt and opt-outs.
+    """Find pictures and fetch them, with respect for robots.txt and opt-outs.
 
     Searching the web by program may break the search engine's terms of service, and most pictures it finds are under
     copyright: find out what you may do where you are before you use --web.
@@ -119,7 +118,7 @@ def _fetch_settings(
 @exits_with_message
 def filter_command(
     work: Work = DEFAULT_WORK,
-    min_face_px: Annotated[float, typer.Option(min=1, help="Smallest face, px of its picture.")] = _FILTER.min_face_px,
+    min_face_px: Annotated[float, typer.Option(min=1, help="Smallest face, in px.")] = _FILTER.min_face_px,
     detector: Annotated[str | None, typer.Option(help="yunet or haar; default: yunet.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one for each core.")] = None,
     engine: Engines = Engine.LOCAL,
@@ -139,17 +138,18 @@ def filter_command(
 def review(
     work: Work = DEFAULT_WORK,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the doubtful as a table to fill in, and serve no page.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Export suspect labels to CSV instead of serving the page."),
     ] = None,
     apply: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Note the decisions of a table that was filled in.")
+        Path | None, typer.Option(metavar="FILE", help="Read the decisions from a table that was filled in.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Of the page; default: a free one from 7860 on.")
+        int | None, typer.Option(min=1, max=65535, help="Port of the page; default: a free one from 7860 on.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Show only so many, the most doubtful.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show only so many faces, the most suspect first.")] = None,
 ) -> None:
-    """Look at the faces whose label is doubtful: keep, relabel or reject. The next `split` applies it."""
+    """Review faces with suspect labels: keep, relabel or reject them. The next `split` applies the decisions."""
     from data_tools.review.step import review as run
 
     run(work, table=csv, filled=apply, port=port, limit=limit)
@@ -162,7 +162,7 @@ def split(
     validation: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.validation,
     test: Annotated[float, typer.Option(min=0, max=1, help="Share of the rows.")] = _SPLIT.test,
 ) -> None:
-    """Apply what reviewers decided, and share rows out: what belongs together stays so, and nothing ever moves."""
+    """Apply the decisions of reviewers, and assign rows to splits; groups stay together, and no row ever moves."""
     from data_tools.dataset.split import split as run
 
     with opened(work) as manifest:
@@ -173,8 +173,8 @@ def split(
 @exits_with_message
 def publish(
     work: Work = DEFAULT_WORK,
-    repo: Annotated[str | None, typer.Option(help="Hub data set USER/NAME; made if it does not exist.")] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder instead of the Hub; replaced as a whole.")] = None,
+    repo: Annotated[str | None, typer.Option(help="Hub data set USER/NAME; created if missing.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder to write instead of the Hub; overwritten as a whole.")] = None,
     name: Annotated[str, typer.Option(help="The data set's name, as people read it.")] = _PUBLISH.name,
     contact: Annotated[str | None, typer.Option(help="Where people ask for takedowns; shown in the card.")] = None,
     public: Annotated[
@@ -184,7 +184,7 @@ def publish(
         bool, typer.Option("--acknowledge-pixels", help="With --public: I have the right to show these faces.")
     ] = False,
     urls_only: Annotated[
-        bool, typer.Option("--urls-only", help="Addresses, hashes and labels; `materialize` fetches the pictures.")
+        bool, typer.Option("--urls-only", help="URLs, hashes and labels; `materialize` fetches the pictures.")
     ] = False,
     shard_mb: Annotated[int, typer.Option(min=1, help="Size of a Parquet file.")] = _PUBLISH.shard_bytes // 1_000_000,
 ) -> None:
@@ -220,7 +220,7 @@ def materialize(
     ca: Certificates = None,
     allow_address: Allowed = None,
 ) -> None:
-    """Fetch the pictures of a data set of addresses again, and reject those that are others now."""
+    """Fetch the pictures of a data set of URLs again, and reject those that have changed."""
     from data_tools.dataset.materialize import materialize as run
 
     settings = _fetch_settings(contact, proxy, ca, allow_address)
@@ -240,12 +240,12 @@ def remove(
         Path | None, typer.Option(help="CSV with the columns kind and value, or JSON Lines with these keys.")
     ] = None,
     why: Annotated[str, typer.Option(help="Noted on the denylist for ever; no names.")] = "asked",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,
     gone: Annotated[
         list[str] | None, typer.Option(help="A repository or folder that was deleted, and need not be cleaned.")
     ] = None,
 ) -> None:
-    """Take pictures down, here and wherever they were published, for ever. Without a request: finish what was begun.
+    """Remove pictures for ever, here and wherever they were published. Without a request: finish what was begun.
 
     The work folder is published again as it is now, and the Hub's history of the data set is squashed.
     """
@@ -275,7 +275,7 @@ def report(
     work: Work = DEFAULT_WORK,
     output: Annotated[Path | None, typer.Option(help="The HTML file.", show_default="WORK/report.html")] = None,
 ) -> None:
-    """Draw a work folder as one HTML page: what was found and kept, why not, classes, groups, faces, hosts."""
+    """Write an HTML report about a work folder: what was found, kept and rejected; classes, groups, faces, hosts."""
     from data_tools.report.step import draw_report
 
     with opened(work) as manifest:

@@ -1,4 +1,4 @@
-"""Command line: what do the faces in these pictures, in this video, before this camera look like?"""
+"""Classify facial expressions in pictures, videos and the frames of a camera."""
 
 import logging
 import sys
@@ -62,8 +62,8 @@ DataOption = Annotated[
         help="A data set instead of PATHs: a Parquet file, a folder of such, or USER/NAME[@REVISION] on the Hub.",
     ),
 ]
-SplitOption = Annotated[str | None, typer.Option(help="Of the data set: train, validation or test; default: all.")]
-ColumnOption = Annotated[str, typer.Option(help="Of the data set: where the pictures are.")]
+SplitOption = Annotated[str | None, typer.Option(help="Split of the data set; default: all.")]
+ColumnOption = Annotated[str, typer.Option(help="Column of the data set that holds the pictures.")]
 OutputOption = Annotated[
     Path | None, typer.Option(file_okay=False, help="Folder for annotated copies; created if missing.")
 ]
@@ -72,7 +72,7 @@ ResultsOption = Annotated[
     typer.Option(
         dir_okay=False,
         metavar="FILE",
-        help="Write here and not to standard output; overwritten. The same command resumes a stopped run.",
+        help="Write here instead of standard output; overwritten. The same command resumes a stopped run.",
     ),
 ]
 FormatOption = Annotated[
@@ -187,13 +187,13 @@ def video(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, metavar="COPY.mp4", help="Annotated copy; what is there is replaced."),
+        typer.Option(dir_okay=False, metavar="COPY.mp4", help="Annotated copy; overwritten if it exists."),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, metavar="FACES.csv", help="A row for each face; what is there is replaced."),
+        typer.Option(dir_okay=False, metavar="FACES.csv", help="A row for each face; overwritten if it exists."),
     ] = None,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Look at every Nth frame only, which is faster.")] = 1,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Process every Nth frame only, which is faster.")] = 1,
     events: Annotated[
         bool, typer.Option("--events", help="Print a line of JSON for each change, for other programs; no window.")
     ] = False,

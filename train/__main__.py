@@ -1,4 +1,4 @@
-"""Command line of the training loop."""
+"""Train, export, evaluate and publish networks."""
 
 import json
 from pathlib import Path
@@ -446,7 +446,7 @@ def card(
 @app.command()
 @exits_with_message
 def publish(
-    repo: Annotated[str, typer.Option(help="Model repository USER/NAME; made if it does not exist.")],
+    repo: Annotated[str, typer.Option(help="Model repository USER/NAME; created if missing.")],
     bundle: Annotated[Path, typer.Option(help="A bundle that was evaluated.")] = EMBEDDED_BUNDLE,
     checkpoint: Annotated[
         Path, typer.Option(help="The folder that finetune printed, from which the bundle was exported.")

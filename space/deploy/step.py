@@ -164,7 +164,7 @@ def _variable_set(repository: Repository, model: str) -> Generator[None]:
 @app.command(help=__doc__)
 @exits_with_message
 def main(
-    space: Annotated[str, typer.Option(metavar="USER/NAME", help="The Space; made if it does not exist.")],
+    space: Annotated[str, typer.Option(metavar="USER/NAME", help="The Space; created if missing.")],
     model: Annotated[
         str, typer.Option(metavar="USER/NAME@REVISION", help="What it shall use, pinned at the commit of now.")
     ],
