@@ -5,6 +5,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from face_expression.output.percent import percent
+
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.json"
@@ -34,8 +36,8 @@ class KnownGap:
     def __str__(self) -> str:
         better, worse = (_GROUPS.get(group, group.replace("_", " ")) for group in (self.better, self.worse))
         return (
-            f"{_MEASURES.get(self.measure, self.measure)}: {better} {self.better_share:.0%}, {worse} "
-            f"{self.worse_share:.0%} (n = {self.n:,})"
+            f"{_MEASURES.get(self.measure, self.measure)}: {better} {percent(self.better_share)}, {worse} "
+            f"{percent(self.worse_share)} (n = {self.n:,})"
         )
 
 
