@@ -1,13 +1,11 @@
 """`python app.py` where it cannot serve: it ends in a sentence, not in a traceback."""
 
 import socket
-import subprocess
-import sys
 
 import pytest
 
 import app
-from tests.support.builders import REPOSITORY
+from tests.support.warm_programs import APP, run_warm
 
 
 @pytest.fixture
@@ -38,14 +36,7 @@ def test_a_host_that_is_not_this_machine_is_explained(monkeypatch, taken_port, h
 
 
 def test_a_taken_port_is_explained(taken_port):
-    ran = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=REPOSITORY,
-        env={"PATH": "", "PORT": str(taken_port)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    ran = run_warm("-m", "app", modules=APP, environment={"PATH": "", "PORT": str(taken_port)})
     assert ran.returncode == 1
     assert "Traceback" not in ran.stderr
     assert ran.stderr.strip().splitlines()[-1] == (

@@ -25,7 +25,6 @@ from face_expression.preprocess import to_model_inputs
 from tests.support.builders import REPOSITORY, happy_face, save
 from tests.support.hub_patience import NO_PAUSES, without_waiting
 from tests.support.local_hub import OWNER, READER, WRITER, running_hub
-from tests.support.programs import run_program
 from tests.support.warm_programs import TRAIN, run_warm
 from train.__main__ import PREPROCESSING, app
 from train.data.dataset import load_split, read_crops
@@ -221,7 +220,8 @@ def test_timm_transformers_and_the_app_read_it_back(published, made, tmp_path):
     crops = np.random.default_rng(3).integers(0, 256, (5, 48, 48), np.uint8)
     np.save(tmp_path / "crops.npy", crops)
     paths = [picture, tmp_path / "crops.npy", tmp_path / "grey.pt"]
-    result = run_program("-c", READ_BACK, REPO, *paths, HF_ENDPOINT=published.endpoint, HF_HOME=str(tmp_path / "home"))
+    home = hub_environment(published, tmp_path / "home")
+    result = run_warm("-c", READ_BACK, REPO, *paths, modules=TRAIN, environment=home)
     assert result.returncode == 0, result.stderr
     outputs = json.loads(result.stdout.splitlines()[-1])
     here = load_pipeline(str(made[1]), detector="haar")
