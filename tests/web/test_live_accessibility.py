@@ -93,8 +93,8 @@ def word(look: str) -> str:
     return look.rstrip("0123456789 %\u00a0")
 
 
-def test_with_less_motion_the_demonstration_stands_still(page):
-    page.emulate_media(reduced_motion="reduce")
+def test_with_less_motion_the_demonstration_stands_still(open_page):
+    page = wait_until_loaded(open_page(reduced_motion="reduce"))
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     boxes = page.evaluate(
         """() => new Promise((resolve) => {
@@ -107,4 +107,3 @@ def test_with_less_motion_the_demonstration_stands_still(page):
     )
     # Where answers take more than a second, the face is searched for anew, which can give another box.
     assert len(set(boxes)) <= 2
-    page.emulate_media(reduced_motion="no-preference")

@@ -10,6 +10,8 @@ from tests.support.browsing import PATIENCE_MS
 SAME = {"live emotion detector", "live", "video", "neutral", "logo", "broken", "broken.mp4", ".mp4"} | {
     f"person {number}" for number in (1, 2, 3)
 }
+# Gradio shows a text's key, such as "common.complete", as long as its own table is on its way.
+GRADIO_KEY = re.compile(r"[a-z_]+\.[a-z_]+")
 TEXTS = """() => {
     const left = "#live-view, script, style, noscript, textarea, input";
     const found = new Set();
@@ -70,5 +72,5 @@ def test_no_english_is_left_on_the_german_page(open_page, served_app):
     assert page.locator("html").get_attribute("lang") == "de"
     assert len(english) > 60 and "this expression looks" in english and "dieser ausdruck wirkt" in german
     assert "nicht sicher:" in german and "diese datei geht nicht:" in german
-    left = sorted((english & german) - SAME)
+    left = sorted(text for text in (english & german) - SAME if not GRADIO_KEY.fullmatch(text))
     assert not left, left
