@@ -1,10 +1,9 @@
 """No request may fill the memory: bodies have a size, a share of the memory for each client, and a slowest pace."""
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 from starlette.types import Message, Receive
 
@@ -89,21 +88,9 @@ class Bodies:
                 self._require_share(client)
             return bytes(body)
         finally:
-            self._give_back(client, held)
-
-    @contextlib.contextmanager
-    def kept(self, client: str, body: bytes) -> Generator[None]:
-        """While it lasts, a body that was read waits, and still takes its share."""
-        self._held[client] += len(body)
-        try:
-            yield
-        finally:
-            self._give_back(client, len(body))
-
-    def _give_back(self, client: str, held: int) -> None:
-        self._held[client] -= held
-        if self._held[client] <= 0:
-            del self._held[client]
+            self._held[client] -= held
+            if self._held[client] <= 0:
+                del self._held[client]
 
     def _require_share(self, client: str) -> None:
         held = self._held[client]

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import json
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse, Response
@@ -18,25 +17,20 @@ from space.traffic.fair_queue import MAX_SESSION_NAME, FairQueue
 from space.traffic.rate_limit import MINUTE_S, RateLimit, client_block
 from space.traffic.sessions import Sessions
 from space.traffic.token_bucket import TokenBuckets
-from space.traffic.turns import Turns
 
 API = "/gradio_api/"
 # Gradio writes uploads to disk as they come.
 UPLOADS_ENDPOINT = f"{API}upload"
 # Words around a file in the request that uploads it.
 FORM_BYTES = 100_000
-# Functions can be called there without the queue; the page calls those that do not queue under one name.
-DIRECT_CALLS, UNQUEUED = (f"{API}run/", f"{API}api/"), f"{API}run/predict"
+# Functions that do not queue can be called there.
+DIRECT_CALLS = (f"{API}run/", f"{API}api/")
 HEARTBEAT, EVENTS, CALLS, MCP = f"{API}heartbeat/", f"{API}queue/data", f"{API}call/", f"{API}mcp"
 STREAMS = (HEARTBEAT, EVENTS, CALLS, MCP, f"{API}upload_progress")
 GONE = "there is no answer, or it was not read in time and is dropped; send the request again"
-# Events join the queue there. Gradio takes some milliseconds of the event loop for each.
-JOINING = (f"{API}queue/join", CALLS, f"{API}stream/")
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 FORWARDED = b"x-forwarded-for"
 ERROR = 400
-# After an event has joined, the loop has as long for other things as joining took, but not longer than this.
-MOST_REST_S = 0.05
 # So many seconds' worth of requests at once: a page that is opened asks for a hundred files.
 BURST_S = 6
 
@@ -53,7 +47,6 @@ class RequestLimits:
         self._streams: Counter[str] = Counter()
         self._tools: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
-        self._joining = Turns(1)
         self._requests = TokenBuckets(limits.requests_a_second, BURST_S * limits.requests_a_second)
         self._direct = RateLimit(limits.events_a_minute)
         self._uploads = RateLimit(limits.uploads_a_minute)
@@ -132,10 +125,8 @@ class RequestLimits:
         wait_s = 0.0
         if path == UPLOADS_ENDPOINT:
             wait_s = self._uploads.ask(client)
-        elif path == UNQUEUED:
-            wait_s = self._direct.ask(client)
         elif path.startswith(DIRECT_CALLS):
-            return Response("this is not called directly; let it join the queue", 404, {"Connection": "close"})
+            wait_s = self._direct.ask(client)
         return too_often(wait_s) if wait_s else None
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, client: str, path: str) -> None:
@@ -179,30 +170,17 @@ class RequestLimits:
             else:
                 most = MAX_FRAME_BYTES if path == FRAMES_ENDPOINT else MAX_BODY
                 announced = announced_bytes(scope)
-                body = await self._bodies.read(client, receive, most, announced)
-                taken = replayed(body, receive)
+                taken = replayed(await self._bodies.read(client, receive, most, announced), receive)
             if path.startswith(MCP):
                 # Each holds a thread until its answer is there.
                 with self._one_more_tool(client):
                     await self.app(with_client(scope), taken, send_and_note)
-            elif path.startswith(JOINING):
-                with self._bodies.kept(client, body):
-                    async with self._turn_to_join(client):
-                        await self.app(scope, taken, send_and_note)
             else:
                 await self.app(scope, taken, send_and_note)
         except BodyError as error:
             if not begun:
                 answer = Response(str(error), status_code=error.status, headers={"Connection": "close"})
                 await answer(scope, receive, send)
-
-    @contextlib.asynccontextmanager
-    async def _turn_to_join(self, client: str) -> AsyncGenerator[None]:
-        """While it lasts, no other event joins; then the loop has time for other things: for frames, above all."""
-        async with self._joining.slot(client):
-            begun_s = time.monotonic()
-            yield
-            await asyncio.sleep(min(time.monotonic() - begun_s, MOST_REST_S))
 
     @contextlib.contextmanager
     def _one_more_tool(self, client: str) -> Generator[None]:

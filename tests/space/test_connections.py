@@ -227,35 +227,6 @@ def test_some_refusals_of_who_goes_on_come_late():
         assert status(late) == 429
 
 
-def test_events_join_one_at_a_time_and_clients_take_turns():
-    joined, running = [], 0
-
-    async def join(scope, receive, send) -> None:
-        nonlocal running
-        running += 1
-        assert running == 1
-        joined.append(scope["client"][0])
-        for _ in range(5):
-            await asyncio.sleep(0)
-        running -= 1
-        await PlainTextResponse("joined")(scope, receive, send)
-
-    async def conversation() -> None:
-        shares = Limits()
-        limited = RequestLimits(join, shares, Sessions(shares, forget=lambda _: None), None)
-
-        async def send(address: str) -> int:
-            transport = httpx.ASGITransport(limited, client=(address, 1))
-            async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
-                return (await client.post("/gradio_api/call/analyze_image", json={"data": []})).status_code
-
-        statuses = await asyncio.gather(*map(send, ["greedy"] * 6), send("other"))
-        assert statuses == [200] * 7
-
-    asyncio.run(conversation())
-    assert sorted(joined) == ["greedy"] * 6 + ["other"] and "other" in joined[:3]
-
-
 @pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 256), (1024, 4096, 1000), (5000, 5000, 1000)])
 def test_limits_follow_the_descriptors_of_the_process(monkeypatch, soft, hard, most):
     asked = []
