@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 from tests.support.browsing import PATIENCE_MS, WIDE
 from tests.support.builders import write_y4m
 
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--js-flags=--liftoff-only")
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 expect.set_options(timeout=PATIENCE_MS)
 
 
