@@ -228,7 +228,7 @@ def launch(page: Page, **options) -> None:
             app_kwargs={
                 "lifespan": lifespan,
                 "middleware": [
-                    Middleware(ResponseHeaders),
+                    Middleware(ResponseHeaders, early=page.live_files.early),
                     same_origin(options.get("server_name")),
                     Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page)),
                 ],

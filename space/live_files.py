@@ -16,6 +16,7 @@ from space.served_file import FOR_EVER, ServedFile, digest_of, served_file
 DEMO = EXAMPLES / "astronaut.jpg"
 # What npm got for the browser; `make web` puts it there.
 VENDOR = WEB / "vendor"
+_EARLY = ("wasm", "model", "ort")
 
 
 def device_files(pipeline: Pipeline) -> dict[str, Path | bytes]:
@@ -93,6 +94,11 @@ class LiveFiles:
     def lengths(self) -> dict[str, int]:
         """Bytes of the engine's files before any compression, by their names."""
         return {name: len(self._files[name].content) for name in self._device_names}
+
+    @property
+    def early(self) -> list[str]:
+        """Addresses of the files of the engine on the device that take longest; few, since they go into a header."""
+        return [self._address(name) for name in _EARLY if name in self._device_names]
 
     @property
     def zip_library(self) -> str:

@@ -19,6 +19,9 @@ let canvas = null;
 
 async function load(places, lengths) {
   const tell = (progress) => postMessage({ progress });
+  const importing = import(places.ort);
+  // Awaited below; by then a file that is missing may have ended it all.
+  importing.catch(() => {});
   const [wasm, model, detector, configBytes, ...graphs] = await fetchWithProgress(
     ["wasm", "model", "detector", "config", ...GRAPH_NAMES].map((name) => ({
       address: places[name],
@@ -26,17 +29,15 @@ async function load(places, lengths) {
     })),
     tell,
   );
-  const ort = await import(places.ort);
+  const ort = await importing;
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = wasm.buffer;
   ort.env.logLevel = "error";
   const config = JSON.parse(new TextDecoder().decode(configBytes));
   const named = Object.fromEntries(GRAPH_NAMES.map((name, index) => [name, graphs[index]]));
   engine = await loadEngine({ ort, config, model, graphs: named, detector });
-  // The first run of a network takes much longer than all others.
-  const blank = { data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 };
-  await engine.analyze(blank);
-  await engine.classify([blank]);
+  // How many features there are is known once something was classified.
+  await engine.classify([{ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 }]);
   const { modelSha256, labelNames, featureCount: features } = engine;
   postMessage({ ready: { modelSha256, labelNames, features } });
 }
