@@ -136,6 +136,7 @@ def main(
     for shown in tables.values():
         print(as_markdown(shown))
     command = f"python -m benchmarks.predict_folder --pictures {pictures}" + f" --engine {engine}" * (engine != "local")
+    command += "".join(f" --workers {count}" for count in workers or ())
     values = {f"rate-{count}": rate for count, _, rate in rates}
     record(output, command=command, speaks_of=["face_expression"], tables=tables, values=values, data=data)
 
