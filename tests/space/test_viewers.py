@@ -137,15 +137,21 @@ class CostlyPipeline:
         return self.pipeline.track(frame, state, time_s, **options)
 
 
+async def busy_with_one(pipeline: Pipeline, name: str) -> tuple[CostlyPipeline, Viewers]:
+    """A server of one thread that is found to need 1/16 s for a picture, and has one viewer."""
+    costly = CostlyPipeline(pipeline, 1 / 16)
+    limits = ViewerLimits(threads=1, least_frames_per_s=4, busy_share=1.0, idle_s=10)
+    viewers = Viewers(costly, limits, clock=lambda: costly.now_s)
+    for index in range(20):
+        await viewers.look(name, HAPPY, float(index), 0)
+    return costly, viewers
+
+
 def test_a_server_takes_no_more_viewers_than_it_can_serve(yunet_pipeline):
     """A picture takes 1/16 s of one thread: four viewers have four frames a second, and a fifth would take some."""
 
     async def conversation():
-        costly = CostlyPipeline(yunet_pipeline, 1 / 16)
-        limits = ViewerLimits(threads=1, least_frames_per_s=4, busy_share=1.0, idle_s=10)
-        viewers = Viewers(costly, limits, clock=lambda: costly.now_s)
-        for index in range(20):
-            await viewers.look("1", HAPPY, float(index), 0)
+        costly, viewers = await busy_with_one(yunet_pipeline, "1")
         for name in ("2", "3", "4"):
             assert await viewers.look(name, HAPPY, 0.0, 0) is not None
         with pytest.raises(RefusedError, match="server is busy"):
@@ -279,11 +285,7 @@ def test_who_has_gone_takes_no_time_of_who_comes(yunet_pipeline):
     """As when a page is loaded again: its old viewer is remembered for a while, but sends nothing any more."""
 
     async def conversation():
-        costly = CostlyPipeline(yunet_pipeline, 1 / 16)
-        limits = ViewerLimits(threads=1, least_frames_per_s=4, busy_share=1.0, idle_s=10)
-        viewers = Viewers(costly, limits, clock=lambda: costly.now_s)
-        for index in range(20):
-            await viewers.look("first", HAPPY, float(index), 0)
+        costly, viewers = await busy_with_one(yunet_pipeline, "first")
         for number in range(10):
             assert await viewers.look(str(number), HAPPY, 0.0, 0) is not None
             costly.now_s += 0.9
