@@ -194,6 +194,7 @@ async def keeping_shares(app: App, page: gr.Blocks, limits: Limits, sessions: Se
         while True:
             await asyncio.sleep(LOOK_S)
             queue.drop_unread()
+            queue.hang_up()
             sessions.forget_unused(is_busy)
             frames = end_frameless_streams(queue, frames, limits.frameless_s)
 

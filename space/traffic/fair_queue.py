@@ -4,6 +4,7 @@ Everything joins it: photos, videos, calls of the API and of MCP, and private ev
 """
 
 import asyncio
+import math
 import random
 import time
 import uuid
@@ -15,7 +16,7 @@ import fastapi
 from gradio import queueing, route_utils
 from gradio.data_classes import PredictBodyInternal
 from gradio.exceptions import Error
-from gradio.server_messages import EventMessage, ProcessCompletedMessage
+from gradio.server_messages import EventMessage, HeartbeatMessage, ProcessCompletedMessage
 from gradio.utils import error_payload
 
 from space.limits import AT_ONCE_OF_ONE, Kind, Limits
@@ -24,19 +25,27 @@ from space.traffic.rate_limit import RateLimit, client_block
 MAX_SESSION_NAME = 64
 # Between two messages.
 READING_S = 1.0
+# A page's connection stays open for so long after its last answer; an event that comes right after its end waits.
+LINGER_S = 5.0
+SETTLED_S = 0.5
 NOBODY_WAITS = "nobody was waiting for the answer when it was this event's turn; send it again, and read the answer"
 FULL = "too many people use this server now, and you have most of what waits; try again in a minute"
 _NAMES = {Kind.PICTURE: "pictures", Kind.VIDEO: "videos", Kind.CAMERA: "pictures", Kind.OTHER: "requests"}
 
 
 class Mailbox(asyncio.Queue):
-    """The messages that a session has not read yet: who reads it, when it was last read, and its size."""
+    """The messages that a session has not read yet: who reads it, when it was last read, and its size.
+
+    `line` is an event that never is, for which Gradio keeps the page's connection open; see `FairQueue.hang_up`.
+    """
 
     def __init__(self):
         super().__init__()
         self.readers = 0
         self.read_s = time.monotonic()
         self.held_bytes = 0
+        self.line = ""
+        self.used_s = self.hung_up_s = -math.inf
 
     async def get(self) -> EventMessage:
         """Wait for the next message."""
@@ -58,6 +67,8 @@ class Mailbox(asyncio.Queue):
     def _get(self) -> EventMessage:
         item = super()._get()
         self.held_bytes -= size_of(getattr(item, "output", None))
+        if not isinstance(item, HeartbeatMessage):
+            self.used_s = time.monotonic()
         return item
 
 
@@ -95,6 +106,8 @@ class FairQueue(queueing.Queue):
             fn = route_utils.get_fn(self.blocks, None, body)
         except KeyError:
             return False, "there is no such function", "error"
+        if fn.api_visibility != "public":
+            await self._keep_line(body.session_hash)
         kind, size = kind_of(fn), size_of(body.data)
         # A component that is cleared sends nothing.
         rate = self._rates.get((kind, fn.api_visibility)) if any(part is not None for part in body.data) else None
@@ -142,6 +155,28 @@ class FairQueue(queueing.Queue):
         """Nothing: Gradio would make a table of the last 10,000 events after each one, for a page that is closed."""
         return self.cached_event_analytics_summary
 
+    def hang_up(self) -> None:
+        """End the pages' connections that carried nothing for `LINGER_S`, though the page stays open.
+
+        Gradio ends one as soon as it has carried the last answer. The page may have asked for more meanwhile, as it
+        does when one answer leads to the next question: it then takes the connection for open still, opens no other,
+        and never sees that answer. So a connection outlives such chains, and whoever asks at its end is answered when
+        the page knows of the end.
+        """
+        now_s = time.monotonic()
+        for session, box in self._boxes():
+            if box.line and now_s - box.used_s > LINGER_S and self.pending_event_ids_session.get(session) == {box.line}:
+                box.put_nowait(ProcessCompletedMessage(event_id=box.line, output={}, success=True))
+                box.line, box.hung_up_s = "", now_s
+
+    async def _keep_line(self, session: str) -> None:
+        """Keep a page's connection open, or wait until the page knows that it has ended."""
+        box = self._mailbox(session)
+        box.used_s = time.monotonic()
+        box.line = box.line or uuid.uuid4().hex
+        self.pending_event_ids_session[session].add(box.line)
+        await asyncio.sleep(max(box.hung_up_s + SETTLED_S - box.used_s, 0.0))
+
     def is_wanted(self, session: str) -> bool:
         """Whether somebody waits for a session's answers, or did a moment ago."""
         mailbox = self.pending_messages_per_session.get(session)
@@ -173,8 +208,8 @@ class FairQueue(queueing.Queue):
 
     def drop_unread(self) -> None:
         """Drop what nobody has read for too long, and the oldest of the rest while it is too much."""
-        held = sum(box.held_bytes for box in self.pending_messages_per_session.values())
-        boxes = sorted(self.pending_messages_per_session.items(), key=lambda item: -item[1].unread_for_s())
+        held = sum(box.held_bytes for _, box in self._boxes())
+        boxes = sorted(self._boxes(), key=lambda item: -item[1].unread_for_s())
         for session, box in boxes:
             too_old = box.unread_for_s() > self.limits.unread_s
             if too_old or (held > self.limits.most_unread_bytes and not box.readers):
@@ -192,6 +227,9 @@ class FairQueue(queueing.Queue):
 
     def _running(self) -> Iterator[queueing.Event]:
         return (event for job in self.active_jobs if job for event in job)
+
+    def _boxes(self) -> list[tuple[str, Mailbox]]:
+        return cast("list[tuple[str, Mailbox]]", list(self.pending_messages_per_session.items()))
 
     def _mailbox(self, session: str) -> Mailbox:
         boxes = self.pending_messages_per_session

@@ -1,0 +1,56 @@
+"""Answers reach the page, though the end of its connection to the queue reaches it late."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from space.traffic import fair_queue
+from tests.support.browsing import open_photo_tab
+
+EXAMPLE = ".gallery-item, .gallery button, table button"
+# Two connections of a page are not in step: what is said last on one comes after an answer to a later question.
+LATE_GOODBYE = """() => {
+    const ask = window.fetch;
+    window.goodbyes = 0;
+    window.atGoodbye = () => undefined;
+    window.fetch = async (...given) => {
+        const answer = await ask(...given);
+        if (!answer.url.includes("/queue/data")) return answer;
+        const late = new TransformStream({
+            async transform(part, to) {
+                const start = part.lastIndexOf("data: ", part.indexOf("close_stream"));
+                if (!part.includes("close_stream")) return to.enqueue(part);
+                to.enqueue(part.slice(0, start));
+                window.goodbyes += 1;
+                window.atGoodbye();
+                await new Promise((done) => setTimeout(done, 300));
+                to.enqueue(part.slice(start));
+            },
+        });
+        const words = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(late);
+        return new Response(words.pipeThrough(new TextEncoderStream()), answer);
+    };
+}"""
+
+
+@pytest.fixture
+def page(open_page, served_app) -> Page:
+    page = open_page(live=False, leave_blank=True)
+    page.add_init_script(f"({LATE_GOODBYE})()")
+    page.goto(served_app[0])
+    open_photo_tab(page)
+    return page
+
+
+def test_one_answer_leads_to_the_next_question(page):
+    page.locator(EXAMPLE).first.click()
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    expect(page.locator(".face-card")).to_have_count(1)
+
+
+def test_a_question_at_the_moment_of_the_goodbye(page, monkeypatch):
+    monkeypatch.setattr(fair_queue, "LINGER_S", 0.5)
+    page.wait_for_function("() => window.goodbyes > 0")
+    page.evaluate(f"() => {{ window.atGoodbye = () => document.querySelector('{EXAMPLE}').click(); }}")
+    page.get_by_role("checkbox").filter(visible=True).first.check()
+    expect(page.locator("#photo-summary")).to_contain_text("One face")
+    expect(page.locator(".face-card")).to_have_count(1)
