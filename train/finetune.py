@@ -192,16 +192,20 @@ def averaged_network(network: torch.nn.Module, recipe: Recipe, last_checkpoint: 
     return ema
 
 
-def optimizer_of(network: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer_of(network: TimmWrapperForImageClassification, recipe: Recipe) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum; with `layer_decay`, earlier layers learn more slowly."""
-    return timm.optim.create_optimizer_v2(
-        network,
+    # Only timm's own network knows its layers, and only timm's schedules know `lr_scale`.
+    optimizer = timm.optim.create_optimizer_v2(
+        network.timm_model,
         opt="sgd",
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         momentum=_MOMENTUM,
         layer_decay=recipe.layer_decay,
     )
+    for group in optimizer.param_groups:
+        group["lr"] *= group.get("lr_scale", 1.0)
+    return optimizer
 
 
 def check_data(

@@ -229,7 +229,7 @@ class FairQueue(queueing.Queue):
         return (event for job in self.active_jobs if job for event in job)
 
     def _boxes(self) -> list[tuple[str, Mailbox]]:
-        return cast("list[tuple[str, Mailbox]]", list(self.pending_messages_per_session.items()))
+        return list(self.pending_messages_per_session.items())
 
     def _mailbox(self, session: str) -> Mailbox:
         boxes = self.pending_messages_per_session

@@ -78,6 +78,18 @@ def test_a_run_goes_on_from_another_run_and_says_so(shades, shades_run, tmp_path
     assert training["begun_with"] == json.loads((shades_run / "training.json").read_text())
 
 
+def test_lower_layers_learn_more_slowly_if_asked(shades, shades_run, tmp_path):
+    output = tmp_path / "run"
+    options = ["--from", shades_run, "--layer-decay", "0.01", "--epochs", "1", "--ema-decay", "0"]
+    require_success(train("finetune", "--data", shades, "--output", output, *SMALL, *options))
+    before, after = (load_file(folder / "model.safetensors") for folder in (shades_run, output / "final"))
+    moved = [
+        ((after[name] - before[name]).norm() / before[name].norm()).item()
+        for name in ("timm_model.conv1.weight", "timm_model.fc.weight")
+    ]
+    assert moved[0] < 1e-6 < 1e-3 < moved[1]
+
+
 def test_other_classes_than_before_get_a_new_last_layer(shades_run, tmp_path):
     data = class_folders(tmp_path / "data", shades={"left": 50, "middle": 120, "right": 200}, count=8)
     frozen = ["--learning-rate", "0", "--weight-decay", "0", "--epochs", "1"]
