@@ -37,6 +37,7 @@ from space.listen_address import listen_address
 from space.live_files import LiveFiles, device_files
 from space.live_frames import frames_route
 from space.live_sessions import Viewers
+from space.page_head import PageHead
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
@@ -228,7 +229,8 @@ def launch(page: Page, **options) -> None:
             app_kwargs={
                 "lifespan": lifespan,
                 "middleware": [
-                    Middleware(ResponseHeaders, early=page.live_files.early),
+                    Middleware(ResponseHeaders),
+                    Middleware(PageHead, html=page.live_files.head),
                     same_origin(options.get("server_name")),
                     Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page)),
                 ],

@@ -16,7 +16,8 @@ from space.served_file import FOR_EVER, ServedFile, digest_of, served_file
 DEMO = EXAMPLES / "astronaut.jpg"
 # What npm got for the browser; `make web` puts it there.
 VENDOR = WEB / "vendor"
-_EARLY = ("wasm", "model", "ort")
+_LARGE = ("wasm", "model")
+_ENGINE_MODULES = ("device_engine.js", "worker.js", "download.js", "engine/")
 
 
 def device_files(pipeline: Pipeline) -> dict[str, Path | bytes]:
@@ -81,24 +82,42 @@ class LiveFiles:
         return self._module_address("around.js")
 
     @property
-    def modules(self) -> list[str]:
-        """Addresses of all of the page's modules."""
-        return [self._module_address(name) for name in self._modules]
-
-    @property
     def places(self) -> dict[str, str] | None:
         """Addresses of the files of the engine on the device; None if it is not offered."""
         return {name: self._address(name) for name in self._device_names} or None
 
     @property
-    def lengths(self) -> dict[str, int]:
-        """Bytes of the engine's files before any compression, by their names."""
-        return {name: len(self._files[name].content) for name in self._device_names}
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Bytes of each of the engine's files by its name: "whole", and as "sent" to most browsers."""
+        files = {name: self._files[name] for name in self._device_names}
+        return {name: {"whole": len(file.content), "sent": len(file.encoded("br"))} for name, file in files.items()}
 
     @property
-    def early(self) -> list[str]:
-        """Addresses of the files of the engine on the device that take longest; few, since they go into a header."""
-        return [self._address(name) for name in _EARLY if name in self._device_names]
+    def head(self) -> str:
+        """HTML for the page's head: modules are fetched, and the engine starts, before the page is built."""
+        # The engine's first, since it has most to do until it is ready.
+        names = sorted(self._modules, key=lambda name: (not name.startswith(_ENGINE_MODULES), name))
+        places = [self._module_address(name) for name in names]
+        preloads = "".join(f'<link rel="modulepreload" href="{place}">' for place in places)
+        if not self.places:
+            return preloads
+        engine = json.dumps(f"./{self._module_address('device_engine.js')}")
+        begin = f"DeviceEngine.begin({json.dumps(self.places)}, {json.dumps(self.sizes)})"
+        script = f'<script type="module" async>import {{ DeviceEngine }} from {engine}; {begin};</script>'
+        ort = f'<link rel="modulepreload" href="{self.places["ort"]}">'
+        return f"<script>{self._fetching_large()}</script>{ort}{preloads}{script}"
+
+    def _fetching_large(self) -> str:
+        """JavaScript that puts the large files into the browser's cache, from which the engine gets them later.
+
+        One after the other, so that the page's own files do not wait for both. Not by preloads, whose answers Chromium
+        does not share with workers.
+        """
+        places = json.dumps([self._address(name) for name in _LARGE])
+        return (
+            f"{places}.reduce((before, place) => before.then(() => fetch(place, {{ priority: 'low' }}))"
+            ".then((file) => file.blob()), Promise.resolve()).catch(() => {});"
+        )
 
     @property
     def zip_library(self) -> str:

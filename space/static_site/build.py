@@ -45,7 +45,7 @@ def static_files(pipeline: Pipeline, *, source: str | None = None) -> dict[str, 
         places[name] = _add(files, name, file.read_bytes() if isinstance(file, Path) else file, _suffix_of(file))
     given = {
         "places": places,
-        "lengths": {name: len(files[place]) for name, place in places.items()},
+        "sizes": {name: {"whole": len(files[place]), "sent": len(files[place])} for name, place in places.items()},
         "demo": _add(files, "demo", (EXAMPLES / "astronaut.jpg").read_bytes(), ".jpg"),
         "zip": _add(files, "fflate", (VENDOR / "fflate.js").read_bytes(), ".js"),
         "labelNames": pipeline.label_names,
@@ -60,7 +60,7 @@ def static_files(pipeline: Pipeline, *, source: str | None = None) -> dict[str, 
     files |= {f"modules/{version}/{name}": content for name, content in modules.items()}
     # At addresses that stay, for pages of others.
     files["engine.js"] = f'export * from "./modules/{version}/embedded_engine.js";\n'.encode()
-    described = {"places": places, "lengths": given["lengths"], "labelNames": pipeline.label_names}
+    described = {"places": places, "sizes": given["sizes"], "labelNames": pipeline.label_names}
     files["engine.json"] = json.dumps(described).encode()
     files["example.html"] = (WEB / "static" / "example.html").read_bytes()
     for size in _ICON_SIZES_PX:

@@ -19,7 +19,7 @@ def build_live_tab(pipeline: Pipeline, files: LiveFiles) -> None:
     """
     given = {
         "places": files.places,
-        "lengths": files.lengths,
+        "sizes": files.sizes,
         "demo": files.demo,
         "zip": files.zip_library,
         # Relative, as all addresses, so that it holds behind a proxy that serves the page in a folder.
@@ -30,11 +30,6 @@ def build_live_tab(pipeline: Pipeline, files: LiveFiles) -> None:
     gr.HTML(
         "",
         js_on_load=f"""
-        // All at once, and not one after the other as they import each other.
-        for (const place of {json.dumps(files.modules)}) {{
-            const href = new URL(place, document.baseURI).href;
-            document.head.append(Object.assign(document.createElement("link"), {{ rel: "modulepreload", href }}));
-        }}
         import(new URL("{files.around}", document.baseURI))
             .then(({{ translateAround }}) => translateAround(document.body));
         import(new URL("{files.page}", document.baseURI))

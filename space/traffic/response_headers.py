@@ -1,7 +1,5 @@
 """Headers that say how answers may be used: no guessing of types, no frames elsewhere, and what may be kept."""
 
-from collections.abc import Sequence
-
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,17 +12,10 @@ _MODULES = "/live/"
 
 
 class ResponseHeaders:
-    """Adds them to every answer that does not have them.
+    """Adds them to every answer that does not have them."""
 
-    Args:
-        app: what answers.
-        early: addresses, relative to the page's, of what it will fetch; the browser begins with them before any script.
-    """
-
-    def __init__(self, app: ASGIApp, *, early: Sequence[str] = ()):
+    def __init__(self, app: ASGIApp):
         self.app = app
-        # Below the page's own scripts in priority.
-        self._links = ", ".join(f"<{place}>; rel=preload; as=fetch; crossorigin; fetchpriority=low" for place in early)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a request, as ASGI says."""
@@ -35,8 +26,6 @@ class ResponseHeaders:
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "same-origin")
                 headers.setdefault("Content-Security-Policy", FRAMES)
-                if scope["path"] == "/" and self._links:
-                    headers.setdefault("Link", self._links)
                 if scope["path"].startswith(_PRIVATE):
                     headers["Cache-Control"] = "private, no-store"
                 elif scope["path"].startswith(_MODULES):

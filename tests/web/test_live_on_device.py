@@ -247,15 +247,27 @@ def test_every_face_has_its_bars(page_of_two):
     assert "happy" in looks and len(looks) == 2
 
 
+# Right after an answer, since the boxes of an older one are gone; until the next answer.
+CLICK = """([x, y]) => new Promise((done, fail) => {
+    setTimeout(() => fail(new Error("there was no answer")), 60_000);
+    const view = document.querySelector("#live-view .live").parentElement;
+    const overlay = document.querySelector("#live-view .overlay");
+    const click = () => {
+        const { left, top, width, height } = overlay.getBoundingClientRect();
+        view.addEventListener("answer", () => done(), { once: true });
+        overlay.dispatchEvent(new MouseEvent("click", { clientX: left + x * width, clientY: top + y * height }));
+    };
+    view.addEventListener("answer", () => setTimeout(click), { once: true });
+})"""
+
+
 def test_a_click_on_a_face_chooses_whose_headline_is_shown(page_of_two):
     page = page_of_two
-    overlay = page.locator("#live-view .overlay")
-    box = overlay.bounding_box()
 
     def choose(x: float, y: float, word: str) -> bool:
         """Click there; on a slow machine a face may have no box at that moment, and is clicked again."""
-        overlay.click(position={"x": x * box["width"], "y": y * box["height"]})
-        page.wait_for_timeout(300)
+        page.evaluate(CLICK, [x, y])
+        page.wait_for_timeout(100)
         return word in headline(page).inner_text()
 
     # The picture is mirrored: who is on the left of it appears on the right; and a click beside them chooses nobody.

@@ -1,5 +1,7 @@
 /** The engine on the visitor's own device, in a worker, so that the page never stutters. */
 
+/** @typedef {(progress: import("./download.js").Progress) => void} Tell */
+
 /** Frames in, faces out; no frame leaves the device. */
 export class DeviceEngine {
   #worker;
@@ -8,14 +10,43 @@ export class DeviceEngine {
   /** The bundle that a `personal.json` is made for. @type {{modelSha256: string, labelNames: string[], features: number}} */
   bundle = null;
 
+  /** What `begin` has begun, until `load` takes it. @type {{places: string, loading: Promise<DeviceEngine>, follow: (tell: Tell) => void} | null} */
+  static #begun = null;
+
   /**
-   * @param {object} places addresses of the engine's files, as the worker's message `load` has them
-   * @param {Record<string, number>} lengths bytes of the files before any compression, as far as known
-   * @param {(progress: import("./download.js").Progress) => void} tell called as bytes come
+   * Begin to load, before there is a page that asks for it: the next `load` of the same files goes on with that.
+   *
+   * @param {Record<string, string>} places as of `load`
+   * @param {Record<string, import("./download.js").Size>} sizes as of `load`
+   */
+  static begin(places, sizes) {
+    /** @type {Tell} */
+    let follower = () => {};
+    let last = null;
+    const loading = DeviceEngine.load(places, sizes, (progress) => follower((last = progress)));
+    // Whoever takes it over gets the error.
+    loading.catch(() => {});
+    const follow = (tell) => {
+      follower = tell;
+      if (last) tell(last);
+    };
+    DeviceEngine.#begun = { places: JSON.stringify(places), loading, follow };
+  }
+
+  /**
+   * @param {Record<string, string>} places addresses of the engine's files, as the worker's message `load` has them
+   * @param {Record<string, import("./download.js").Size>} sizes of the files, as far as known
+   * @param {Tell} tell called as bytes come
    * @returns {Promise<DeviceEngine>}
    * @throws {Error} if it cannot be loaded here
    */
-  static async load(places, lengths, tell) {
+  static async load(places, sizes, tell) {
+    const begun = DeviceEngine.#begun;
+    if (begun?.places === JSON.stringify(places)) {
+      DeviceEngine.#begun = null;
+      begun.follow(tell);
+      return begun.loading;
+    }
     const engine = new DeviceEngine();
     engine.#worker = startWorker(new URL("./worker.js", import.meta.url));
     const absolute = Object.entries(places).map(([name, place]) => [name, new URL(place, document.baseURI).href]);
@@ -26,7 +57,7 @@ export class DeviceEngine {
         else if (data.ready) resolve((engine.bundle = data.ready));
         else reject(new Error(data.problem));
       };
-      engine.#worker.postMessage({ load: Object.fromEntries(absolute), lengths });
+      engine.#worker.postMessage({ load: Object.fromEntries(absolute), sizes });
     });
     engine.#worker.onerror = (event) => engine.#answer({ problem: event.message });
     engine.#worker.onmessage = ({ data }) => engine.#answer(data);

@@ -23,9 +23,9 @@ export async function createEngine({ baseUrl = new URL("../../", import.meta.url
   const base = new URL(baseUrl, document.baseURI);
   const response = await fetch(new URL("engine.json", base));
   if (!response.ok) throw new Error(`engine.json cannot be fetched: status ${response.status}`);
-  const { places, lengths, labelNames } = await response.json();
+  const { places, sizes, labelNames } = await response.json();
   const absolute = Object.fromEntries(Object.entries(places).map(([name, place]) => [name, new URL(place, base).href]));
-  return new EmbeddedEngine(await DeviceEngine.load(absolute, lengths, onProgress), labelNames);
+  return new EmbeddedEngine(await DeviceEngine.load(absolute, sizes, onProgress), labelNames);
 }
 
 /** Follows the faces of one video; one call at a time. */

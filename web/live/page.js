@@ -61,7 +61,7 @@ const DEVICE_DEMO_MS = 180_000;
  * @param {HTMLElement} element
  * @param {object} given by app.py
  * @param {object | null} given.places addresses of the files of the engine on the device, or null if it is not offered
- * @param {Record<string, number>} given.lengths bytes of those files before any compression
+ * @param {Record<string, import("./download.js").Size>} given.sizes of those files
  * @param {string} given.demo address of the demonstration's picture
  * @param {string} given.zip address of fflate
  * @param {string[]} given.labelNames
@@ -226,7 +226,7 @@ class View {
 
   async #makeEngine(name) {
     if (name === "server") return new ServerEngine(this.#given.frames, () => this.#countSent());
-    this.#onDevice ??= DeviceEngine.load(this.#given.places, this.#given.lengths, (done) => this.#showProgress(done));
+    this.#onDevice ??= DeviceEngine.load(this.#given.places, this.#given.sizes, (done) => this.#showProgress(done));
     try {
       return await this.#onDevice;
     } catch (error) {

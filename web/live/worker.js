@@ -1,14 +1,14 @@
 /**
  * The engine in a worker of its own, so that the page never stutters.
  *
- * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}, lengths} with addresses, each graph by its name,
- * and the bytes of each file before any compression, as far as known; {frame: ImageBitmap, timeS, scene}; and
+ * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}, sizes} with addresses, each graph by its name,
+ * and the size of each file, as far as known; {frame: ImageBitmap, timeS, scene}; and
  * {personal}, what was learned about the person, or null.
  * Messages out: {progress: {loaded, total}} in bytes, {ready: {modelSha256, labelNames, features}}, {faces}, {problem}. A scene is a number;
  * nobody in it is known from the one before.
  */
 
-import { fetchWithProgress } from "./download.js";
+import { fetchWithProgress, isPacked } from "./download.js";
 import { loadEngine } from "./engine/engine.js";
 import { GRAPH_NAMES } from "./engine/graphs.js";
 
@@ -17,27 +17,31 @@ let state = null;
 let sceneOfState = null;
 let canvas = null;
 
-async function load(places, lengths) {
+async function load(places, sizes) {
   const tell = (progress) => postMessage({ progress });
   const importing = import(places.ort);
-  // Awaited below; by then a file that is missing may have ended it all.
-  importing.catch(() => {});
-  const [wasm, model, detector, configBytes, ...graphs] = await fetchWithProgress(
+  const files = fetchWithProgress(
     ["wasm", "model", "detector", "config", ...GRAPH_NAMES].map((name) => ({
       address: places[name],
-      length: lengths?.[name],
+      size: sizes?.[name],
     })),
     tell,
   );
-  const ort = await importing;
-  ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmBinary = wasm.buffer;
-  ort.env.logLevel = "error";
-  const config = JSON.parse(new TextDecoder().decode(configBytes));
-  const named = Object.fromEntries(GRAPH_NAMES.map((name, index) => [name, graphs[index]]));
-  engine = await loadEngine({ ort, config, model, graphs: named, detector });
-  // How many features there are is known once something was classified.
-  await engine.classify([{ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 }]);
+  const [wasm, model, detector, config, ...graphs] = files;
+  const start = async () => {
+    const ort = await importing;
+    ort.env.wasm.numThreads = 1;
+    ort.env.logLevel = "error";
+    // ONNX Runtime asks for it once more, so that the browser compiles it while it comes, and keeps what it compiled.
+    if (isPacked(places.wasm)) ort.env.wasm.wasmBinary = (await wasm).buffer;
+    else ort.env.wasm.wasmPaths = { wasm: places.wasm };
+    const named = Object.fromEntries(GRAPH_NAMES.map((name, index) => [name, graphs[index]]));
+    const parsed = JSON.parse(new TextDecoder().decode(await config));
+    return loadEngine({ ort, config: parsed, model, graphs: named, detector });
+  };
+  // A file that is missing ends it at once, whichever is waited for.
+  [engine] = await Promise.all([start(), ...files]);
+  if (!engine.featureCount) await engine.classify([{ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 }]);
   const { modelSha256, labelNames, featureCount: features } = engine;
   postMessage({ ready: { modelSha256, labelNames, features } });
 }
@@ -62,7 +66,7 @@ async function look({ frame, timeS, scene }) {
 
 self.onmessage = async ({ data }) => {
   try {
-    if (data.load) await load(data.load, data.lengths);
+    if (data.load) await load(data.load, data.sizes);
     else if ("personal" in data) engine.personal = data.personal;
     else await look(data);
   } catch (error) {

@@ -44,13 +44,16 @@ export function sharedLead(probabilities, labelNames) {
 export class Classifier {
   #session;
   #config;
-  /** How many features the network gives for each face; known from the first run on. */
+  /** How many features the network gives for each face; if its file does not say so, known from the first run on. */
   featureCount = 0;
 
   /** @param {import("./graphs.js").Session} session @param {import("./config.js").BundleConfig} config */
   constructor(session, config) {
     this.#session = session;
     this.#config = config;
+    const features = session.outputMetadata.find(({ name }) => name === "features");
+    const width = features?.isTensor ? features.shape[1] : 0;
+    if (typeof width === "number") this.featureCount = width;
   }
 
   /**

@@ -54,17 +54,20 @@ import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchTracks, requireTime, up
  * @param {object} parts
  * @param {import("./graphs.js").Ort} parts.ort the module `onnxruntime-web/wasm`, set up by the caller
  * @param {object} parts.config the bundle's `config.json`, parsed
- * @param {Uint8Array} parts.model the bundle's `model.onnx`
- * @param {Record<string, Uint8Array>} parts.graphs the bundle's graphs by their names
- * @param {Uint8Array} parts.detector YuNet's ONNX file
+ * @param {Uint8Array | Promise<Uint8Array>} parts.model the bundle's `model.onnx`; as all files, it may be on its way
+ * @param {Record<string, Uint8Array | Promise<Uint8Array>>} parts.graphs the bundle's graphs by their names
+ * @param {Uint8Array | Promise<Uint8Array>} parts.detector YuNet's ONNX file
  * @returns {Promise<Engine>}
  * @throws {import("./config.js").BundleError} if one of them cannot be used
  */
 export async function loadEngine({ ort, config, model, graphs: files, detector }) {
   const settings = readBundleConfig(config);
   const graphs = await Graphs.load(ort, files);
-  const yunet = await YuNetDetector.load(ort, detector, settings.preprocessing, graphs);
-  return new Engine(settings, yunet, await Classifier.load(ort, model, settings), graphs);
+  const yunet = await YuNetDetector.load(ort, await detector, settings.preprocessing, graphs);
+  const isHere = await Promise.race([model, null]);
+  // Browsers compile what is run for the first time; the first frame need not wait for all of that.
+  if (!isHere) await yunet.detect({ data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 });
+  return new Engine(settings, yunet, await Classifier.load(ort, await model, settings), graphs);
 }
 
 /** Frames in, labelled faces out. All state is passed in and handed back; one call at a time. */
@@ -93,7 +96,7 @@ export class Engine {
     return this.#config.modelSha256;
   }
 
-  /** How many features the network gives for each face; known from the first classification on. */
+  /** How many features the network gives for each face; 0 if it gives none, or if nothing was classified and its file does not say. */
   get featureCount() {
     return this.#classifier.featureCount;
   }

@@ -38,7 +38,7 @@ export class Graphs {
 
   /**
    * @param {Ort} ort the module `onnxruntime-web`, or one like it
-   * @param {Record<string, Uint8Array>} files the bytes of each graph by its name
+   * @param {Record<string, Uint8Array | Promise<Uint8Array>>} files the bytes of each graph by its name
    * @returns {Promise<Graphs>}
    * @throws {BundleError} if one is missing or is no graph
    */
@@ -46,8 +46,9 @@ export class Graphs {
     /** @type {Record<string, Session>} */
     const sessions = {};
     for (const name of GRAPH_NAMES) {
-      if (!files?.[name]) throw new BundleError(`the graph ${name} is missing`);
-      sessions[name] = await loadNetwork(ort, files[name], `the graph ${name}`);
+      const file = await files?.[name];
+      if (!file) throw new BundleError(`the graph ${name} is missing`);
+      sessions[name] = await loadNetwork(ort, file, `the graph ${name}`);
     }
     return new Graphs(ort, sessions);
   }
