@@ -69,6 +69,7 @@ figures: setup web  ## Measure everything that the documents show, on a calm mac
 	$(BIN)/python -m benchmarks.live --visitors 1 --visitors 2 --visitors 4 --visitors 8 --visitors 16 --visitors 32
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.moving_picture
 	$(BIN)/python -m train card
 	$(BIN)/python -m benchmarks.figures insert
 

@@ -352,11 +352,13 @@ export class PersonalPanel {
 
   /** @param {Promise<void>} writing that the panel is busy with until it ends */
   async #write(writing) {
-    this.#element.setAttribute("aria-busy", String(++this.#writings > 0));
+    this.#writings += 1;
+    this.#element.setAttribute("aria-busy", "true");
     try {
       await writing;
     } finally {
-      this.#element.setAttribute("aria-busy", String(--this.#writings > 0));
+      this.#writings -= 1;
+      this.#element.setAttribute("aria-busy", String(this.#writings > 0));
     }
   }
 
