@@ -15,21 +15,11 @@ import pytest
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
-from space.limits import Limits
 from tests.support.builders import REPOSITORY, SHARED
 from tests.support.durations import read_durations, slowest_first, write_durations
 from tests.support.local_hub import running_hub
 from tests.support.needs import skip_or_fail
-
-WIDE_LIMITS = Limits(
-    page_videos_a_minute=1000,
-    events_a_minute=10_000,
-    uploads_a_minute=1000,
-    upload_bytes_a_minute=10**10,
-    frames_a_second=120,
-    requests_a_second=1000,
-    new_sessions_a_minute=1000,
-)
+from tests.support.wide_limits import WIDE_LIMITS
 
 
 def pytest_collection_modifyitems(config, items):

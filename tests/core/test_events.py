@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from face_expression.__main__ import app
-from tests.core.test_video import FakeScreen
 from tests.support.builders import calm_face, happy_face, moving, scene
+from tests.support.fake_screen import FakeScreen
 from tests.support.videos import write_video
 
 FRAMES_PER_S = 20

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import signal
 import subprocess
@@ -15,48 +14,16 @@ import cv2
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
-from face_expression.__main__ import app
-from face_expression.cli.predict_progress import progress_file
 from face_expression.cli.worker_pool import TaskFault, WorkersError, shared_out
 from face_expression.labels import LABEL_NAMES
 from tests.support.builders import EXAMPLES, REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, save
-from tests.support.programs import run_command
-from tests.support.warm_programs import WarmProgram, start_warm
-
-PATIENCE_S = 60
-
-
-def predict(*arguments, **environment):
-    return run_command("predict", *arguments, "--detector", "haar", **environment)
-
-
-def in_process(*arguments):
-    return CliRunner().invoke(app, ["predict", "--detector", "haar", *map(str, arguments)])
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def started(*arguments) -> WarmProgram:
-    """`predict`, running, with each line written at once."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
-    return start_warm("-m", "face_expression", "predict", *arguments, "--detector", "haar", environment=environment)
+from tests.support.predicting import PATIENCE_S, in_process, lines, predict, started, wait_for_progress
+from tests.support.warm_programs import WarmProgram
 
 
 def workers_of(program: WarmProgram) -> list[psutil.Process]:
     return [child for child in psutil.Process(program.pid).children() if "spawn_main" in " ".join(child.cmdline())]
-
-
-def wait_for_progress(results: Path, pictures: int) -> None:
-    """Until so many pictures are done."""
-    until = time.monotonic() + PATIENCE_S
-    file = progress_file(results)
-    while not file.is_file() or file.read_bytes().count(b"\n") <= pictures:
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def require_gone(processes: list[psutil.Process]) -> None:

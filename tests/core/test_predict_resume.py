@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from face_expression.cli.predict_progress import progress_file
-from tests.core.test_predict_folder import PATIENCE_S, in_process, lines, predict, started, wait_for_progress
 from tests.support.builders import EXAMPLES, calm_photo, happy_photo, save
 from tests.support.local_hub import COMMIT, running_hub
 from tests.support.picture_tables import picture_table
+from tests.support.predicting import PATIENCE_S, in_process, lines, predict, started, wait_for_progress
 from tests.support.warm_programs import run_warm
 
 COUNT = 40

@@ -26,6 +26,7 @@ from face_expression.video.labelled_frames import label_video
 from face_expression.video.reader import VideoError, read_header, read_video
 from face_expression.video.writer import annotated_video
 from tests.support.builders import calm_face, happy_face, moving, save, scene
+from tests.support.fake_screen import FakeScreen
 from tests.support.programs import run_command
 from tests.support.videos import decoded, plain, tone_from, write_video
 from tests.support.warm_programs import start_warm
@@ -464,35 +465,6 @@ def test_without_windows_the_command_says_what_to_install():
     lines = [line.strip() for line in result.stderr.splitlines() if "pip" in line]
     assert [line.split(" -m pip ")[1].split()[0] for line in lines] == ["uninstall", "install"] * 2
     assert '"opencv-python==4.' in lines[1] and '"opencv-python-headless==4.' in lines[3]
-
-
-class FakeScreen:
-    """A camera and OpenCV's windows: what is shown is kept, and keys come after as many pictures as are listed."""
-
-    def __init__(self, monkeypatch, frames, keys=(), closed_after=10_000, opens=True):
-        self.frames, self.keys, self.closed_after, self.opens = list(frames), dict(keys), closed_after, opens
-        self.shown, self.released, self.windows = [], False, 0
-        monkeypatch.setenv("DISPLAY", ":0")
-        monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           QT5\n")
-        monkeypatch.setattr(cv2, "VideoCapture", lambda number: self)
-        monkeypatch.setattr(cv2, "namedWindow", lambda *_: setattr(self, "windows", self.windows + 1))
-        monkeypatch.setattr(cv2, "resizeWindow", lambda *_: None)
-        monkeypatch.setattr(cv2, "destroyAllWindows", lambda: setattr(self, "windows", 0))
-        monkeypatch.setattr(cv2, "imshow", lambda _, picture: self.shown.append(picture))
-        monkeypatch.setattr(cv2, "waitKey", lambda _: self.keys.get(len(self.shown), -1))
-        monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: float(len(self.shown) < self.closed_after))
-
-    def isOpened(self):
-        return self.opens
-
-    def set(self, *_):
-        return True
-
-    def read(self):
-        return (True, cv2.cvtColor(self.frames.pop(0), cv2.COLOR_RGB2BGR)) if self.frames else (False, None)
-
-    def release(self):
-        self.released = True
 
 
 @pytest.mark.parametrize(("keys", "closed_after"), [({3: ord("q")}, 99), ({3: 27}, 99), ({}, 3)])

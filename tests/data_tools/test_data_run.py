@@ -14,9 +14,8 @@ from face_expression import LABEL_NAMES
 from face_expression.config import read_preprocessing
 from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
-from tests.data_tools.test_search import CANARY, picture
 from tests.support.builders import REPOSITORY
-from tests.support.local_search import running_search
+from tests.support.local_search import CANARY, found_picture, running_search
 from tests.support.local_web import running_web
 from tests.support.warm_programs import DATA, run_warm
 from train.__main__ import PREPROCESSING
@@ -44,7 +43,7 @@ def web_of_faces(ferplus, tmp_path):
     rows = datasets.load_dataset("parquet", data_dir=str(ferplus), split="validation")
     with running_web() as web, running_search(tmp_path) as search:
         search.web_port = web.port
-        search.pages[CANARY] = [[picture("canary")]]
+        search.pages[CANARY] = [[found_picture("canary")]]
         labels = np.array(rows["label"])
         web.files["/face.jpg"] = photo_of(np.asarray(rows[0]["image"]), 0)
         for label, name in enumerate(LABEL_NAMES):
@@ -61,7 +60,7 @@ def web_of_faces(ferplus, tmp_path):
 def hit(name, path):
     """A result whose picture has a host of its own, and whose page is another for each."""
     host = name.replace("/", "-")
-    return picture(name, page=f"https://pages.example/{name}", image=f"http://{host}.example{path}")
+    return found_picture(name, page=f"https://pages.example/{name}", image=f"http://{host}.example{path}")
 
 
 def run(settings, folder, weights):

@@ -6,30 +6,16 @@ from data_tools.collect.queries import Query
 from data_tools.collect.sources import DuckDuckGo, SearchBlocked
 from data_tools.collect.step import Search, search_web
 from data_tools.work.manifest import opened
-from tests.support.local_search import running_search
+from tests.support.local_search import CANARY, found_picture, running_search
 
-CANARY = "portrait photo"
 SAD, HAPPY = Query("sad face", "sad", ""), Query("happy face old woman", "happy", "age=old; gender=woman")
 
 
 @pytest.fixture
 def engine(tmp_path):
     with running_search(tmp_path) as server:
-        server.pages[CANARY] = [[picture("canary")]]
+        server.pages[CANARY] = [[found_picture("canary")]]
         yield server
-
-
-def picture(name, page="https://pages.example/a", **more):
-    return {
-        "image": f"https://img.example/{name}.jpg",
-        "url": page,
-        "title": f"Title of {name}",
-        "thumbnail": f"https://tse.example/{name}",
-        "height": 100,
-        "width": 100,
-        "source": "Bing",
-        **more,
-    }
 
 
 def source(engine, **more):
@@ -64,12 +50,12 @@ def test_an_empty_search_is_an_end_and_no_block(engine, tmp_path):
 
 def test_pages_are_read_until_nothing_new_comes(engine, tmp_path):
     engine.pages[SAD.text] = [
-        [picture("a"), picture("b", page="https://pages.example/b?x=1&y=%2B")],
-        [picture("b"), picture("c")],
-        [picture("a"), picture("c")],
-        [picture("never")],
+        [found_picture("a"), found_picture("b", page="https://pages.example/b?x=1&y=%2B")],
+        [found_picture("b"), found_picture("c")],
+        [found_picture("a"), found_picture("c")],
+        [found_picture("never")],
     ]
-    engine.pages[HAPPY.text] = [[picture("d"), picture("a")]]
+    engine.pages[HAPPY.text] = [[found_picture("d"), found_picture("a")]]
     rows, _ = searched(tmp_path / "w", engine, [SAD, HAPPY], license_image="Share")
     assert [(row["url"].rsplit("/")[-1], row["query_label"], row["rank"]) for row in rows] == [
         ("a.jpg", "sad", 0),
@@ -91,40 +77,40 @@ def test_pages_are_read_until_nothing_new_comes(engine, tmp_path):
 
 
 def test_a_label_that_has_enough_is_not_searched_for(engine, tmp_path):
-    engine.pages[SAD.text] = [[picture(f"{page}-{n}") for n in range(5)] for page in range(9)]
+    engine.pages[SAD.text] = [[found_picture(f"{page}-{n}") for n in range(5)] for page in range(9)]
     rows, _ = searched(tmp_path / "w", engine, [SAD, Query("another sad face", "sad", "")], per_label=8)
     assert len(rows) == 10 and {asked["q"] for asked in engine.asked} == {SAD.text}
 
 
 def test_a_passing_block_is_waited_for(engine, tmp_path):
-    engine.pages[SAD.text] = [[picture("a")]]
+    engine.pages[SAD.text] = [[found_picture("a")]]
     engine.refusals = 4
     rows, waits = searched(tmp_path / "w", engine, [SAD], pauses_s=(1.0, 2.0, 3.0))
     assert len(rows) == 1 and waits == [1.0, 2.0]
 
 
 def test_a_failure_is_no_end(engine, tmp_path):
-    engine.pages[SAD.text] = [[picture("a")]]
+    engine.pages[SAD.text] = [[found_picture("a")]]
     engine.broken = [SAD.text]
     rows, waits = searched(tmp_path / "w", engine, [SAD], pauses_s=(1.0, 2.0))
     assert len(rows) == 1 and waits == [1.0]
 
 
 def test_a_search_that_always_fails_ends_while_others_are_answered(engine, tmp_path):
-    engine.pages[HAPPY.text] = [[picture("a")]]
+    engine.pages[HAPPY.text] = [[found_picture("a")]]
     engine.broken = [SAD.text] * 3
     rows, waits = searched(tmp_path / "w", engine, [SAD, HAPPY], pauses_s=(1.0, 2.0))
     assert len(rows) == 1 and waits == [1.0, 2.0]
 
 
 def test_a_lasting_block_is_reported_and_what_was_found_stays(engine, tmp_path):
-    engine.pages[SAD.text] = [[picture("a")]]
+    engine.pages[SAD.text] = [[found_picture("a")]]
     searched(tmp_path / "w", engine, [SAD])
     engine.refusals = -1
     with pytest.raises(SearchBlocked, match="asked too much"):
         searched(tmp_path / "w", engine, [SAD, HAPPY], pauses_s=(1.0, 2.0))
     engine.refusals = 0
-    engine.pages[HAPPY.text] = [[picture("b")]]
+    engine.pages[HAPPY.text] = [[found_picture("b")]]
     rows, _ = searched(tmp_path / "w", engine, [SAD, HAPPY])
     assert [row["query_label"] for row in rows] == ["sad", "happy"]
 
@@ -139,6 +125,6 @@ def test_a_lasting_block_is_reported_and_what_was_found_stays(engine, tmp_path):
     ],
 )
 def test_addresses_are_quoted_again(engine, given, taken):
-    engine.pages[SAD.text] = [[picture("a", image=given)]]
+    engine.pages[SAD.text] = [[found_picture("a", image=given)]]
     (hit,) = source(engine)[0].search(SAD, 0)
     assert hit.url == taken

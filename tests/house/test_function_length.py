@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.house.test_import_rules import sources
+from tests.support.sources import sources
 
 PARTS = ("app.py", "benchmarks", "data_tools", "face_expression", "space", "train")
 MOST_LINES = 60

@@ -43,6 +43,16 @@ def test_each_part_imports_only_what_it_may(part):
         assert imported_packages(file) & OURS <= ALLOWED[part], file
 
 
+def test_what_test_files_share_is_in_support():
+    named = {
+        f"{file.name}: {node.module}"
+        for file in sources("tests")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("tests") and ".support" not in node.module
+    }
+    assert named == set()
+
+
 # Which folders of a package a folder may import; "." is the package's top level. What is not named may import all.
 FOLDERS = {
     "face_expression": {"io": {"."}, "hub": {".", "io"}, "video": {".", "io", "output"}},

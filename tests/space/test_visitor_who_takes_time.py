@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 import app
-from tests.conftest import WIDE_LIMITS
 from tests.support.browsing import PATIENCE_MS
+from tests.support.wide_limits import WIDE_LIMITS
 
 UNWANTED_S = 1.0
 

@@ -18,6 +18,9 @@ import trustme
 
 from tests.support.local_hub import END_POLL_S
 
+# What `collect` asks first, to see that searching works.
+CANARY = "portrait photo"
+
 
 class LocalSearch(ThreadingHTTPServer):
     """A proxy behind which stands duckduckgo.com, with a certificate of an authority of our own.
@@ -120,3 +123,17 @@ def running_search(folder: Path) -> Iterator[LocalSearch]:
         threading.Thread(target=server.serve_forever, args=[END_POLL_S], daemon=True).start()
         yield server
         server.shutdown()
+
+
+def found_picture(name, page="https://pages.example/a", **more) -> dict:
+    """A picture as the search engine lists it."""
+    return {
+        "image": f"https://img.example/{name}.jpg",
+        "url": page,
+        "title": f"Title of {name}",
+        "thumbnail": f"https://tse.example/{name}",
+        "height": 100,
+        "width": 100,
+        "source": "Bing",
+        **more,
+    }

@@ -2,21 +2,18 @@
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import cv2
 import datasets
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
 from face_expression.config import read_preprocessing
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from face_expression.known_gaps import UNMEASURED
 from tests.support.builders import REPOSITORY, calm_face, happy_face, scene
-from train.__main__ import app
+from tests.support.evaluating import ROWS, copy_bundle, evaluate, noise, tested_rows, write
 from train.data.dataset import load_split
 from train.evaluate.at_a_glance import beside_other_tools, for_whom_it_is_worse, what_it_cannot_do
 from train.evaluate.end_to_end import MISSED, analyze_rows
@@ -27,85 +24,8 @@ from train.evaluate.protocols import Metrics, Predictions, measure_protocols, re
 from train.evaluate.robustness import corruptions
 from train.evaluate.step import METRICS
 
-HAPPY, NEUTRAL = LABEL_NAMES.index("happy"), LABEL_NAMES.index("neutral")
 PREPROCESSING = read_preprocessing(REPOSITORY / "train" / "data" / "preprocessing.json")
-ROWS = 24
 OTHER_NAMES = ("amused", "bored", "calm", "dull", "eager", "fine", "grim")
-
-
-def picture(face: np.ndarray, *, shift: int = 0, brightness: float = 1.0) -> np.ndarray:
-    """A grey square of 96 px around a face, moved and made brighter or darker."""
-    grey = cv2.resize(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), (96, 96), interpolation=cv2.INTER_AREA)
-    return np.clip(np.roll(grey, shift, axis=1) * brightness, 0, 255).astype(np.uint8)
-
-
-def noise(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (48, 48), np.uint8)
-
-
-def ballot(label: int, count: int = 8) -> list[int]:
-    """Ten votes: `count` for a label, the rest for the next one."""
-    votes = [0] * 10
-    votes[label] += count
-    votes[(label + 1) % 7] += 10 - count
-    return votes
-
-
-def test_rows() -> dict:
-    """8 rows of a smile, 8 of a calm face, the others of noise that no detector takes for a face."""
-    faces = [picture(happy_face(), shift=n) for n in range(-4, 4)] + [
-        picture(calm_face(), shift=n) for n in range(-4, 4)
-    ]
-    label = [HAPPY] * 8 + [NEUTRAL] * 8 + [n % 7 for n in range(ROWS - 16)]
-    return {
-        "image": faces + [noise(seed) for seed in range(ROWS - 16)],
-        "label": label,
-        "votes": [ballot(value, 6 + n % 4) for n, value in enumerate(label)],
-        "query_group": ["photo"] * 16 + ["noise"] * (ROWS - 20) + [None] * 4,
-        "fer2013_row": list(range(ROWS)),
-    }
-
-
-test_rows.__test__ = False
-
-
-def write(folder: Path, *, votes: bool = True, names: tuple[str, ...] = LABEL_NAMES) -> Path:
-    """A data set with `test_rows`; its training split holds three of them, one pixel for pixel, two nearly."""
-    tested = test_rows()
-    shown = [tested["image"][0], tested["image"][9][:, ::-1], (tested["image"][18] * 0.6).astype(np.uint8)]
-    columns = {name: tested[name] for name in ("image", "label", "votes", "query_group", "fer2013_row")}
-    small = {
-        "image": [*shown, *(noise(100 + n) for n in range(7))],
-        "label": [0, 1, 2, 3, 4, 5, 6, 0, 1, 2],
-        "votes": [ballot(n % 7) for n in range(10)],
-        "query_group": ["noise"] * 10,
-        "fer2013_row": list(range(10)),
-    }
-    features = {
-        "image": datasets.Image(),
-        "label": datasets.ClassLabel(names=list(names)),
-        "votes": datasets.List(datasets.Value("int8")),
-        "query_group": datasets.Value("string"),
-        "fer2013_row": datasets.Value("int32"),
-    }
-    if not votes:
-        del columns["votes"], small["votes"], features["votes"]
-    folder.mkdir(parents=True)
-    for split, rows in {"train": small, "validation": small, "test": columns}.items():
-        datasets.Dataset.from_dict(rows, features=datasets.Features(features)).to_parquet(folder / f"{split}.parquet")
-    return folder
-
-
-def copy_bundle(folder: Path, names: tuple[str, ...] = LABEL_NAMES) -> Path:
-    shutil.copytree(EMBEDDED_BUNDLE, folder)
-    (folder / "metrics.json").unlink(missing_ok=True)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"label_names": list(names)}))
-    return folder
-
-
-def evaluate(*arguments):
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +108,7 @@ def test_near_duplicates_are_found_mirrored_relit_and_rescaled():
 
 def test_accuracy_is_what_the_app_says_of_the_same_crops(evaluated):
     metrics, _, _, bundle = evaluated
-    rows = test_rows()
+    rows = tested_rows()
     named = load_pipeline(str(bundle), detector="haar").classify(rows["image"]).argmax(1)
     main = metrics["protocols"]["ferplus-majority-7"]
     assert main["accuracy"] == pytest.approx(np.mean(named == rows["label"]))

@@ -8,8 +8,8 @@ import pytest
 from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from tests.support.builders import calm_face, calm_photo, happy_face, happy_photo, scene
+from tests.support.evaluating import copy_bundle, evaluate, write
 from tests.support.training import output_of, photographs
-from tests.train.test_evaluate import evaluate, write
 from train.evaluate.fairness_card import fairness_lines
 from train.evaluate.fairness_sets import measure_fairness
 from train.evaluate.fairness_tables import MIN_RANKED, group_table
@@ -123,8 +123,6 @@ def test_the_card_has_each_table_and_says_what_each_gap_is(measured):
 
 
 def test_evaluate_writes_the_section_and_the_report_shows_it(folder, yunet_weights, monkeypatch, tmp_path):
-    from tests.train.test_evaluate import copy_bundle
-
     monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
     faces = tmp_path / "faces"
     faces.mkdir()

@@ -16,9 +16,9 @@ import app
 from face_expression import load_pipeline
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from face_expression.output.markdown import plain_words
-from tests.house.test_import_rules import sources
 from tests.support.browsing import PATIENCE_MS, headline, wait_until_loaded
 from tests.support.builders import happy_photo, save
+from tests.support.sources import sources
 from train.evaluate.plots import confusion_matrix, group_accuracies
 from train.publish.model_card import fill_card, published_card, read_metrics
 
