@@ -3,6 +3,7 @@
 Calibration is temperature scaling: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,14 @@ from face_expression.graphs import load_session
 OUTPUT_NAMES = ("logits", "features")
 OWN_LABEL_OUTPUT = "own_label_logits"
 _BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the network gives for one crop: `logits` (C,) after the temperature and `features` (F,), both float32."""
+
+    logits: np.ndarray
+    features: np.ndarray
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

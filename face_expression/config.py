@@ -195,6 +195,8 @@ class TrackerSettings(_Settings):
     they were. `tile_interval_s`: how often a further tile of the frame is searched at a finer scale.
     `turn_interval_s`: how long what is known of a face's turn holds. `classify_interval_s`: how often a face is
     classified in the view on a visitor's device; in between it is only followed.
+    `mirror_within_s`: a face whose crop was classified less than this long ago is classified mirrored next; 0 for
+    never, as in bundles made before there was this number.
     """
 
     time_constant_s: PositiveFloat
@@ -207,6 +209,7 @@ class TrackerSettings(_Settings):
     tile_interval_s: Annotated[float, Field(ge=0.01)]
     turn_interval_s: PositiveFloat
     classify_interval_s: Annotated[float, Field(ge=0)]
+    mirror_within_s: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Preprocessing(_Settings):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from face_expression.boxes import Box, clip_box
-from face_expression.classifier import Classifier, softmax
+from face_expression.classifier import Answer, Classifier, softmax
 from face_expression.config import BundleConfig
 from face_expression.detector import Detector
 from face_expression.errors import BundleError
@@ -37,7 +37,7 @@ from face_expression.preprocess import (
 )
 from face_expression.quality import NO_CLEAR_EXPRESSION, measure_quality, quality_reasons
 from face_expression.search import Detection, Known, View, video_views
-from face_expression.tracker import TrackerState, is_turn_fresh, require_time, update_tracks
+from face_expression.tracker import TrackerState, is_turn_fresh, match_tracks, require_time, update_tracks
 from face_expression.yunet import YuNetDetector
 
 log = logging.getLogger(__name__)
@@ -50,10 +50,12 @@ class Face:
     `box` xyxy in pixels of the frame; `score` the detector's, in [0, 1]; `probabilities` (C,) float32, calibrated, in
     the order of the pipeline's `label_names`; `label` and `confidence` the expression shown and its probability;
     `reliable` is False when there are `reasons` to say "not sure"; `track_id` stays with a person in `track`, and is
-    None in `analyze`; `crop` is what the model was shown, before its contrast is levelled: uint8 RGB (S, S, 3).
+    None in `analyze`; `crop` is what the model was shown (in `track` as it is or mirrored), before its contrast is
+    levelled: uint8 RGB (S, S, 3).
 
-    `logits` (C,) and `features` (F,) float32 are the bundle's own for this frame alone: neither smoothed nor personal,
-    the logits after the temperature. `own` has the probability of each own expression, if a `personal.json` has any.
+    `logits` (C,) and `features` (F,) float32 are the bundle's own for one crop: neither smoothed nor personal, the
+    logits after the temperature. `track` shows the model every second crop mirrored; they are those of the last that
+    was not. `own` has the probability of each own expression by these features, if a `personal.json` has any.
     `between` names the two labels that share the lead, where no expression is clear.
     """
 
@@ -185,20 +187,26 @@ class Pipeline:
                 views, state = self._views_due(frame, state, time_s, search_interval_factor)
                 state = replace(state, whole_searched_s=time_s)
             detections = self.detector.follow(frame, known, views, search=search)
-        found = self._classified(frame, detections)
-        tracks, state = update_tracks(
-            state,
-            [face.detection.box for face in found],
-            [face.probabilities for face in found],
-            time_s,
-            settings,
-            [face.detection.turn_deg for face in found],
-        )
-        faces = [
-            self._face(frame, face, track.probabilities, track.shown, track.track_id)
-            for face, track in zip(found, tracks, strict=True)
-        ]
-        return faces, state
+        return self._followed(frame, detections, state, time_s)
+
+    def _followed(
+        self, frame: np.ndarray, detections: list[Detection], state: TrackerState, time_s: float
+    ) -> tuple[list[Face], TrackerState]:
+        settings = self.config.tracker
+        boxes = [detection.box for detection in detections]
+        matching = match_tracks(state, boxes, time_s, settings)
+        mirrored = matching.mirrored(settings)
+        found = self._classified(frame, detections, mirrored)
+        rows, turns_deg = [face.probabilities for face in found], [detection.turn_deg for detection in detections]
+        tracks, state = update_tracks(state, boxes, rows, time_s, settings, turns_deg, matching)
+        plain = dict(state.plain_answers)
+        faces = []
+        for track, face, is_mirrored in zip(tracks, found, mirrored, strict=True):
+            if not is_mirrored:
+                plain[track.track_id] = face.answer
+            seen = replace(face, answer=plain[track.track_id])
+            faces.append(self._face(frame, seen, track.probabilities, track.shown, track.track_id))
+        return faces, replace(state, plain_answers={track.track_id: plain[track.track_id] for track in state.tracks})
 
     def _views_due(
         self, frame: np.ndarray, state: TrackerState, time_s: float, factor: float
@@ -241,32 +249,34 @@ class Pipeline:
             cut.append(cut_crop(crop, region, settings.crop, self.graphs))
         return to_model_inputs(cut, settings.input, self.graphs)
 
-    def _classified(self, frame: np.ndarray, detections: list[Detection]) -> list["_Classified"]:
+    def _classified(
+        self, frame: np.ndarray, detections: list[Detection], mirrored: Sequence[bool] | None = None
+    ) -> list["_Classified"]:
         settings = self.config.preprocessing
         regions = [
             region_of_detection(detection.box, detection.landmarks, self.detector.crop_rule, settings.crop)
             for detection in detections
         ]
         crops = [cut_crop(frame, region, settings.crop, self.graphs) for region in regions]
-        logits, features = self.classifier.calibrated(to_model_inputs(crops, settings.input, self.graphs))
+        shown = [
+            crop[:, ::-1] if is_mirrored else crop
+            for crop, is_mirrored in zip(crops, mirrored or [False] * len(crops), strict=True)
+        ]
+        logits, features = self.classifier.calibrated(to_model_inputs(shown, settings.input, self.graphs))
         rows = softmax(self._adapted(logits, features))
-        own = self._own(features)
+        answers = [Answer(*of_face) for of_face in zip(logits, features, strict=True)]
         qualities = measure_quality(detections, crops, settings, self.graphs)
         return [
-            _Classified(detection, crop, row, quality_reasons(quality, settings.quality), *of_face)
-            for detection, crop, row, quality, of_face in zip(
-                detections, crops, rows, qualities, zip(logits, features, own, strict=True), strict=True
-            )
+            _Classified(detection, crop, row, quality_reasons(quality, settings.quality), answer)
+            for detection, crop, row, quality, answer in zip(detections, crops, rows, qualities, answers, strict=True)
         ]
 
     def _adapted(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
         return self.personal.adapt(logits, features) if self.personal else logits
 
-    def _own(self, features: np.ndarray) -> list[dict[str, float] | None]:
-        rows = self.personal.own_probabilities(features) if self.personal else None
-        if rows is None:
-            return [None] * len(features)
-        return [dict(zip(self.own_names, row.tolist(), strict=True)) for row in rows]
+    def _own(self, features: np.ndarray) -> dict[str, float] | None:
+        rows = self.personal.own_probabilities(features[None]) if self.personal else None
+        return None if rows is None else dict(zip(self.own_names, rows[0].tolist(), strict=True))
 
     def _face(self, frame: np.ndarray, found: "_Classified", row: np.ndarray, shown: int, track_id: int | None) -> Face:
         detection, reasons = found.detection, found.reasons
@@ -285,24 +295,25 @@ class Pipeline:
             reasons=reasons,
             track_id=track_id,
             crop=found.crop,
-            logits=found.logits,
-            features=found.features,
-            own=found.own,
+            logits=found.answer.logits,
+            features=found.answer.features,
+            own=self._own(found.answer.features),
             between=between,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class _Classified:
-    """A face of one frame, seen by itself; `reasons` are those of its picture."""
+    """A face of one frame, seen by itself; `reasons` are those of its picture.
+
+    `probabilities` are those of the crop or of its mirror image, and so is `answer`, until `track` has replaced it.
+    """
 
     detection: Detection
     crop: np.ndarray
     probabilities: np.ndarray
     reasons: tuple[str, ...]
-    logits: np.ndarray
-    features: np.ndarray
-    own: dict[str, float] | None
+    answer: Answer
 
 
 def load_pipeline(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,29 @@ def test_a_pipeline_adapts_to_the_person(personal_file, learned, yunet_pipeline)
         softmax(learned.adapt(*pipeline.classifier.calibrated(pipeline.model_inputs([face.crop]))))[0],
     )
     assert "adapted to one person" in pipeline.source
+
+
+def test_an_own_expression_may_be_one_sided(personal_file, yunet_pipeline):
+    """It is recognised by the face as it is, while the bars are those of the face and its mirror image."""
+    pipeline, picture, state = load_pipeline(personal=personal_file), read_picture(PORTRAIT), None
+    fear = pipeline.label_names.index("fear")
+    (alone,) = yunet_pipeline.analyze(picture)
+    seen = []
+    for index in range(6):
+        (face,), state = pipeline.track(picture, state, index * 0.1)
+        assert face.probabilities[fear] > alone.probabilities[fear] + 0.01
+        seen.append(face)
+    changes = [not np.array_equal(before.probabilities, face.probabilities) for before, face in pairwise(seen)]
+    assert changes[0] and changes[2]
+    assert seen[1].own == seen[0].own and seen[3].own == seen[2].own == seen[5].own
+    (wink,) = own_of(pipeline, seen[3].crop)
+    (mirrored,) = own_of(pipeline, seen[3].crop[:, ::-1])
+    assert seen[3].own["wink"] == pytest.approx(wink, abs=1e-6) and abs(wink - mirrored) > 1e-4
+
+
+def own_of(pipeline, crop):
+    _, features = pipeline.classifier.calibrated(pipeline.model_inputs([crop]))
+    return pipeline.personal.own_probabilities(features)[:, 0]
 
 
 def test_predict_takes_the_file(personal_file, tmp_path):

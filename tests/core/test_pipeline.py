@@ -148,6 +148,33 @@ def test_a_tracked_face_keeps_its_number_and_changes_smoothly(yunet_pipeline):
     assert 0.3 < happy[4] < happy[3] and happy[-1] < 0.3
 
 
+def test_a_still_face_is_classified_as_it_is_and_mirrored_in_turn(yunet_pipeline):
+    """Its crop, logits and features stay those of the face as it is; its bars come to the mean of both and rest."""
+    lit_from_one_side = cv2.resize(calm_face(), (360, 360)) * np.linspace(0.1, 1.3, 360)[None, :, None]
+    frame = scene([(np.clip(lit_from_one_side, 0, 255).astype(np.uint8), 140, 60, 360)])
+    state, seen = None, []
+    for index in range(30):
+        (face,), state = yunet_pipeline.track(frame, state, index * 0.1)
+        seen.append(face)
+    (alone,) = yunet_pipeline.analyze(frame)
+    np.testing.assert_array_equal(seen[0].probabilities, alone.probabilities)
+    # The first frame is searched in another way, which moves the box a little; from the second on it stands still.
+    np.testing.assert_array_equal(seen[1].features, seen[0].features)
+    crop = seen[1].crop
+    plain, mirrored = yunet_pipeline.classify([crop, crop[:, ::-1]])
+    assert np.abs(plain - mirrored).max() > 0.05
+    first = yunet_pipeline.classify([seen[0].crop])[0]
+    np.testing.assert_allclose(seen[1].probabilities, first + (mirrored - first) * (1 - np.exp(-0.8)) / 2, atol=1e-4)
+    for face in seen[20:]:
+        np.testing.assert_allclose(face.probabilities, (plain + mirrored) / 2, atol=1e-3)
+    answer, features = yunet_pipeline.classifier.calibrated(yunet_pipeline.model_inputs([crop]))
+    for face in seen[2:]:
+        np.testing.assert_array_equal(face.crop, crop)
+        np.testing.assert_allclose(face.features, features[0], atol=1e-4)
+        np.testing.assert_allclose(face.logits, answer[0], atol=1e-4)
+        assert face.reasons == seen[2].reasons
+
+
 def test_crops_are_judged_without_a_detector(haar_pipeline):
     assert haar_pipeline.classify([]).shape == (0, 7)
     grey = happy_photo()[65:175, 170:280].mean(axis=2).astype(np.uint8)

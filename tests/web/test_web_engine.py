@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import cv2
@@ -17,8 +17,10 @@ import pytest
 from PIL import Image
 
 from face_expression import Pipeline
+from face_expression.classifier import softmax
 from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE
+from face_expression.personal_head import unit_length
 from face_expression.preprocess import cut_crop, region_of_detection
 from tests.support.builders import REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, moving, scene
 from tests.support.needs import skip_or_fail
@@ -296,6 +298,12 @@ def test_a_video_is_followed_alike(answers):
     assert differences.max() <= MAX_PROBABILITY_DIFFERENCE
     assert [face.label for face, _ in faces] == [face["label"] for _, face in faces]
     assert [face.track_id for face, _ in faces] == [face["trackId"] for _, face in faces]
+    # Those of the crops that were not mirrored, though every second one was.
+    for expected, got in faces:
+        np.testing.assert_allclose(softmax(np.array([got["logits"]])), softmax(expected.logits[None]), atol=0.005)
+        assert unit_length(np.array([got["features"]]))[0] @ unit_length(expected.features[None])[0] > 0.999
+    features = [face.features for face, _ in faces]
+    assert [np.array_equal(*pair) for pair in pairwise(features)] == [True, False] * 9 + [True]
 
 
 def test_faces_of_the_data_set_get_the_same_probabilities(node, ferplus, yunet_pipeline, yunet_weights, tmp_path):

@@ -21,6 +21,7 @@ const CONFIG = {
     tile_interval_s: 0.1,
     turn_interval_s: 0.5,
     classify_interval_s: 0.06,
+    mirror_within_s: 0,
   },
   preprocessing: {
     yunet: { scales_px: [320, 640], video_tile_wh_px: [384, 288], window_px: 96, finer_factor: 1.25 },
@@ -104,6 +105,55 @@ test("a face that was classified a moment ago is only followed", async () => {
   assert.notEqual(later.faces[0].crop, before.faces[0].crop);
   const again = await other.track(FRAME, soon.state, 0, { everyFrame: false });
   assert.notEqual(again.faces[0].crop, before.faces[0].crop);
+});
+
+/** A frame that grows brighter to the right, and an engine whose network says on which side a crop is brighter. */
+function engineOfSides(config) {
+  const { width, height } = FRAME;
+  const data = Uint8ClampedArray.from({ length: width * height * 3 }, (_, index) => (Math.floor(index / 3) % width) * 0.39);
+  const classifier = {
+    run: async ({ dims, data: planes }) =>
+      Array.from({ length: dims[0] }, (_, index) => {
+        const [first, last] = [planes[index * 64], planes[index * 64 + 7]];
+        return first < last
+          ? { logits: Float32Array.of(0, -1), features: Float32Array.of(3, 4) }
+          : { logits: Float32Array.of(-1, 0), features: Float32Array.of(4, 3) };
+      }),
+  };
+  const detector = { cropRule: { scale: 1, shift_x: 0, shift_y: 0 }, detect: async () => [faceAt(300, 30)], follow: async () => [faceAt(300, 30)] };
+  return { engine: new Engine(config, detector, classifier, graphs), frame: { data, width, height } };
+}
+
+test("a known face is classified mirrored in turn, and its crop and features are not", async () => {
+  const tracker = { ...CONFIG.tracker, mirror_within_s: 0.15 };
+  const { engine, frame } = engineOfSides({ ...CONFIG, tracker });
+  const right = softmax([0, -1])[0];
+  let state = null;
+  const faces = [];
+  for (let index = 0; index < 40; index++) {
+    const seen = await engine.track(frame, state, index * 0.07, { everyFrame: index % 3 === 0 });
+    state = seen.state;
+    faces.push(seen.faces[0]);
+  }
+  const bars = faces.map(({ probabilities }) => probabilities[0]);
+  assert.ok(Math.abs(bars[0] - right) < 1e-6);
+  const expected = right + ((1 - 2 * right) * (1 - Math.exp(-0.56))) / 2;
+  assert.ok(Math.abs(bars[1] - expected) < 1e-6 && bars[2] === bars[1]);
+  for (const bar of bars.slice(-10)) assert.ok(Math.abs(bar - 0.5) < 1e-3);
+  for (const { crop, features, logits } of faces) {
+    assert.deepEqual([Array.from(features), Array.from(logits)], [[3, 4], [0, -1]]);
+    assert.ok(crop.data[0] < crop.data[3 * 7]);
+  }
+});
+
+test("features stay with a face that was unseen for a moment, and a new one has its own", async () => {
+  const { engine, frame } = engineOfSides({ ...CONFIG, tracker: { ...CONFIG.tracker, mirror_within_s: 0.15 } });
+  const first = await engine.track(frame, null, 0);
+  const nobody = await engineThatSees([], []).track(frame, first.state, 0.05);
+  const again = await engine.track(frame, nobody.state, 0.1);
+  assert.equal(again.faces[0].trackId, 1);
+  assert.deepEqual(Array.from(again.faces[0].features), [3, 4]);
+  assert.ok(again.faces[0].probabilities[0] < first.faces[0].probabilities[0]);
 });
 
 test("boxes end where the frame ends", async () => {

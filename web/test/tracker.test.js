@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { NOTHING_SEEN, updateTracks } from "../live/engine/tracker.js";
+import { NOTHING_SEEN, isMirrored, matchTracks, updateTracks } from "../live/engine/tracker.js";
 
 /** `tests/core/test_tracker.py` reads the same table. */
 const table = JSON.parse(readFileSync(new URL("../../tests/support/tracker_cases.json", import.meta.url), "utf8"));
@@ -12,12 +12,19 @@ const FACE = [0, 0, 100, 100];
 
 /** Run frames through the tracker; the tracks of each frame. */
 function play(frames) {
+  return playViews(frames).map(({ tracks }) => tracks);
+}
+
+/** As `play`, with whether the mirror image of each face is classified. */
+function playViews(frames) {
   let state = NOTHING_SEEN;
   return frames.map(({ time_s: timeS, boxes, probabilities }) => {
     const rows = probabilities.map((row) => Float32Array.from(row));
+    const matching = matchTracks(state, boxes, timeS, SETTINGS);
+    const mirrored = boxes.map((_, index) => isMirrored(matching, index, SETTINGS));
     const updated = updateTracks(state, boxes, rows, timeS, SETTINGS);
     state = updated.state;
-    return updated.tracks;
+    return { tracks: updated.tracks, mirrored };
   });
 }
 
@@ -41,17 +48,18 @@ test("a face's turn is kept, and when it was found", () => {
 
 for (const { name, frames } of table.cases) {
   test(name, () => {
-    play(frames).forEach((tracks, index) => {
-      const { track_ids: trackIds, shown, search_boxes: searchBoxes, smoothed } = frames[index];
+    playViews(frames).forEach(({ tracks, mirrored }, index) => {
+      const { track_ids: trackIds, shown, search_boxes: searchBoxes, smoothed, mirrored: turns } = frames[index];
       assert.deepEqual(tracks.map((track) => track.trackId), trackIds);
       assert.deepEqual(tracks.map((track) => track.shown), shown);
+      if (turns) assert.deepEqual(mirrored, turns);
       if (searchBoxes) assert.deepEqual(tracks.map((track) => track.searchBox), searchBoxes);
       smoothed?.forEach((row, face) => assertClose(tracks[face].probabilities, row, 1e-4));
     });
   });
 }
 
-for (const framesPerSecond of [5, 30, 120]) {
+for (const framesPerSecond of [2, 5, 30, 120]) {
   test(`smoothing does not depend on the frame rate: ${framesPerSecond} frames a second`, () => {
     const times = Array.from({ length: framesPerSecond + 1 }, (_, index) => index / framesPerSecond);
     const frames = times.map((time_s) => ({ time_s, boxes: [FACE], probabilities: [time_s === 0 ? [1, 0] : [0, 1]] }));

@@ -86,6 +86,7 @@ export class BundleError extends Error {
  * @property {number} tile_interval_s
  * @property {number} classify_interval_s
  * @property {number} turn_interval_s
+ * @property {number} mirror_within_s
  */
 
 /**
@@ -123,7 +124,7 @@ export function readBundleConfig(raw) {
   return {
     labelNames: raw.label_names,
     preprocessing: ours.preprocessing,
-    tracker: ours.tracker,
+    tracker: { mirror_within_s: 0, ...ours.tracker },
     temperature: ours.temperature,
     abstainBelow: ours.abstain_below,
     modelSha256: ours.model_sha256,

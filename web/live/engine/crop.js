@@ -103,6 +103,21 @@ export async function cutCrop(frame, region, settings, graphs) {
   return { data: /** @type {Uint8Array} */ (crop.data), width: size, height: size };
 }
 
+/**
+ * @param {Picture} crop
+ * @returns {Picture} its mirror image, left and right exchanged
+ */
+export function mirroredCrop({ data, width, height }) {
+  const channels = channelsOf({ data, width, height });
+  const mirrored = new Uint8Array(data.length);
+  for (let from = 0; from < data.length; from += channels) {
+    const x = (from / channels) % width;
+    const to = from + (width - 1 - 2 * x) * channels;
+    for (let channel = 0; channel < channels; channel++) mirrored[to + channel] = data[from + channel];
+  }
+  return { data: mirrored, width, height };
+}
+
 /** What of one side of a frame a region needs, and by how many edge pixels that must grow on both ends. */
 function spanOf(center, reach, side, halvings) {
   const start = Math.floor(center - reach);

@@ -3,14 +3,14 @@
 import { clipBox } from "./boxes.js";
 import { Classifier, sharedLead, softmax } from "./classifier.js";
 import { readBundleConfig } from "./config.js";
-import { cutCrop, regionOfDetection, toModelInputs, wholePictureRegion } from "./crop.js";
+import { cutCrop, mirroredCrop, regionOfDetection, toModelInputs, wholePictureRegion } from "./crop.js";
 import { YuNetDetector } from "./detector.js";
 import { requirePicture } from "./frame.js";
 import { Graphs } from "./graphs.js";
 import { adapt, changesAnswer, ownExpressions } from "./personal.js";
 import { NO_CLEAR_EXPRESSION, measureQuality, qualityReasons } from "./quality.js";
 import { videoViews } from "./search.js";
-import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchTracks, requireTime, updateTracks } from "./tracker.js";
+import { NOTHING_SEEN, indexOfLargest, isMirrored, isTurnFresh, matchTracks, requireTime, updateTracks } from "./tracker.js";
 
 /** @typedef {import("./frame.js").Picture} Picture */
 /** @typedef {import("./tracker.js").TrackerState} TrackerState */
@@ -28,16 +28,18 @@ import { NOTHING_SEEN, indexOfLargest, isTurnFresh, matchTracks, requireTime, up
  * @property {boolean} reliable whether nothing speaks against classifying this face
  * @property {string[]} reasons why to say "not sure"
  * @property {number | null} trackId stays with a person in `track`; null in `analyze`
- * @property {Picture} crop what the model was shown, before its contrast is levelled
- * @property {Float32Array} logits the bundle's own for this frame alone, after the temperature: neither smoothed nor personal
- * @property {Float32Array} features the network's, for this frame alone
+ * @property {Picture} crop what the model was shown (in `track` as it is or mirrored), before its contrast is levelled
+ * @property {Float32Array} logits the bundle's own for one crop, after the temperature: neither smoothed nor personal; in
+ *   `track`, which shows the model every second crop mirrored, of the last one that was not
+ * @property {Float32Array} features the network's, for the same crop
  * @property {boolean} personal whether the probabilities are adapted to one person
  * @property {[string, string] | null} between the two labels that share the lead, where no expression is clear
  * @property {{name: string, probability: number}[] | null} own own expressions in this frame; null without any
  */
 
 /**
- * What a face of one frame was found and classified to be, before tracks are updated.
+ * What a face of one frame was found and classified to be, before tracks are updated; `probabilities` are those of the
+ * crop or of its mirror image.
  *
  * @typedef {object} Classified
  * @property {import("./search.js").Detection} detection
@@ -110,7 +112,7 @@ export class Engine {
    */
   async analyze(frame) {
     requirePicture(frame, [3, 4]);
-    const found = await this.#classified(frame, await this.#detector.detect(frame));
+    const found = await this.#classified(frame, await this.#detector.detect(frame), []);
     return found.map((face) => this.#face(frame, face, face.probabilities, indexOfLargest(face.probabilities), null));
   }
 
@@ -155,30 +157,37 @@ export class Engine {
     }
     const boxes = detections.map((detection) => detection.box);
     const matching = matchTracks(before, boxes, timeS, settings);
-    const earlier = boxes.map((_, index) =>
-      everyFrame ? null : earlierLook(matching.known[matching.matches.get(index)], before.looks, timeS, settings),
-    );
+    const known = boxes.map((_, index) => matching.known[matching.matches.get(index)]);
+    const mirrored = boxes.map((_, index) => isMirrored(matching, index, settings));
+    const isClassified = known.map((track) => everyFrame || !wasJustClassified(track, timeS, settings));
     const classified = await this.#classified(
       frame,
-      detections.filter((_, index) => !earlier[index]),
+      detections.filter((_, index) => isClassified[index]),
+      mirrored.filter((_, index) => isClassified[index]),
     );
-    const found = detections.map((detection, index) =>
-      earlier[index] ? { ...earlier[index], detection } : classified.shift(),
-    );
+    const found = detections.map((detection, index) => {
+      const look = before.looks?.get(known[index]?.trackId);
+      if (!isClassified[index]) return { ...look, detection };
+      const face = classified.shift();
+      return mirrored[index] ? { ...face, logits: look.logits, features: look.features } : face;
+    });
     const updated = updateTracks(
       before,
       boxes,
-      found.map((face, index) => (earlier[index] ? null : face.probabilities)),
+      found.map((face, index) => (isClassified[index] ? face.probabilities : null)),
       timeS,
       settings,
-      found.map((face) => face.detection.turnDeg),
+      detections.map((detection) => detection.turnDeg),
       matching,
     );
     const faces = found.map((face, index) => {
       const track = updated.tracks[index];
       return this.#face(frame, face, track.probabilities, track.shown, track.trackId);
     });
-    const looks = new Map(updated.tracks.map(({ trackId }, index) => [trackId, found[index]]));
+    /** @type {Map<number, Classified>} */
+    const looks = new Map();
+    for (const { trackId } of updated.state.tracks) looks.set(trackId, before.looks?.get(trackId));
+    for (const [index, { trackId }] of updated.tracks.entries()) looks.set(trackId, found[index]);
     return { faces, state: { ...updated.state, looks } };
   }
 
@@ -201,7 +210,7 @@ export class Engine {
     return rows;
   }
 
-  async #classified(frame, detections) {
+  async #classified(frame, detections, mirrored) {
     if (detections.length === 0) return [];
     const settings = this.#config.preprocessing;
     const crops = [];
@@ -209,7 +218,8 @@ export class Engine {
       const region = regionOfDetection(box, landmarks, this.#detector.cropRule, settings.crop);
       crops.push(await cutCrop(frame, region, settings.crop, this.#graphs));
     }
-    const inputs = await toModelInputs(crops, settings.input, this.#graphs);
+    const shown = crops.map((crop, index) => (mirrored[index] ? mirroredCrop(crop) : crop));
+    const inputs = await toModelInputs(shown, settings.input, this.#graphs);
     const rows = await this.#classifier.run(inputs);
     const qualities = await measureQuality(detections, crops, settings, this.#graphs);
     return detections.map((detection, index) => ({
@@ -245,10 +255,10 @@ export class Engine {
   }
 }
 
-/** What a known face looked like when it was last classified; null if it is to be classified again, or is new. */
-function earlierLook(track, looks, timeS, settings) {
+/** Whether a face is known and was classified so lately that it need not be classified anew. */
+function wasJustClassified(track, timeS, settings) {
   const sinceS = track ? timeS - track.classifiedS : Infinity;
-  return sinceS > 0 && sinceS < settings.classify_interval_s ? (looks?.get(track.trackId) ?? null) : null;
+  return sinceS > 0 && sinceS < settings.classify_interval_s;
 }
 
 /** The views whose turn has come since the last frame, and what of the state notes it; all of them if time jumped. */

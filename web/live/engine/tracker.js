@@ -8,6 +8,15 @@ import { boxOverlap } from "./boxes.js";
 
 /** @typedef {import("./boxes.js").Box} Box */
 
+// A mirrored view counts for so many time constants after it was taken.
+const MIRRORED_HOLDS = 2;
+
+/**
+ * Probabilities smoothed over time, and when the last ones were taken in.
+ *
+ * @typedef {{probabilities: Float32Array, takenS: number}} Smoothed
+ */
+
 /**
  * One person in view.
  *
@@ -15,7 +24,9 @@ import { boxOverlap } from "./boxes.js";
  * @property {number} trackId from 1
  * @property {Box} box where it was last seen
  * @property {Box} searchBox the box about which it is searched for next, that of the last frame or of an earlier one
- * @property {Float32Array} probabilities smoothed
+ * @property {Smoothed} plain what the crop was classified as
+ * @property {Smoothed | null} mirrored what its mirror image was classified as, while that is used
+ * @property {Float32Array} probabilities smoothed, the mean of those two
  * @property {number} shown index of the label shown
  * @property {number} seenS when it was last seen
  * @property {number} classifiedS when its probabilities were last taken in
@@ -27,7 +38,8 @@ import { boxOverlap } from "./boxes.js";
  * Everything that is remembered between two frames of one viewer. Values: they are never changed, only replaced.
  * `nextView` is the place in `videoViews` of the next view to search; all that were due by `searchedS` have been.
  * `wholeSearchedS`: when the whole frame was last searched. `looks` has by the number of a track what its face looked
- * like when it was last classified (`engine.js` keeps it).
+ * like when it was last classified, with the logits and features of its last crop that was not mirrored (`engine.js`
+ * keeps it).
  *
  * @typedef {object} TrackerState
  * @property {Track[]} tracks
@@ -69,12 +81,23 @@ export function matchTracks({ tracks }, boxes, timeS, settings) {
 }
 
 /**
+ * @param {Matching} matching
+ * @param {number} index the place of a box
+ * @param {import("./config.js").TrackerSettings} settings
+ * @returns {boolean} whether the mirror image of its crop is to be classified, if it is classified
+ */
+export function isMirrored({ now, known, matches }, index, settings) {
+  const track = known[matches.get(index)];
+  return Boolean(track) && isMirrorNext(track, now, settings);
+}
+
+/**
  * Take one frame's faces in.
  *
  * @param {TrackerState} state what the last call returned, or `NOTHING_SEEN`
  * @param {Box[]} boxes one for each face
- * @param {(Float32Array | null)[]} probabilities one row for each face, of this frame alone; null for a known face that
- *   is only followed
+ * @param {(Float32Array | null)[]} probabilities one row for each face, of this frame alone; of the mirror image where
+ *   `isMirrored` says so; null for a known face that is only followed
  * @param {number} timeS when the frame was taken, on any clock; a time before the last one counts as the same moment
  * @param {import("./config.js").TrackerSettings} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/config.py` explains them
  * @param {number[]} [turnsDeg] of the faces in the picture's plane; upright by default
@@ -97,7 +120,8 @@ export function updateTracks(
     const [row, turnDeg] = [probabilities[index], turnsDeg[index]];
     if (matches.has(index)) return follow(known[matches.get(index)], box, row, turnDeg, now, settings);
     const seen = { seenS: now, classifiedS: now, turnDeg, turnSeenS: now };
-    return { trackId: nextId++, box, searchBox: box, probabilities: row, shown: indexOfLargest(row), ...seen };
+    const views = { plain: { probabilities: row, takenS: now }, mirrored: null, probabilities: row };
+    return { trackId: nextId++, box, searchBox: box, ...views, shown: indexOfLargest(row), ...seen };
   });
   const matched = new Set(matches.values());
   const unseen = known.filter((_, index) => !matched.has(index));
@@ -113,18 +137,47 @@ export function indexOfLargest(values) {
 }
 
 function follow(track, box, row, turnDeg, now, settings) {
-  const share = 1 - Math.exp(-(now - track.classifiedS) / settings.time_constant_s);
-  const probabilities = row
-    ? track.probabilities.map((value, index) => value + share * (row[index] - value))
-    : track.probabilities;
+  const views = row ? takenIn(track, row, now, settings) : { plain: track.plain, mirrored: track.mirrored };
+  const probabilities = meanOf(views);
   const leader = indexOfLargest(probabilities);
   const leads = probabilities[leader] - probabilities[track.shown] > settings.label_margin;
   const stays = boxOverlap(track.searchBox, box) >= settings.keep_search_box_iou;
   const searchBox = stays ? track.searchBox : box;
   const turnSeenS = isTurnFresh(track, now, settings) ? track.turnSeenS : now;
   const shown = leads ? leader : track.shown;
-  const classifiedS = row ? now : track.classifiedS;
-  return { trackId: track.trackId, box, searchBox, probabilities, shown, seenS: now, classifiedS, turnDeg, turnSeenS };
+  const times = { seenS: now, classifiedS: row ? now : track.classifiedS, turnSeenS };
+  return { trackId: track.trackId, box, searchBox, ...views, probabilities, shown, turnDeg, ...times };
+}
+
+/** The track's two views once it is classified again, as it is or mirrored, whichever was its turn. */
+function takenIn(track, row, now, settings) {
+  const { plain, mirrored } = track;
+  if (isMirrorNext(track, now, settings)) {
+    // The first mirror image is smoothed like a later one: as if it had had its turn before.
+    const first = { probabilities: plain.probabilities, takenS: 2 * plain.takenS - now };
+    return { plain, mirrored: smoothed(mirrored ?? first, row, now, settings) };
+  }
+  if (mirrored && now - mirrored.takenS > MIRRORED_HOLDS * settings.time_constant_s) {
+    const mean = { probabilities: track.probabilities, takenS: track.classifiedS };
+    return { plain: smoothed(mean, row, now, settings), mirrored: null };
+  }
+  return { plain: smoothed(plain, row, now, settings), mirrored };
+}
+
+function smoothed({ probabilities, takenS }, row, now, settings) {
+  const share = 1 - Math.exp(-(now - takenS) / settings.time_constant_s);
+  return { probabilities: probabilities.map((value, index) => value + share * (row[index] - value)), takenS: now };
+}
+
+function meanOf({ plain, mirrored }) {
+  if (!mirrored) return plain.probabilities;
+  return plain.probabilities.map((value, index) => (value + mirrored.probabilities[index]) / 2);
+}
+
+function isMirrorNext({ plain, mirrored, classifiedS }, now, settings) {
+  const wasPlain = !mirrored || mirrored.takenS < plain.takenS;
+  const sinceS = now - classifiedS;
+  return wasPlain && sinceS > 0 && sinceS < settings.mirror_within_s;
 }
 
 /**
