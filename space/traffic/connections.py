@@ -5,11 +5,12 @@ closed in its place, so that who holds hundreds open and sends nothing keeps nob
 """
 
 import asyncio
+import functools
 import resource
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from space.traffic.rate_limit import client_block
@@ -72,7 +73,7 @@ class _FewAtOnceLoop(asyncio.SelectorEventLoop):
         """As asyncio does; but `backlog`, which is how many are accepted at once, does not say how many may wait."""
         server = await super().create_server(*arguments, **options)
         for listening in server.sockets:
-            with socket.socket(fileno=listening.dup().detach()) as same:
+            with listening.dup() as same:
                 same.listen(_BACKLOG)
         return server
 
@@ -117,6 +118,7 @@ class _LimitedProtocol(H11Protocol):
     open: _Open
     budget: RequestBudget
     its_client = ""
+    _is_proxy = False
     _timer: asyncio.TimerHandle | None = None
     _deaf: asyncio.TimerHandle | None = None
 
@@ -124,6 +126,9 @@ class _LimitedProtocol(H11Protocol):
         """Take a connection, in place of an idle one if there are too many."""
         super().connection_made(transport)
         self.its_client = client_block(self.client[0] if self.client else "unknown")
+        allowed = self.config.forwarded_allow_ips
+        trusted = allowed if isinstance(allowed, str) else tuple(allowed or ())
+        self._is_proxy = _is_proxy(self.client[0] if self.client else "", trusted)
         self.open.add(self)
         if len(self.open) > self.limits.most:
             self._close_an_idle_one()
@@ -139,8 +144,9 @@ class _LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Go on with a head or a body; half a head is nothing yet."""
-        if self._is_between_requests() and self.budget.wait_s(self.its_client):
-            # Before anything is read of it. The client of a proxy is not known here, and is refused later.
+        if self._is_between_requests() and not self._is_proxy and self.budget.wait_s(self.its_client):
+            # Before anything is read of it. Those behind a proxy are not known yet, and are refused later.
+            self._unset_keepalive_if_required()
             self.transport.pause_reading()
             self._wait(self.budget.late_s, self._refuse)
             return
@@ -180,6 +186,8 @@ class _LimitedProtocol(H11Protocol):
 
     def _refuse(self) -> None:
         """Answer a request that was not read, and close."""
+        if self.transport.is_closing():
+            return
         wait_s = f"{self.budget.wait_s(self.its_client) + 1:.0f}"
         words = f"too many requests; try again in {wait_s} s"
         head = f"HTTP/1.1 429 Too Many Requests\r\nRetry-After: {wait_s}\r\nConnection: close\r\n"
@@ -208,3 +216,14 @@ class _LimitedProtocol(H11Protocol):
 
     def _is_idle(self) -> bool:
         return not self._is_answering() and not self._has_body_to_come()
+
+
+@functools.lru_cache(maxsize=1000)
+def _is_proxy(address: str, allowed: str | tuple[str, ...]) -> bool:
+    """Whether uvicorn believes this address when it names others as the clients of its requests."""
+    trusted = allowed if isinstance(allowed, str) else list(allowed)
+    return address in ProxyHeadersMiddleware(_no_app, trusted_hosts=trusted).trusted_hosts
+
+
+async def _no_app(*_) -> None:
+    """Nothing is asked of it."""

@@ -12,11 +12,11 @@ class Paced:
     """One place for all clients, which they take in turn. To be used in one event loop.
 
     Args:
-        longest_s: what takes longer gives the place to the next one; it waits for something then, and does not compute.
-        rest: how long the place stays empty after each, as a multiple of how long it was taken.
+        longest_s: what takes longer gives the place to the next one, as it waits for something else.
+        rest: how long the place stays empty after each, as a multiple of the time that the event loop took for it.
     """
 
-    def __init__(self, *, longest_s: float = 0.05, rest: float = 1.0):
+    def __init__(self, *, longest_s: float = 0.05, rest: float = 2.0):
         self._longest_s = longest_s
         self._rest = rest
         self._place = Turns(1)
@@ -37,9 +37,12 @@ class Paced:
 
     async def _hold(self, client: str, entered: asyncio.Future[None], done: asyncio.Event) -> None:
         async with self._place.slot(client):
-            begun_s = time.monotonic()
+            if entered.done():
+                # Who waited has gone.
+                return
+            begun_s = time.thread_time()
             entered.set_result(None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._longest_s):
                     await done.wait()
-            await asyncio.sleep(self._rest * min(time.monotonic() - begun_s, self._longest_s))
+            await asyncio.sleep(self._rest * min(time.thread_time() - begun_s, self._longest_s))

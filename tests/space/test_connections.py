@@ -30,15 +30,17 @@ async def echo(request) -> PlainTextResponse:
 
 
 @contextlib.contextmanager
-def serving(limits: ConnectionLimits, shares: Limits | None = None):
-    """The limits around a small app; gives its address."""
+def serving(limits: ConnectionLimits, shares: Limits | None = None, *, proxies: str = "127.0.0.1"):
+    """The limits around a small app, which believes these proxies; gives its address."""
     shares = shares or Limits()
     sessions, budget = Sessions(shares, forget=lambda _: None), RequestBudget(shares)
     app = Starlette(
         routes=[Route("/{path:path}", echo, methods=["GET", "POST"])],
         middleware=[Middleware(RequestLimits, limits=shares, sessions=sessions, queue=None, budget=budget)],
     )
-    config = uvicorn.Config(app, port=0, log_level="warning", **limits.uvicorn_options(budget))
+    config = uvicorn.Config(
+        app, port=0, log_level="warning", forwarded_allow_ips=proxies, **limits.uvicorn_options(budget)
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -217,7 +219,8 @@ def test_who_goes_on_after_refusals_has_spent_the_requests():
 
 
 def test_refusals_of_who_goes_on_come_late_and_end_the_connection():
-    with serving(ConnectionLimits(), Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=2)) as place:
+    shares = Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=2)
+    with serving(ConnectionLimits(), shares, proxies="198.51.100.1") as place:
         assert status(refused(place)) == 413
         begun_s = time.monotonic()
         late = [refused(place) for _ in range(3)]
