@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -313,5 +314,14 @@ def main() -> None:
             page.videos.forget_all()
 
 
+def leave() -> None:
+    """End this process without waiting for threads: a photo that is still being analyzed is for nobody any more."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
     main()
+    leave()
