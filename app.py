@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -37,6 +38,7 @@ from space.listen_address import listen_address
 from space.live_files import LiveFiles, device_files
 from space.live_frames import frames_route
 from space.live_sessions import Viewers
+from space.memory import share_arenas
 from space.page_head import PageHead
 from space.paths import WEB
 from space.photos import Photos
@@ -50,6 +52,7 @@ from space.tabs.photo import build_photo_tab
 from space.tabs.video import build_video_tab
 from space.traffic.body_limit import FRAMES_ENDPOINT
 from space.traffic.connections import ConnectionLimits
+from space.traffic.request_budget import RequestBudget
 from space.traffic.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
 from space.traffic.response_headers import ResponseHeaders
 from space.traffic.sessions import Sessions
@@ -213,7 +216,8 @@ def launch(page: Page, **options) -> None:
 
     refuse_addresses()
     give_shares(page, page.limits, page.sessions)
-    with serving_with(page, ConnectionLimits.of_this_process().uvicorn_options()):
+    budget = RequestBudget(page.limits)
+    with serving_with(page, ConnectionLimits.of_this_process().uvicorn_options(budget)):
         page.launch(
             mcp_server=True,
             # Sessions are dropped by `Sessions`, before there are so many.
@@ -232,7 +236,9 @@ def launch(page: Page, **options) -> None:
                     Middleware(ResponseHeaders),
                     Middleware(PageHead, html=page.live_files.head),
                     same_origin(options.get("server_name")),
-                    Middleware(RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page)),
+                    Middleware(
+                        RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page), budget=budget
+                    ),
                 ],
                 "exception_handlers": EXCEPTION_HANDLERS,
                 "routes": [
@@ -284,6 +290,7 @@ def ending_with_signals() -> Generator[None]:
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
     log_to_stderr()
+    share_arenas()
     host, port = listen_address()
     if os.environ.get("SPACE_ID"):
         # Visitors come through the Hub's proxies, which note down the address of each; uvicorn then believes them.
@@ -307,5 +314,14 @@ def main() -> None:
             page.videos.forget_all()
 
 
+def leave() -> None:
+    """End this process without waiting for threads: a photo that is still being analyzed is for nobody any more."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
     main()
+    leave()

@@ -41,6 +41,11 @@ class Server:
         """Resident memory."""
         return self.process.memory_info().rss / 2**20
 
+    def cpu_s(self) -> float:
+        """The seconds of CPU time that it has taken."""
+        times = self.process.cpu_times()
+        return times.user + times.system
+
     def files(self) -> set[Path]:
         """All files in its folders; one that is deleted meanwhile does no harm."""
         return {Path(place) / name for folder in self.folders for place, _, names in os.walk(folder) for name in names}

@@ -16,7 +16,7 @@ import aiohttp
 from benchmarks.live_camera import HAPPY
 from benchmarks.live_figures import percentile
 from benchmarks.live_server import Server, answers, running_server
-from benchmarks.soak_attack import UNREACHED, attack_and_tell
+from benchmarks.soak_attack import UNREACHED, Result, attack_and_report
 from benchmarks.soak_visitors import Kind, Outcome, Person, Tally, find_visitor, stream
 
 HONEST = ("127.0.0.2", "127.0.0.3")
@@ -25,15 +25,17 @@ PHOTOS_FROM, PHOTO_EVERY_S = "127.0.0.4", 4.0
 DESCRIPTORS = (1024, 4096)
 # Answers that were on their way when a phase began do not count.
 SETTLE_S = 2.0
-BEGIN_S = 300
+PATIENCE_S = 300
 
 
 @dataclass
 class Phase:
-    """What honest visitors got for a while, and the most memory that the server had."""
+    """What honest visitors got for a while, the most memory that the server had, and its share of one core's time."""
 
     tally: Tally = field(default_factory=Tally)
     memory_mib: float = 0.0
+    server_cores: float = 0.0
+    visitors_cores: float = 0.0
 
     def p95_ms(self) -> float:
         """Of the live view's answers."""
@@ -42,11 +44,11 @@ class Phase:
 
 @dataclass
 class Siege:
-    """Both phases; `ends` counts how the attackers' tries ended; `left` are files after SIGTERM."""
+    """Both phases; `attack` is what the attackers report; `left` are files after SIGTERM."""
 
     calm: Phase
     attacked: Phase
-    ends: Counter[tuple[str, str]]
+    attack: Result
     answers: bool
     log: str = ""
     left: int = 0
@@ -68,6 +70,7 @@ async def watched(server: Server, seconds: float) -> Phase:
         await visitor.tally.count(Kind.PHOTO, visitor.send_photo(person))
         await asyncio.sleep(PHOTO_EVERY_S)
 
+    begun_s, server_s, visitors_s = time.monotonic(), server.cpu_s(), time.process_time()
     visitors = [asyncio.create_task(from_address(source, lambda page: stream(page, person))) for source in HONEST]
     visitors.append(asyncio.create_task(from_address(PHOTOS_FROM, photos)))
     end_s = time.monotonic() + SETTLE_S + seconds
@@ -78,6 +81,9 @@ async def watched(server: Server, seconds: float) -> Phase:
         if not settled and time.monotonic() > end_s - seconds:
             settled = True
             phase.tally.latencies_ms.clear()
+    taken_s = time.monotonic() - begun_s
+    phase.server_cores = (server.cpu_s() - server_s) / taken_s
+    phase.visitors_cores = (time.process_time() - visitors_s) / taken_s
     for visitor in visitors:
         visitor.cancel()
     await asyncio.gather(*visitors, return_exceptions=True)
@@ -90,30 +96,32 @@ def besiege(seconds: float) -> Siege:
     with tempfile.TemporaryDirectory() as folder:
         with running_server(Path(folder) / "app", descriptors=DESCRIPTORS) as server:
             known = server.files()
-            calm = asyncio.run(watched(server, seconds / 3))
             here, there = spawn.Pipe()
-            attackers = spawn.Process(target=attack_and_tell, args=(server.address, 2 * seconds / 3 + 30, there))
+            attackers = spawn.Process(target=attack_and_report, args=(server.address, there), daemon=True)
             attackers.start()
-            if not there_begun(here):
-                raise SystemExit("the attackers did not begin")
+            # Whatever they need is made before anything is measured.
+            answer_of(here)
+            calm = asyncio.run(watched(server, seconds / 3))
+            here.send("begin")
             attacked = asyncio.run(watched(server, 2 * seconds / 3))
             alive = answers(server)
             server.process.terminate()
             server.process.wait(timeout=30)
-        ends: Counter[tuple[str, str]] = Counter()
-        while here.poll(BEGIN_S):
-            if (message := here.recv()) != "begun":
-                ends = message
-                break
+        here.send("end")
+        attack = answer_of(here)
         attackers.join(10)
-        if attackers.is_alive():
-            attackers.kill()
-        return Siege(calm, attacked, ends, alive, server.output(), len(server.files() - known - {server.log}))
+        return Siege(calm, attacked, attack, alive, server.output(), len(server.files() - known - {server.log}))
 
 
-def there_begun(here: Connection) -> bool:
-    """Whether the attackers begin in time; a loaded machine takes a while to start their process."""
-    return here.poll(BEGIN_S) and here.recv() == "begun"
+def answer_of(attackers: Connection) -> Result:
+    """What their process sends next; a loaded machine takes a while for it.
+
+    Raises:
+        SystemExit: if nothing comes.
+    """
+    if not attackers.poll(PATIENCE_S):
+        raise SystemExit("the attackers do not answer")
+    return attackers.recv()
 
 
 def reached(ends: Counter[tuple[str, str]]) -> set[str]:

@@ -200,11 +200,14 @@ class Visitor:
 async def find_visitor(http: aiohttp.ClientSession, address: str, random: Random, tally: Tally) -> Visitor:
     """A visitor who knows the page's doors from its configuration."""
     async with http.get(f"{address}config") as response:
-        page = await response.json()
+        return Visitor(http, address, photos_door(await response.json()), random, tally)
+
+
+def photos_door(page: dict) -> int:
+    """The number that a page's configuration gives to the door for photos."""
     number = {component["props"].get("elem_id"): component["id"] for component in page["components"]}
     chosen = [number["photo-upload"], "change"]
-    photos_to = next(event["id"] for event in page["dependencies"] if chosen in event["targets"])
-    return Visitor(http, address, photos_to, random, tally)
+    return next(event["id"] for event in page["dependencies"] if chosen in event["targets"])
 
 
 async def stream(visitor: Visitor, person: Person) -> None:

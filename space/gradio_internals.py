@@ -89,6 +89,11 @@ class FairStateHolder(StateHolder):
             if wait_s := self._new.ask(client):
                 raise too_many(self._new, "new sessions", wait_s)
             self._sessions.touch(session_id, client)
+        if session_id not in self.session_data:
+            # Without the settings of all components, which Gradio collects for deep links. There are none here, and it
+            # takes the event loop milliseconds.
+            bare = SimpleNamespace(default_config=self.blocks.default_config, blocks={})
+            self.session_data[session_id] = SessionState(cast("gr.Blocks", bare))
         return super().__getitem__(session_id)
 
 

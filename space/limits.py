@@ -44,8 +44,8 @@ class Limits:
     frames_a_second: int = 35
     most_frames_a_second: int = 120
     requests_a_second: int = 100
-    # What goes on after it was refused soon spends its requests, and is refused before much work is done for it; so
-    # many at a time are refused late, so that who sends one after the other is held up.
+    # What goes on after it was refused soon spends its requests. Then nothing is read of it, and refusals are late, so
+    # that who sends one after the other is held up. Of those behind a proxy, so many at a time are refused late.
     requests_of_a_refusal: int = 50
     late_refusals_of_one: int = 16
     late_s: float = 1.0

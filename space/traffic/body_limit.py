@@ -1,9 +1,10 @@
 """No request may fill the memory: bodies have a size, a share of the memory for each client, and a slowest pace."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from starlette.types import Message, Receive
 
@@ -88,9 +89,26 @@ class Bodies:
                 self._require_share(client)
             return bytes(body)
         finally:
-            self._held[client] -= held
-            if self._held[client] <= 0:
-                del self._held[client]
+            self._release(client, held)
+
+    @contextlib.contextmanager
+    def kept(self, client: str, size: int) -> Generator[None]:
+        """While it lasts, so many bytes of a client's bodies are kept that have come already.
+
+        Raises:
+            BodyError: if they take more than the client's share.
+        """
+        self._held[client] += size
+        try:
+            self._require_share(client)
+            yield
+        finally:
+            self._release(client, size)
+
+    def _release(self, client: str, size: int) -> None:
+        self._held[client] -= size
+        if self._held[client] <= 0:
+            del self._held[client]
 
     def _require_share(self, client: str) -> None:
         held = self._held[client]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse, Response
@@ -14,7 +14,9 @@ from space.gradio_internals import CLIENT
 from space.limits import MAX_UPLOAD_BYTES, Limits
 from space.traffic.body_limit import FRAMES_ENDPOINT, MAX_BODY, MAX_FRAME_BYTES, Bodies, BodyError, counted, replayed
 from space.traffic.fair_queue import MAX_SESSION_NAME, FairQueue
+from space.traffic.paced import Paced
 from space.traffic.rate_limit import MINUTE_S, RateLimit, client_block
+from space.traffic.request_budget import RequestBudget
 from space.traffic.sessions import Sessions
 from space.traffic.token_bucket import TokenBuckets
 
@@ -31,14 +33,12 @@ GONE = "there is no answer, or it was not read in time and is dropped; send the 
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 FORWARDED = b"x-forwarded-for"
 ERROR = 400
-# So many seconds' worth of requests at once: a page that is opened asks for a hundred files.
-BURST_S = 6
 
 
 class RequestLimits:
     """Answers what is too much before anybody works on it: with status 413 or 429, and with words."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, sessions: Sessions, queue: FairQueue):
+    def __init__(self, app: ASGIApp, limits: Limits, sessions: Sessions, queue: FairQueue, budget: RequestBudget):
         self.app = app
         self._queue = queue
         self._limits = limits
@@ -47,7 +47,8 @@ class RequestLimits:
         self._streams: Counter[str] = Counter()
         self._tools: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
-        self._requests = TokenBuckets(limits.requests_a_second, BURST_S * limits.requests_a_second)
+        self._requests = budget
+        self._paced = Paced()
         self._direct = RateLimit(limits.events_a_minute)
         self._uploads = RateLimit(limits.uploads_a_minute)
         self._upload_bytes = TokenBuckets(limits.upload_bytes_a_minute / MINUTE_S, limits.upload_bytes_a_minute)
@@ -112,7 +113,7 @@ class RequestLimits:
 
         async def send_and_charge(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] >= ERROR:
-                self._requests.charge(client, self._limits.requests_of_a_refusal)
+                self._requests.charge_refusal(client)
             await send(message)
 
         return send_and_charge
@@ -155,32 +156,53 @@ class RequestLimits:
             self._streams += Counter()
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send, client: str, path: str) -> None:
+        """A request with a body: a frame of the live view at once, and all others one after the other."""
         begun = False
+        leave: Callable[[], None] | None = None
 
-        async def send_and_note(message: Message) -> None:
+        async def send_and_leave(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
+            if leave is not None:
+                leave()
+
+        async def next_part() -> Message:
+            # What Gradio does with each part of an upload takes time, but not the wait for it.
+            nonlocal leave
+            if leave is not None:
+                leave()
+            message = await parts()
+            leave = await self._paced.enter(client)
+            return message
 
         try:
+            if path == FRAMES_ENDPOINT:
+                body = await self._bodies.read(client, receive, MAX_FRAME_BYTES, announced_bytes(scope))
+                await self.app(scope, replayed(body, receive), send_and_leave)
+                return
             if path == UPLOADS_ENDPOINT:
-                taken = counted(
-                    receive, MAX_UPLOAD_BYTES + FORM_BYTES, lambda more: self._upload_bytes.take(client, more)
-                )
-            else:
-                most = MAX_FRAME_BYTES if path == FRAMES_ENDPOINT else MAX_BODY
-                announced = announced_bytes(scope)
-                taken = replayed(await self._bodies.read(client, receive, most, announced), receive)
+                most = MAX_UPLOAD_BYTES + FORM_BYTES
+                parts = counted(receive, most, lambda more: self._upload_bytes.take(client, more))
+                await self.app(scope, next_part, send_and_leave)
+                return
+            body = await self._bodies.read(client, receive, MAX_BODY, announced_bytes(scope))
+            with self._bodies.kept(client, len(body)):
+                leave = await self._paced.enter(client)
+            taken = replayed(body, receive)
             if path.startswith(MCP):
                 # Each holds a thread until its answer is there.
                 with self._one_more_tool(client):
-                    await self.app(with_client(scope), taken, send_and_note)
+                    await self.app(with_client(scope), taken, send_and_leave)
             else:
-                await self.app(scope, taken, send_and_note)
+                await self.app(scope, taken, send_and_leave)
         except BodyError as error:
             if not begun:
                 answer = Response(str(error), status_code=error.status, headers={"Connection": "close"})
                 await answer(scope, receive, send)
+        finally:
+            if leave is not None:
+                leave()
 
     @contextlib.contextmanager
     def _one_more_tool(self, client: str) -> Generator[None]:

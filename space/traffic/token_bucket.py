@@ -38,6 +38,11 @@ class TokenBuckets:
         with self._lock:
             self._put(key, max(self._tokens_at(key, now_s) - amount, 0.0), now_s)
 
+    def wait_s(self, key: str, amount: float = 1.0) -> float:
+        """The seconds until there are so many tokens, of which none is taken; 0 if there are."""
+        with self._lock:
+            return max(amount - self._tokens_at(key, self._clock_s()), 0.0) / self.per_s
+
     def _tokens_at(self, key: str, now_s: float) -> float:
         tokens, then_s = self._tokens.get(key, (self.most, now_s))
         return min(self.most, tokens + max(now_s - then_s, 0.0) * self.per_s)

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 Done = TypeVar("Done")
 
-# To the live view's 0; more would let a thread that holds Python's lock wait for too long.
-_NICE = 5
+# More than the rest of the process has, which need not have 0.
+_NICE = 10
+_MOST_NICE = 19
 
 
 class BusyError(ValueError):
@@ -62,5 +63,7 @@ class PixelBudget:
 def _give_way() -> None:
     # On Linux a thread has a priority of its own; elsewhere this would be the whole process's.
     if hasattr(threading, "get_native_id") and os.uname().sysname == "Linux":
+        thread = threading.get_native_id()
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            before = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(before + _NICE, _MOST_NICE))

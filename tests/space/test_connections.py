@@ -18,6 +18,7 @@ from starlette.routing import Route
 from space.limits import Limits
 from space.traffic.body_limit import MAX_BODY, Bodies, BodyError
 from space.traffic.connections import ConnectionLimits
+from space.traffic.request_budget import RequestBudget
 from space.traffic.request_limits import RequestLimits
 from space.traffic.sessions import Sessions
 
@@ -29,15 +30,17 @@ async def echo(request) -> PlainTextResponse:
 
 
 @contextlib.contextmanager
-def serving(limits: ConnectionLimits, shares: Limits | None = None):
-    """The limits around a small app; gives its address."""
+def serving(limits: ConnectionLimits, shares: Limits | None = None, *, proxies: str = "127.0.0.1"):
+    """The limits around a small app, which believes these proxies; gives its address."""
     shares = shares or Limits()
-    sessions = Sessions(shares, forget=lambda _: None)
+    sessions, budget = Sessions(shares, forget=lambda _: None), RequestBudget(shares)
     app = Starlette(
         routes=[Route("/{path:path}", echo, methods=["GET", "POST"])],
-        middleware=[Middleware(RequestLimits, limits=shares, sessions=sessions, queue=None)],
+        middleware=[Middleware(RequestLimits, limits=shares, sessions=sessions, queue=None, budget=budget)],
     )
-    config = uvicorn.Config(app, port=0, log_level="warning", **limits.uvicorn_options())
+    config = uvicorn.Config(
+        app, port=0, log_level="warning", forwarded_allow_ips=proxies, **limits.uvicorn_options(budget)
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -191,13 +194,11 @@ def test_a_body_takes_its_share_before_any_of_it_is_read():
     assert asyncio.run(conversation()) == 90
 
 
-TOO_LONG = f"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_BODY + 1}\r\n\r\n".encode()
-
-
-def refused(place) -> socket.socket:
+def refused(place, *, behind_a_proxy: bool = False) -> socket.socket:
     """A request that is far too long, whose answer is still to be read."""
+    forwarded = "X-Forwarded-For: 198.51.100.9\r\n" if behind_a_proxy else ""
     connection = socket.create_connection(place, PATIENCE_S)
-    connection.sendall(TOO_LONG)
+    connection.sendall(f"POST /a HTTP/1.1\r\nHost: a\r\n{forwarded}Content-Length: {MAX_BODY + 1}\r\n\r\n".encode())
     return connection
 
 
@@ -217,17 +218,43 @@ def test_who_goes_on_after_refusals_has_spent_the_requests():
         assert answer.text == "3"
 
 
-def test_some_refusals_of_who_goes_on_come_late():
+def test_refusals_of_who_goes_on_come_late_and_end_the_connection():
+    shares = Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=2)
+    with serving(ConnectionLimits(), shares, proxies="198.51.100.1") as place:
+        assert status(refused(place)) == 413
+        begun_s = time.monotonic()
+        late = [refused(place) for _ in range(3)]
+        late[0].sendall(b"what comes now is not read")
+        assert select.select(late, [], [], 0)[0] == []
+        for connection in late:
+            answer = connection.recv(1000)
+            assert answer.startswith(b"HTTP/1.1 429") and b"\r\nRetry-After: " in answer
+            assert ends(connection)
+            connection.close()
+        assert time.monotonic() - begun_s >= 2
+
+
+def test_some_refusals_behind_a_proxy_come_late():
     shares = Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=4, late_refusals_of_one=1)
     with serving(ConnectionLimits(), shares) as place:
-        assert status(refused(place)) == 413
-        late, at_once = refused(place), refused(place)
+        assert status(refused(place, behind_a_proxy=True)) == 413
+        late, at_once = refused(place, behind_a_proxy=True), refused(place, behind_a_proxy=True)
         assert status(at_once) == 429
         assert select.select([late], [], [], 0)[0] == []
         assert status(late) == 429
+        # The proxy has other visitors, too.
+        assert httpx.post("http://{}:{}/a".format(*place), content=b"abc").text == "3"
 
 
-@pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 256), (1024, 4096, 1000), (5000, 5000, 1000)])
+def test_hundreds_of_connections_at_once_wait_to_be_accepted():
+    with serving(ConnectionLimits(most=1000)) as place:
+        connections = [socket.create_connection(place, PATIENCE_S) for _ in range(300)]
+        for connection in connections:
+            connection.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert {status(connection) for connection in connections} == {200}
+
+
+@pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 736), (1024, 4096, 1000), (5000, 5000, 1000)])
 def test_limits_follow_the_descriptors_of_the_process(monkeypatch, soft, hard, most):
     asked = []
     monkeypatch.setattr("space.traffic.connections.resource.getrlimit", lambda _: (soft, hard))

@@ -1,5 +1,6 @@
 """Temporary files: nobody else may read them, links are not followed, and nothing is left when the app ends."""
 
+import base64
 import os
 import signal
 import stat
@@ -10,8 +11,8 @@ import time
 import httpx
 import pytest
 
-from benchmarks.processes import free_port
-from face_expression.errors import DataError
+from benchmarks.processes import ended, free_port
+from face_expression.errors import DataError, required
 from space.storage.cleaning import sweep
 from space.storage.private_folder import private_folder
 from space.storage.video_folders import VideoFolders
@@ -138,3 +139,38 @@ def test_the_example_clip_is_not_taken_for_an_old_upload(tmp_path):
     sweep(folders.root, 60, set())
     assert example_folder.source.read_bytes() == b"a clip" and not upload_folder.source.exists()
     assert example.exists()
+
+
+NEVER_DONE = """
+import runpy, threading
+import face_expression
+
+def load_pipeline(load=face_expression.load_pipeline, **options):
+    def analyze(frame):
+        print("at work", flush=True)
+        threading.Event().wait()
+
+    pipeline = load(**options)
+    pipeline.analyze = analyze
+    return pipeline
+
+face_expression.load_pipeline = load_pipeline
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def test_the_app_ends_while_a_photo_is_being_analyzed(tmp_path):
+    port = free_port()
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "PORT": str(port), "HOST": "127.0.0.1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", NEVER_DONE], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with process, ended(process):
+        lines = iter(required(process.stdout).readline, "")
+        assert any("Running on local URL" in line for line in lines)
+        sent = base64.b64encode((EXAMPLES / "astronaut.jpg").read_bytes()).decode()
+        httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/analyze_image", json={"data": [sent]}).raise_for_status()
+        assert any("at work" in line for line in lines)
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+    assert files_below(tmp_path) == []
