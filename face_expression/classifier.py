@@ -19,8 +19,12 @@ _BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What the network gives for one crop: `logits` (C,) after the temperature and `features` (F,), both float32."""
+    """What the network gives for one `crop`, uint8 RGB (S, S, 3): `logits` (C,) after the temperature, `features` (F,).
 
+    Both float32.
+    """
+
+    crop: np.ndarray
     logits: np.ndarray
     features: np.ndarray
 

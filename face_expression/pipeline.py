@@ -50,13 +50,12 @@ class Face:
     `box` xyxy in pixels of the frame; `score` the detector's, in [0, 1]; `probabilities` (C,) float32, calibrated, in
     the order of the pipeline's `label_names`; `label` and `confidence` the expression shown and its probability;
     `reliable` is False when there are `reasons` to say "not sure"; `track_id` stays with a person in `track`, and is
-    None in `analyze`; `crop` is what the model was shown (in `track` as it is or mirrored), before its contrast is
-    levelled: uint8 RGB (S, S, 3).
+    None in `analyze`; `crop` is what the model was shown, before its contrast is levelled: uint8 RGB (S, S, 3).
 
-    `logits` (C,) and `features` (F,) float32 are the bundle's own for one crop: neither smoothed nor personal, the
-    logits after the temperature. `track` shows the model every second crop mirrored; they are those of the last that
-    was not. `own` has the probability of each own expression by these features, if a `personal.json` has any.
-    `between` names the two labels that share the lead, where no expression is clear.
+    `logits` (C,) and `features` (F,) float32 are the bundle's own for `crop`: neither smoothed nor personal, the logits
+    after the temperature. `track` shows the model every second crop mirrored; all three are of the last that was not.
+    `own` has the probability of each own expression by these features, if a `personal.json` has any. `between` names
+    the two labels that share the lead, where no expression is clear.
     """
 
     box: Box
@@ -264,11 +263,11 @@ class Pipeline:
         ]
         logits, features = self.classifier.calibrated(to_model_inputs(shown, settings.input, self.graphs))
         rows = softmax(self._adapted(logits, features))
-        answers = [Answer(*of_face) for of_face in zip(logits, features, strict=True)]
+        answers = [Answer(*of_face) for of_face in zip(crops, logits, features, strict=True)]
         qualities = measure_quality(detections, crops, settings, self.graphs)
         return [
-            _Classified(detection, crop, row, quality_reasons(quality, settings.quality), answer)
-            for detection, crop, row, quality, answer in zip(detections, crops, rows, qualities, answers, strict=True)
+            _Classified(detection, row, quality_reasons(quality, settings.quality), answer)
+            for detection, row, quality, answer in zip(detections, rows, qualities, answers, strict=True)
         ]
 
     def _adapted(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -294,7 +293,7 @@ class Pipeline:
             confidence=confidence,
             reasons=reasons,
             track_id=track_id,
-            crop=found.crop,
+            crop=found.answer.crop,
             logits=found.answer.logits,
             features=found.answer.features,
             own=self._own(found.answer.features),
@@ -310,7 +309,6 @@ class _Classified:
     """
 
     detection: Detection
-    crop: np.ndarray
     probabilities: np.ndarray
     reasons: tuple[str, ...]
     answer: Answer

@@ -8,7 +8,7 @@ import pytest
 from face_expression import LABEL_NAMES, BundleError, load_pipeline
 from face_expression.boxes import iou_matrix
 from face_expression.quality import BLURRED, TOO_DARK, TOO_SMALL
-from tests.support.builders import EXAMPLES, calm_face, calm_photo, happy_face, happy_photo, scene
+from tests.support.builders import EXAMPLES, calm_face, calm_photo, happy_face, happy_photo, moving, scene
 
 # Where the astronaut's face is, drawn by hand, xyxy.
 ASTRONAUT_FACE = (175.0, 65.0, 272.0, 175.0)
@@ -160,7 +160,7 @@ def test_a_still_face_is_classified_as_it_is_and_mirrored_in_turn(yunet_pipeline
     np.testing.assert_array_equal(seen[0].probabilities, alone.probabilities)
     # The first frame is searched in another way, which moves the box a little; from the second on it stands still.
     np.testing.assert_array_equal(seen[1].features, seen[0].features)
-    crop = seen[1].crop
+    crop = seen[2].crop
     plain, mirrored = yunet_pipeline.classify([crop, crop[:, ::-1]])
     assert np.abs(plain - mirrored).max() > 0.05
     first = yunet_pipeline.classify([seen[0].crop])[0]
@@ -173,6 +173,15 @@ def test_a_still_face_is_classified_as_it_is_and_mirrored_in_turn(yunet_pipeline
         np.testing.assert_allclose(face.features, features[0], atol=1e-4)
         np.testing.assert_allclose(face.logits, answer[0], atol=1e-4)
         assert face.reasons == seen[2].reasons
+
+
+def test_crop_logits_and_features_are_of_one_moment(yunet_pipeline):
+    state = None
+    for index, frame in enumerate(moving(happy_face(), 12)):
+        (face,), state = yunet_pipeline.track(frame, state, index / 15)
+        logits, features = yunet_pipeline.classifier.calibrated(yunet_pipeline.model_inputs([face.crop]))
+        np.testing.assert_allclose(face.logits, logits[0], atol=1e-4)
+        np.testing.assert_allclose(face.features, features[0], atol=1e-4)
 
 
 def test_crops_are_judged_without_a_detector(haar_pipeline):

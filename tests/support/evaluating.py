@@ -38,7 +38,7 @@ def ballot(label: int, count: int = 8) -> list[int]:
     return votes
 
 
-def tested_rows() -> dict:
+def example_rows() -> dict:
     """8 rows of a smile, 8 of a calm face, the others of noise that no detector takes for a face."""
     faces = [picture(happy_face(), shift=n) for n in range(-4, 4)] + [
         picture(calm_face(), shift=n) for n in range(-4, 4)
@@ -54,8 +54,8 @@ def tested_rows() -> dict:
 
 
 def write(folder: Path, *, votes: bool = True, names: tuple[str, ...] = LABEL_NAMES) -> Path:
-    """A data set with `tested_rows`; its training split holds three of them, one pixel for pixel, two nearly."""
-    tested = tested_rows()
+    """A data set with `example_rows`; its training split holds three of them, one pixel for pixel, two nearly."""
+    tested = example_rows()
     shown = [tested["image"][0], tested["image"][9][:, ::-1], (tested["image"][18] * 0.6).astype(np.uint8)]
     columns = {name: tested[name] for name in ("image", "label", "votes", "query_group", "fer2013_row")}
     small = {

@@ -13,7 +13,7 @@ from face_expression.config import read_preprocessing
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
 from face_expression.known_gaps import UNMEASURED
 from tests.support.builders import REPOSITORY, calm_face, happy_face, scene
-from tests.support.evaluating import ROWS, copy_bundle, evaluate, noise, tested_rows, write
+from tests.support.evaluating import ROWS, copy_bundle, evaluate, example_rows, noise, write
 from train.data.dataset import load_split
 from train.evaluate.at_a_glance import beside_other_tools, for_whom_it_is_worse, what_it_cannot_do
 from train.evaluate.end_to_end import MISSED, analyze_rows
@@ -108,7 +108,7 @@ def test_near_duplicates_are_found_mirrored_relit_and_rescaled():
 
 def test_accuracy_is_what_the_app_says_of_the_same_crops(evaluated):
     metrics, _, _, bundle = evaluated
-    rows = tested_rows()
+    rows = example_rows()
     named = load_pipeline(str(bundle), detector="haar").classify(rows["image"]).argmax(1)
     main = metrics["protocols"]["ferplus-majority-7"]
     assert main["accuracy"] == pytest.approx(np.mean(named == rows["label"]))

@@ -28,10 +28,10 @@ import { NOTHING_SEEN, indexOfLargest, isMirrored, isTurnFresh, matchTracks, req
  * @property {boolean} reliable whether nothing speaks against classifying this face
  * @property {string[]} reasons why to say "not sure"
  * @property {number | null} trackId stays with a person in `track`; null in `analyze`
- * @property {Picture} crop what the model was shown (in `track` as it is or mirrored), before its contrast is levelled
- * @property {Float32Array} logits the bundle's own for one crop, after the temperature: neither smoothed nor personal; in
- *   `track`, which shows the model every second crop mirrored, of the last one that was not
- * @property {Float32Array} features the network's, for the same crop
+ * @property {Picture} crop what the model was shown, before its contrast is levelled; in `track`, which shows the model
+ *   every second crop mirrored, the last one that was not
+ * @property {Float32Array} logits the bundle's own for `crop`, after the temperature: neither smoothed nor personal
+ * @property {Float32Array} features the network's, for `crop`
  * @property {boolean} personal whether the probabilities are adapted to one person
  * @property {[string, string] | null} between the two labels that share the lead, where no expression is clear
  * @property {{name: string, probability: number}[] | null} own own expressions in this frame; null without any
@@ -169,7 +169,7 @@ export class Engine {
       const look = before.looks?.get(known[index]?.trackId);
       if (!isClassified[index]) return { ...look, detection };
       const face = classified.shift();
-      return mirrored[index] ? { ...face, logits: look.logits, features: look.features } : face;
+      return mirrored[index] ? { ...face, crop: look.crop, logits: look.logits, features: look.features } : face;
     });
     const updated = updateTracks(
       before,
