@@ -71,7 +71,8 @@ let patterns = null;
  */
 export function translated(text) {
   const table = TABLES[language];
-  if (table && /^\d+%$/.test(text)) return percentOf(Number.parseInt(text, 10) / 100);
+  const share = table && /^(\(?)(\d+)%(\)?\.?)$/.exec(text);
+  if (share) return share[1] + percentOf(Number(share[2]) / 100) + share[3];
   if (!table || !/[a-z]{2}/i.test(text)) return null;
   if (Object.hasOwn(table, text)) return table[text];
   patterns ??= patternsOf(Object.keys(table));
