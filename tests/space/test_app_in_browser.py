@@ -21,7 +21,7 @@ from face_expression import encode_jpeg
 from face_expression.hub.download import EMBEDDED_BUNDLE
 from face_expression.known_gaps import gaps_in_words
 from face_expression.labels import LABEL_NAMES
-from tests.support.browsing import NARROW, open_photo_tab, picture_for_the_readme, upload_photo, wait_until
+from tests.support.browsing import EXAMPLE, NARROW, open_photo_tab, picture_for_the_readme, upload_photo, wait_until
 from tests.support.builders import (
     calm_face,
     happy_face,
@@ -168,7 +168,7 @@ def test_every_face_of_a_photo_has_a_number_and_bars(open_page, tmp_path):
 def test_examples_need_no_network(open_page):
     page = open_page(live=False)
     open_photo_tab(page)
-    page.locator(".gallery-item, .gallery button, table button").first.click()
+    page.locator(EXAMPLE).first.click()
     expect(page.locator(".face-card").first).to_contain_text("happy")
     assert page.foreign_requests == []
 
@@ -176,7 +176,7 @@ def test_examples_need_no_network(open_page):
 def test_examples_show_a_group_and_a_not_sure(open_page):
     page = open_page(live=False)
     open_photo_tab(page)
-    examples = page.locator(".gallery-item, .gallery button, table button")
+    examples = page.locator(EXAMPLE)
     expect(examples).to_have_count(4)
     # In alphabetical order: astronaut, dark, grace_hopper, group.
     examples.nth(1).click()
@@ -234,7 +234,7 @@ def test_bad_files_are_answered_after_an_example_too(open_page, tmp_path):
     """A click on an example makes Gradio build the component anew."""
     page = open_page(live=False)
     open_photo_tab(page)
-    page.locator(".gallery-item, .gallery button, table button").first.click()
+    page.locator(EXAMPLE).first.click()
     expect(page.locator("#photo-summary")).to_contain_text("One face")
     bad = make_bad_files(tmp_path)
     for name in ("text.jpg", "empty.jpg"):
@@ -280,7 +280,7 @@ def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path)
         assert wait_until(lambda: aged(folder) == examples)
     assert {"private.png", "photo.jpg"} < seen
     assert wait_until(lambda: aged(folder) == examples and all(any(path.iterdir()) for path in folders_in(folder)))
-    page.locator(".gallery-item, .gallery button, table button").first.click()
+    page.locator(EXAMPLE).first.click()
     expect(page.locator("#photo-summary")).to_contain_text("One face")
 
 

@@ -4,9 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from space.traffic import fair_queue
-from tests.support.browsing import open_photo_tab
+from tests.support.browsing import EXAMPLE, open_photo_tab
 
-EXAMPLE = ".gallery-item, .gallery button, table button"
 # Two connections of a page are not in step: what is said last on one comes after an answer to a later question.
 LATE_GOODBYE = """() => {
     const ask = window.fetch;

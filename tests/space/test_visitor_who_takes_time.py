@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 import app
-from tests.support.browsing import PATIENCE_MS
+from tests.support.browsing import EXAMPLE, PATIENCE_MS
 from tests.support.wide_limits import WIDE_LIMITS
 
 UNWANTED_S = 1.0
@@ -25,7 +25,7 @@ def hurried_app(yunet_pipeline, monkeypatch, tmp_path) -> str:
 def test_a_photo_is_answered_however_long_the_page_was_open(open_page, hurried_app):
     page = open_page(address=hurried_app)
     page.get_by_role("tab", name="Photo").click()
-    examples = page.locator(".gallery-item, .gallery button, table button")
+    examples = page.locator(EXAMPLE)
     for number, answer in ((0, "One face"), (3, "2 faces")):
         page.wait_for_timeout(2000 * UNWANTED_S)
         examples.nth(number).click()

@@ -13,6 +13,8 @@ from tests.support.builders import REPOSITORY
 SCREENSHOTS = REPOSITORY / "docs"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE_MS = 60_000
+# A picture among the examples of the tab Photo, as Gradio shows them.
+EXAMPLE = ".gallery-item, .gallery button, table button"
 
 
 @contextmanager

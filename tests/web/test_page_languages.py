@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.support.browsing import PATIENCE_MS
+from tests.support.browsing import EXAMPLE, PATIENCE_MS
 
 # The same in both languages: names, and words that are German, too.
 SAME = {"live emotion detector", "live", "video", "neutral", "logo", "broken", "broken.mp4", ".mp4"} | {
@@ -37,7 +37,7 @@ def visit(page: Page, broken: dict, percent: str) -> set[str]:
     seen = set(page.evaluate(TEXTS))
     tabs.nth(1).click()
     seen |= set(page.evaluate(TEXTS))
-    examples = page.locator(".gallery-item, .gallery button, table button")
+    examples = page.locator(EXAMPLE)
     for number, cards in ((1, 1), (3, 2)):
         examples.nth(number).click()
         expect(page.locator(".face-card")).to_have_count(cards, timeout=PATIENCE_MS)

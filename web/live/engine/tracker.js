@@ -38,8 +38,8 @@ const MIRRORED_HOLDS = 2;
  * Everything that is remembered between two frames of one viewer. Values: they are never changed, only replaced.
  * `nextView` is the place in `videoViews` of the next view to search; all that were due by `searchedS` have been.
  * `wholeSearchedS`: when the whole frame was last searched. `looks` has by the number of a track what its face looked
- * like when it was last classified, with the logits and features of its last crop that was not mirrored (`engine.js`
- * keeps it).
+ * like when it was last classified, with its last crop that was not mirrored, and the logits and features of that
+ * (`engine.js` keeps it).
  *
  * @typedef {object} TrackerState
  * @property {Track[]} tracks
