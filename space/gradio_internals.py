@@ -1,6 +1,5 @@
 """All that touches Gradio's insides, so that an upgrade is this file's business (and `fair_queue.py`'s)."""
 
-import asyncio
 import contextlib
 import inspect
 import json
@@ -33,6 +32,7 @@ from space.limits import Limits
 from space.traffic.fair_queue import MAX_SESSION_NAME, FairQueue, too_many
 from space.traffic.rate_limit import RateLimit
 from space.traffic.sessions import Sessions
+from space.upkeep import repeating
 
 log = logging.getLogger(__name__)
 
@@ -194,20 +194,17 @@ async def keeping_shares(app: App, page: gr.Blocks, limits: Limits, sessions: Se
     def is_busy(session: str) -> bool:
         return queue.is_wanted(session) or queue.has_running(session)
 
-    async def look_again_and_again() -> None:
-        frames: dict[str, tuple[object, float]] = {}
-        while True:
-            await asyncio.sleep(LOOK_S)
-            queue.drop_unread()
-            queue.hang_up()
-            sessions.forget_unused(is_busy)
-            frames = end_frameless_streams(queue, frames, limits.frameless_s)
+    frames: dict[str, tuple[object, float]] = {}
 
-    task = asyncio.create_task(look_again_and_again())
-    try:
+    async def drop_what_nobody_uses() -> None:
+        nonlocal frames
+        queue.drop_unread()
+        queue.hang_up()
+        sessions.forget_unused(is_busy)
+        frames = end_frameless_streams(queue, frames, limits.frameless_s)
+
+    async with repeating(drop_what_nobody_uses, LOOK_S):
         yield
-    finally:
-        task.cancel()
 
 
 def tools_as_json(data: list, root_url: str) -> list[TextContent]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import stat
 import time
 from collections.abc import AsyncGenerator
@@ -11,6 +12,7 @@ import gradio as gr
 
 from space.gradio_internals import forget_deleted_files
 from space.storage.private_folder import is_own_folder
+from space.upkeep import repeating
 
 # Younger than anything.
 ALL = -1000.0
@@ -25,14 +27,16 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
     """
     if not is_own_folder(folder):
         return
-    for path in sorted(folder.rglob("*"), reverse=True):
-        # OSError: a folder that is not empty, or a file that Gradio has just deleted itself.
-        with contextlib.suppress(OSError):
-            found = path.lstat()
-            # What comes from the future was written before the clock was set back.
-            if str(path) not in keep and not -AHEAD_S <= time.time() - found.st_mtime <= age_s:
-                remove = path.rmdir if stat.S_ISDIR(found.st_mode) else path.unlink
-                remove()
+    # `os.walk` goes on where a folder has just gone; `Path.rglob` would raise.
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for path in (Path(parent, name) for name in files + folders):
+            # OSError: a folder that is not empty, or a file that Gradio has just deleted itself.
+            with contextlib.suppress(OSError):
+                found = path.lstat()
+                # What comes from the future was written before the clock was set back.
+                if str(path) not in keep and not -AHEAD_S <= time.time() - found.st_mtime <= age_s:
+                    remove = path.rmdir if stat.S_ISDIR(found.st_mode) else path.unlink
+                    remove()
 
 
 @contextlib.asynccontextmanager
@@ -48,19 +52,16 @@ async def sweeping(
         keep_videos_s: for how long what is in the other folder is kept.
     """
     uploads = Path(page.GRADIO_CACHE)
+    keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
 
-    async def sweep_for_ever() -> None:
-        keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
-        while True:
-            await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep)
-            await asyncio.to_thread(sweep, videos, keep_videos_s, set())
-            forget_deleted_files(page)
-            await asyncio.sleep(max(1.0, keep_uploads_s / 10))
+    async def sweep_what_is_old() -> None:
+        await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep)
+        await asyncio.to_thread(sweep, videos, keep_videos_s, set())
+        forget_deleted_files(page)
 
-    task = asyncio.create_task(sweep_for_ever())
     try:
-        yield
+        async with repeating(sweep_what_is_old, max(1.0, keep_uploads_s / 10)):
+            yield
     finally:
-        task.cancel()
         for folder in (uploads, videos):
             sweep(folder, ALL, set())

@@ -21,6 +21,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from face_expression import face_as_json, read_picture
 from space.traffic.rate_limit import RateLimit
 from tests.support.builders import EXAMPLES, REPOSITORY, calm_face, happy_face, scene
+from tests.support.busy_folders import files_in
 from tests.support.videos import plain, write_video
 
 DOCUMENT = (REPOSITORY / "docs" / "service.md").read_text()
@@ -293,7 +294,7 @@ def test_nothing_of_a_caller_is_kept(served_app, call, tmp_path):
     assert call("analyze_image", IN_BASE64)[0] == "complete"
     assert call("analyze_video", base64.b64encode(video.read_bytes()).decode(), 1, False)[0] == "complete"
     assert set(page.app.state_holder.session_data) <= before
-    assert [path for path in page.videos.root.rglob("*") if path.is_file()] == []
+    assert files_in(page.videos.root) == []
 
 
 def test_answers_say_how_they_may_be_used(served_app):

@@ -30,6 +30,7 @@ from tests.support.builders import (
     save,
     scene,
 )
+from tests.support.busy_folders import files_in, folders_in
 from tests.support.odd_pictures import make_bad_files, rotated_phone_photo
 from tests.support.service_clients import Camera, until
 
@@ -253,7 +254,7 @@ def watched(folder: Path):
 
     def look() -> None:
         while not done.wait(0.005):
-            names.update(Path(name).name for _, _, files in os.walk(folder) for name in files)
+            names.update(path.name for path in files_in(folder))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -279,19 +280,19 @@ def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path)
         # What is kept for 15 s has been there for longer now; so have the examples, which stay.
         assert wait_until(lambda: aged(folder) == examples)
     assert {"private.png", "photo.jpg"} < seen
-    assert wait_until(lambda: aged(folder) == examples and all(any(path.iterdir()) for path in folders_in(folder)))
+    assert wait_until(lambda: aged(folder) == examples and not empty_folders(folder))
     page.locator(EXAMPLE).first.click()
     expect(page.locator("#photo-summary")).to_contain_text("One face")
 
 
-def folders_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_dir()]
+def empty_folders(folder: Path) -> list[str]:
+    return [parent for parent, folders, files in os.walk(folder) if not folders + files]
 
 
 def aged(folder: Path) -> set[str]:
     """The names of the files in a folder, all of which are a minute old now."""
     names = set()
-    for path in folder.rglob("*"):
+    for path in files_in(folder) + folders_in(folder):
         with suppress(FileNotFoundError):
             os.utime(path, (time.time() - 60,) * 2)
             names |= {path.name} if path.is_file() else set()

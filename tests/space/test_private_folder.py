@@ -2,11 +2,14 @@
 
 import base64
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -17,13 +20,10 @@ from space.storage.cleaning import sweep
 from space.storage.private_folder import private_folder
 from space.storage.video_folders import VideoFolders
 from tests.support.builders import EXAMPLES, REPOSITORY
+from tests.support.busy_folders import files_in
 from tests.support.warm_programs import APP, WarmProgram, start_warm
 
 PATIENCE_S = 120
-
-
-def files_below(folder) -> list[str]:
-    return [str(path) for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_folder_is_private_and_gone_afterwards(tmp_path):
@@ -34,7 +34,7 @@ def test_a_folder_is_private_and_gone_afterwards(tmp_path):
         assert str(os.geteuid()) in folder.parent.name
         with private_folder(tmp_path / "missing") as other:
             assert other != folder and (folder / "upload.jpg").exists()
-    assert files_below(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 def test_what_a_killed_process_left_is_deleted(tmp_path):
@@ -44,9 +44,9 @@ def test_what_a_killed_process_left_is_deleted(tmp_path):
         "    (folder / 'upload.jpg').write_bytes(b'x'); os._exit(1)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=REPOSITORY, check=False)
-    assert any(path.endswith("upload.jpg") for path in files_below(tmp_path))
+    assert any(path.name == "upload.jpg" for path in files_in(tmp_path))
     with private_folder(tmp_path):
-        assert not any(path.endswith("upload.jpg") for path in files_below(tmp_path))
+        assert not any(path.name == "upload.jpg" for path in files_in(tmp_path))
 
 
 @pytest.mark.parametrize("what", ["link", "file", "other's"])
@@ -79,6 +79,28 @@ def test_sweeping_follows_no_link(tmp_path):
     sweep(folder, -1000, set())
     sweep(tmp_path / "itself", -1000, set())
     assert (outside / "kept.txt").read_text() == "kept" and list(folder.iterdir()) == []
+
+
+def test_what_is_deleted_meanwhile_does_not_stop_the_sweeping(tmp_path):
+    folder, done = tmp_path / "folder", threading.Event()
+    folder.mkdir()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            with suppress(FileNotFoundError):
+                (folder / "a visit" / "a photo").mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder / "a visit", ignore_errors=True)
+
+    visitors = threading.Thread(target=come_and_go)
+    visitors.start()
+    try:
+        for _ in range(2000):
+            sweep(folder, -1000, set())
+    finally:
+        done.set()
+        visitors.join()
+    sweep(folder, -1000, set())
+    assert list(folder.iterdir()) == []
 
 
 def start_by_hand(environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -116,7 +138,7 @@ def test_nothing_is_left_when_the_app_ends(tmp_path, end, start):
         for number in range(3):
             content = (EXAMPLES / "astronaut.jpg").read_bytes() + bytes([number])
             httpx.post(f"{address}gradio_api/upload", files={"files": ("a.jpg", content)}).raise_for_status()
-        assert len([path for path in files_below(tmp_path) if path.endswith("a.jpg")]) == 3
+        assert len([path for path in files_in(tmp_path) if path.name.endswith("a.jpg")]) == 3
         # A page that is open, and an upload that never ends.
         with httpx.stream("GET", f"{address}gradio_api/heartbeat/page") as page:
             assert page.status_code == 200
@@ -124,7 +146,7 @@ def test_nothing_is_left_when_the_app_ends(tmp_path, end, start):
             outputs = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
-    assert files_below(tmp_path) == []
+    assert files_in(tmp_path) == []
     assert "Traceback" not in "".join(outputs), outputs
 
 
@@ -173,4 +195,4 @@ def test_the_app_ends_while_a_photo_is_being_analyzed(tmp_path):
         assert any("at work" in line for line in lines)
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
-    assert files_below(tmp_path) == []
+    assert files_in(tmp_path) == []

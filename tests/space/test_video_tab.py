@@ -15,6 +15,7 @@ from face_expression import Face, VideoFrame, face_columns, face_rows, label_vid
 from space.tabs.person_timeline import PeopleSeen, person_summary, visible_people
 from tests.support.browsing import NARROW, PATIENCE_MS, wait_until
 from tests.support.builders import calm_face, happy_face, scene
+from tests.support.busy_folders import files_in
 from tests.support.videos import decoded, plain, write_video
 
 CLIP_FRAMES = 40
@@ -94,7 +95,7 @@ def test_an_example_clip_can_be_tried(open_page):
 
 
 def kept_files(served_app) -> list[Path]:
-    return [path for path in served_app[2].videos.root.rglob("*") if path.is_file()]
+    return files_in(served_app[2].videos.root)
 
 
 def test_a_video_is_labelled_played_plotted_and_downloaded(open_page, two_people, yunet_pipeline, served_app, tmp_path):
@@ -123,7 +124,9 @@ def test_a_video_is_labelled_played_plotted_and_downloaded(open_page, two_people
     assert {path.name for path in kept_files(served_app)} == {"labelled.mp4", "faces.csv"}
     page.context.close()
     assert wait_until(lambda: kept_files(served_app) == [])
-    assert wait_until(lambda: not list(served_app[1].rglob("*clip*.mp4")))
+    assert wait_until(
+        lambda: not [path for path in files_in(served_app[1]) if "clip" in path.name and path.suffix == ".mp4"]
+    )
 
 
 def test_what_cannot_be_labelled_is_answered_in_words(open_page, tmp_path):
