@@ -200,6 +200,12 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
     return page
 
 
+def files_in_use(page: Page) -> set[str]:
+    """What visitors sent that is in the queue, or is worked on."""
+    queue = queue_of(page)
+    return queue.files_in_queue(Path(page.GRADIO_CACHE)) | page.videos.sources_of(queue.sessions_in_queue())
+
+
 def launch(page: Page, **options) -> None:
     """Serve a page of `build_app` with this project's settings; `options` go to `gr.Blocks.launch`."""
 
@@ -209,7 +215,13 @@ def launch(page: Page, **options) -> None:
     @contextlib.asynccontextmanager
     async def lifespan(app: App) -> AsyncGenerator[None]:
         async with (
-            sweeping(page, page.videos.root, keep_uploads_s=page.keep_uploads_s, keep_videos_s=KEEP_VIDEOS_S),
+            sweeping(
+                page,
+                page.videos.root,
+                keep_uploads_s=page.keep_uploads_s,
+                keep_videos_s=KEEP_VIDEOS_S,
+                in_use=lambda: files_in_use(page),
+            ),
             keeping_shares(app, page, page.limits, page.sessions),
         ):
             yield

@@ -198,6 +198,7 @@ async def keeping_shares(app: App, page: gr.Blocks, limits: Limits, sessions: Se
 
     async def drop_what_nobody_uses() -> None:
         nonlocal frames
+        queue.free_unbegun()
         queue.drop_unread()
         queue.hang_up()
         sessions.forget_unused(is_busy)

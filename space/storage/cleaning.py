@@ -5,7 +5,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import gradio as gr
@@ -41,7 +41,7 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
 
 @contextlib.asynccontextmanager
 async def sweeping(
-    page: gr.Blocks, videos: Path, *, keep_uploads_s: float, keep_videos_s: float
+    page: gr.Blocks, videos: Path, *, keep_uploads_s: float, keep_videos_s: float, in_use: Callable[[], set[str]]
 ) -> AsyncGenerator[None]:
     """While it lasts, whatever is too old is deleted; at its end, everything is.
 
@@ -50,13 +50,15 @@ async def sweeping(
         videos: another folder.
         keep_uploads_s: for how long an upload is kept; this looks ten times in that time.
         keep_videos_s: for how long what is in the other folder is kept.
+        in_use: gives the files of both that are kept however old they are, since somebody waits for what is made of
+            them.
     """
     uploads = Path(page.GRADIO_CACHE)
     keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
 
     async def sweep_what_is_old() -> None:
-        await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep)
-        await asyncio.to_thread(sweep, videos, keep_videos_s, set())
+        await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep | in_use())
+        await asyncio.to_thread(sweep, videos, keep_videos_s, in_use())
         forget_deleted_files(page)
 
     try:

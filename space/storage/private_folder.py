@@ -70,6 +70,10 @@ def _delete_if_unused(folder: Path) -> None:
         return
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        # Folders get their lock before anybody else can look; this one lost it when its process was killed.
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     except OSError:
         return
     try:

@@ -42,6 +42,7 @@ class VideoFolders:
     def __init__(self, root: Path):
         self.root = root
         self._folders: dict[str, VideoFolder] = {}
+        self._lock = threading.Lock()
 
     def begin(self, visitor: str, sent: Path, *, is_ours: bool = False) -> VideoFolder:
         """A new folder with a video, in place of the visitor's last one.
@@ -51,7 +52,6 @@ class VideoFolders:
             sent: the video.
             is_ours: it is a file of the app. It gets a copy, whose age begins now, since what is old is deleted.
         """
-        self.forget(visitor)
         folder = VideoFolder(self.root / secrets.token_hex(16))
         folder.path.mkdir(parents=True)
         # Gradio's own name for an upload is deleted soon, while this visitor may still be waiting in the queue.
@@ -61,18 +61,24 @@ class VideoFolders:
             put(sent, folder.source)
         except OSError:
             shutil.copyfile(sent, folder.source)
-        self._folders[visitor] = folder
+        with self._lock:
+            before, self._folders[visitor] = self._folders.get(visitor), folder
+        _discard(before)
         return folder
 
     def of(self, visitor: str) -> VideoFolder | None:
         """The folder of a visitor who has one."""
         return self._folders.get(visitor)
 
+    def sources_of(self, visitors: set[str]) -> set[str]:
+        """The paths of what some visitors sent."""
+        return {str(folder.source) for visitor, folder in list(self._folders.items()) if visitor in visitors}
+
     def forget(self, visitor: str) -> None:
         """Stop working for a visitor, and delete what there is."""
-        if folder := self._folders.pop(visitor, None):
-            folder.stop.set()
-            shutil.rmtree(folder.path, ignore_errors=True)
+        with self._lock:
+            folder = self._folders.pop(visitor, None)
+        _discard(folder)
 
     def forget_all(self) -> None:
         """Stop all work, and delete all there is."""
@@ -85,8 +91,19 @@ class VideoFolders:
         def file(request: Request) -> Response:
             token, name = request.path_params["token"], request.path_params["name"]
             path = self.root / token / name
-            if not (token.isalnum() and name in (COPY, TABLE) and path.is_file()):
-                return Response("there is no such file, or it was deleted", status_code=404)
-            return FileResponse(path, headers={"Cache-Control": "private, no-store"})
+            gone = Response("there is no such file, or it was deleted", status_code=404)
+            if not (token.isalnum() and name in (COPY, TABLE)):
+                return gone
+            try:
+                found = path.stat()
+            except OSError:
+                return gone
+            return FileResponse(path, headers={"Cache-Control": "private, no-store"}, stat_result=found)
 
         return Route(f"/{ADDRESS}/{{token}}/{{name}}", file)
+
+
+def _discard(folder: VideoFolder | None) -> None:
+    if folder is not None:
+        folder.stop.set()
+        shutil.rmtree(folder.path, ignore_errors=True)

@@ -31,7 +31,8 @@ def build_live_tab(pipeline: Pipeline, files: LiveFiles) -> None:
         "",
         js_on_load=f"""
         import(new URL("{files.around}", document.baseURI))
-            .then(({{ translateAround }}) => translateAround(document.body));
+            .then(({{ translateAround }}) => translateAround(document.body))
+            .catch((error) => console.warn("The page stays English:", error));
         import(new URL("{files.page}", document.baseURI))
             .then(({{ mount }}) => mount(element, {json.dumps(given)}))
             .catch((error) => {{

@@ -92,6 +92,9 @@ class VideoEvents:
                 return [gr.skip()] * 4
             return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
         folder.source.unlink(missing_ok=True)
+        if folder.stop.is_set():
+            # Another video has come meanwhile, or the visitor has cancelled this one.
+            return [gr.skip()] * 4
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
         return summary, gr.update(visible=False), shown, people
 

@@ -10,7 +10,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import cast
+from urllib.parse import unquote
 
 import fastapi
 from gradio import queueing, route_utils
@@ -25,6 +27,9 @@ from space.traffic.rate_limit import RateLimit, client_block
 MAX_SESSION_NAME = 64
 # Between two messages.
 READING_S = 1.0
+MAX_PATH = 4096
+# In the names that Gradio gives the tasks of events, before the event's.
+_SEPARATOR = "<gradio-sep>"
 # A page's connection stays open for so long after its last answer; an event that comes right after its end waits.
 LINGER_S = 5.0
 SETTLED_S = 0.5
@@ -206,6 +211,32 @@ class FairQueue(queueing.Queue):
             return self.event_ids_to_events[event_id].session_hash
         return next((session for session, ids in self.pending_event_ids_session.items() if event_id in ids), None)
 
+    def sessions_in_queue(self) -> set[str]:
+        """The sessions of which an event waits or is being worked on."""
+        return {event.session_hash for event in (*self._waiting(), *self._running())}
+
+    def files_in_queue(self, folder: Path) -> set[str]:
+        """The paths below a folder that events name which wait or are being worked on; also as addresses."""
+        below, found = f"{folder}/", set()
+        for event in (*self._waiting(), *self._running()):
+            for part in _parts_of(event.data.data if event.data else []):
+                if isinstance(part, str) and len(part) <= MAX_PATH:
+                    found |= {text[text.index(below) :] for text in (part, unquote(part)) if below in text}
+        return found
+
+    def free_unbegun(self) -> None:
+        """Free the places of events that were cancelled before their work began: Gradio would keep them for ever."""
+        at_work = {task.get_name().rpartition(_SEPARATOR)[2] for task in self._asyncio_tasks}
+        for index, job in enumerate(self.active_jobs):
+            if job and not any(event._id in at_work for event in job):
+                self.active_jobs[index] = None
+                queue = self.event_queue_per_concurrency_id[job[0].concurrency_id]
+                queue.current_concurrency -= 1
+                started = queue.start_times_per_fn.pop(job[0].fn, set())
+                if len(started) > 1:
+                    # Which one it was does not matter: it only says how long others will have to wait.
+                    queue.start_times_per_fn[job[0].fn] = set(sorted(started)[1:])
+
     def drop_unread(self) -> None:
         """Drop what nobody has read for too long, and the oldest of the rest while it is too much."""
         held = sum(box.held_bytes for _, box in self._boxes())
@@ -294,12 +325,16 @@ def kind_of(fn) -> Kind:
 
 def size_of(value) -> int:
     """About how many bytes JSON data hold: the length of all text in them."""
-    size, left = 0, [value]
+    return sum(len(part) if isinstance(part, str | bytes) else 8 for part in _parts_of(value))
+
+
+def _parts_of(value) -> Iterator[object]:
+    """JSON data, and all that is in them."""
+    left = [value]
     while left:
         part = left.pop()
-        size += len(part) if isinstance(part, str | bytes) else 8
+        yield part
         left += part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else ()
-    return size
 
 
 def too_many(rate: RateLimit, what: str, wait_s: float) -> fastapi.HTTPException:

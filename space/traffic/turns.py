@@ -56,7 +56,9 @@ class Turns:
         others = len(self._asked_s.keys() | self._running.keys()) > 1
         most_of_one = max(self._slots - 1, 1) if others else self._slots
         while self._running.total() < self._slots:
-            ready = [place for place in self._waiting if self._running[place[0]] < most_of_one]
+            # One that was cancelled a moment ago leaves by itself.
+            waiting = [place for place in self._waiting if not place[1].done()]
+            ready = [place for place in waiting if self._running[place[0]] < most_of_one]
             if not ready:
                 return
             place = min(ready, key=lambda place: (self._running[place[0]], self._served_s.get(place[0], 0.0)))

@@ -49,6 +49,16 @@ def test_what_a_killed_process_left_is_deleted(tmp_path):
         assert not any(path.name == "upload.jpg" for path in files_in(tmp_path))
 
 
+def test_what_was_left_without_its_lock_is_deleted(tmp_path):
+    """As a kill leaves it while its process is deleting it."""
+    with private_folder(tmp_path) as folder:
+        left = folder.parent / "left"
+        left.mkdir(mode=0o700)
+        (left / "photo.jpg").write_bytes(b"somebody")
+        with private_folder(tmp_path):
+            assert not left.exists() and folder.exists()
+
+
 @pytest.mark.parametrize("what", ["link", "file", "other's"])
 def test_a_folder_that_is_not_ours_is_refused(tmp_path, what):
     with private_folder(tmp_path) as folder:
@@ -158,6 +168,8 @@ def test_the_example_clip_is_not_taken_for_an_old_upload(tmp_path):
     folders = VideoFolders(tmp_path / "videos")
     example_folder = folders.begin("one", example, is_ours=True)
     upload_folder = folders.begin("other", example)
+    sweep(folders.root, 60, folders.sources_of({"other"}))
+    assert upload_folder.source.exists(), "somebody waits for it in the queue"
     sweep(folders.root, 60, set())
     assert example_folder.source.read_bytes() == b"a clip" and not upload_folder.source.exists()
     assert example.exists()

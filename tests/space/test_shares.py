@@ -5,6 +5,7 @@ import base64
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -14,7 +15,8 @@ from mcp.client.streamable_http import streamablehttp_client
 
 import app
 from face_expression import encode_jpeg
-from space.limits import Limits
+from space.limits import AT_ONCE, AT_ONCE_OF_ONE, Kind, Limits
+from space.traffic.fair_queue import FairQueue
 from tests.support.builders import happy_face, scene
 from tests.support.service_clients import PATIENCE_S, Camera, Client, until
 
@@ -41,9 +43,9 @@ def served(monkeypatch, tmp_path):
     """Serves a pipeline with limits."""
 
     @contextmanager
-    def serve(pipeline, **limits):
+    def serve(pipeline, *, keep_uploads_s=app.KEEP_UPLOADS_S, **limits):
         monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-        page = app.build_app(pipeline, limits=Limits(**limits))
+        page = app.build_app(pipeline, limits=Limits(**limits), keep_uploads_s=keep_uploads_s)
         app.launch(page, prevent_thread_lock=True, quiet=True)
         try:
             yield page
@@ -87,6 +89,45 @@ def test_an_event_that_nobody_waits_for_is_dropped_at_its_turn(served, yunet_pip
         event, data = one.answer(unread)
         assert event == "error" and "nobody was waiting" in data["error"]
         assert held.seen == 1
+
+
+def test_what_was_sent_is_kept_until_its_turn(served, yunet_pipeline):
+    held = HeldPipeline(yunet_pipeline)
+    with served(held, keep_uploads_s=1) as page:
+        one, other = Client(page, "198.51.100.8"), Client(page, "198.51.100.9")
+        busy = [one.read(one.join(PICTURE)) for _ in range(AT_ONCE[Kind.PICTURE])]
+        until(lambda: held.seen == AT_ONCE_OF_ONE[Kind.PICTURE])
+        busy += [other.read(other.join(PICTURE)) for _ in range(AT_ONCE[Kind.PICTURE])]
+        until(lambda: held.seen == AT_ONCE[Kind.PICTURE])
+        waits, forgotten = other.upload(base64.b64decode(PICTURE)), other.upload(b"not waited for")
+        patient = other.read(other.join(waits))
+        until(lambda: not Path(forgotten).exists())
+        assert not patient
+        for _ in range(len(busy) + 1):
+            held.go_on.release()
+        until(lambda: patient)
+        event, data = patient[0]
+        assert event == "complete" and data[0]["faces"][0]["label"] == "happy"
+        until(lambda: not Path(waits).exists())
+
+
+def test_events_that_are_cancelled_before_they_begin_keep_no_place(served, yunet_pipeline, monkeypatch):
+    cancelled = []
+
+    def cancel_the_first(queue: FairQueue, *_, **__) -> None:
+        for task in queue._asyncio_tasks if len(cancelled) < AT_ONCE[Kind.PICTURE] else ():
+            # Its coroutine never runs a line then.
+            task.cancel()
+            cancelled.append(task)
+
+    monkeypatch.setattr(FairQueue, "broadcast_estimations", cancel_the_first)
+    with served(yunet_pipeline) as page:
+        client = Client(page, "198.51.100.10")
+        for count in range(1, AT_ONCE[Kind.PICTURE] + 1):
+            client.read(client.join(PICTURE))
+            until(lambda count=count: len(cancelled) == count)
+        assert client.answer(client.join(PICTURE))[0] == "complete"
+        assert not any(page._queue.active_jobs)
 
 
 @pytest.mark.parametrize("path", ["run", "api"])

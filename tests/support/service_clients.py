@@ -27,6 +27,11 @@ class Client:
     def join(self, *data: object, name="analyze_image") -> httpx.Response:
         return self.http.post(f"{self.api}call/{name}", json={"data": data})
 
+    def upload(self, content: bytes, name: str = "photo.jpg") -> str:
+        """Send a file ahead; gives its path on the server."""
+        (path,) = self.http.post(f"{self.api}upload", files={"files": (name, content)}).raise_for_status().json()
+        return path
+
     def answer(self, joined: httpx.Response, name="analyze_image") -> tuple[str, object]:
         with self.http.stream("GET", f"{self.api}call/{name}/{joined.json()['event_id']}") as answer:
             lines = [line for line in answer.iter_lines() if line and "heartbeat" not in line and "null" not in line]

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from html import escape
@@ -16,10 +17,21 @@ from face_expression.known_gaps import gaps_in_words
 from space.paths import WEB
 from space.static_site.__main__ import app
 from space.static_site.build import static_files, write_static_site
-from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
+from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until, wait_until_loaded
 from tests.support.builders import calm_face, happy_face, moving
 
 pytestmark = pytest.mark.usefixtures("installed_web")
+
+
+FIRST_SCREENS = [{"width": 390, "height": 844}, {"width": 844, "height": 390}, {"width": 768, "height": 1024}]
+
+
+def put(site: Path, files: dict[str, bytes]) -> None:
+    """A new version in place of the one before."""
+    shutil.rmtree(site)
+    for name, content in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(content)
 
 
 class QuietServer(http.server.ThreadingHTTPServer):
@@ -27,13 +39,18 @@ class QuietServer(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, keep_s: int = 0):
         self.asked: list[str] = []
         outer = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def log_message(self, *_) -> None:
                 outer.asked.append(self.path)
+
+            def end_headers(self) -> None:
+                if keep_s:
+                    self.send_header("Cache-Control", f"max-age={keep_s}")
+                super().end_headers()
 
         super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
 
@@ -127,6 +144,10 @@ def test_a_page_that_embeds_it_gets_events_only_if_it_opened_it_so(open_page, si
         assert event["origin"] == address.removesuffix("/site/")
         assert (event["data"]["type"], event["data"]["version"]) == ("face-expression", 1)
         assert all("crop" not in face and "label" in face for face in event["data"]["faces"])
+    frame.locator("#live-view .start").click()
+    if gets:
+        # A figure that was driven must not keep the look of who has stopped.
+        page.wait_for_function("window.events.at(-1).data.faces.length === 0", timeout=PATIENCE_MS)
 
 
 def test_a_game_figure_is_driven_by_a_face(open_page, site, tmp_path):
@@ -144,3 +165,51 @@ def test_a_game_figure_is_driven_by_a_face(open_page, site, tmp_path):
     assert page.foreign_requests == []
     length = len((WEB / "static" / "example.html").read_text(encoding="utf-8").split("<script")[1].splitlines())
     assert length <= 30
+
+
+def test_the_example_for_others_says_why_there_is_no_camera(open_page, site):
+    address, _ = site
+    page = open_page(None, leave_blank=True, address=address)
+    page.goto(f"{address}example.html")
+    page.get_by_role("button", name="Play with my face").click()
+    expect(page.locator("#status")).to_contain_text("cannot be used", timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Play with my face")).to_be_enabled()
+
+
+def test_a_new_version_comes_though_the_host_lets_old_files_be_kept(open_page, tmp_path, yunet_pipeline):
+    """As GitHub Pages does: for ten minutes, the index too."""
+    old, site = static_files(yunet_pipeline, source="version one"), tmp_path / "site"
+    site.mkdir()
+    put(site, old)
+    server = QuietServer(tmp_path, keep_s=600)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://localhost:{server.server_address[1]}/site/"
+    try:
+        page = open_page(None, leave_blank=True, address=address)
+        page.goto(address)
+        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        put(site, static_files(yunet_pipeline, source="version two"))
+        page.evaluate("navigator.serviceWorker.ready.then((known) => known.update()).then(() => null)")
+
+        def shows_the_new_one() -> bool:
+            # The old one goes with its last page.
+            page.goto("about:blank")
+            page.goto(address)
+            return "version two" in page.locator("footer").inner_text()
+
+        assert wait_until(shows_the_new_one)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("viewport", FIRST_SCREENS, ids=lambda size: f"{size['width']}x{size['height']}")
+def test_its_first_screen_holds_picture_headline_bars_and_button(open_page, site, viewport):
+    page = open_page(None, leave_blank=True, address=site[0], viewport=viewport)
+    page.goto(site[0])
+    wait_until_loaded(page)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    for part in (".picture", ".start-here", ".headline", ".faces > .bars"):
+        box = page.locator(f"#live-view {part}").first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= viewport["height"], part
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]

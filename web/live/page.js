@@ -103,7 +103,7 @@ const MARKUP = `
   <fieldset class="engines">
     <legend>Where images are processed</legend>
     <h3 class="network"></h3>
-    <p class="proof">Pictures sent by this page: <b class="sent">0</b></p>
+    <p class="proof">Camera pictures sent by this page: <b class="sent">0</b></p>
     <label><input type="radio" name="engine" value="device"> on this device</label>
     <label><input type="radio" name="engine" value="server"> on the server</label>
     <p class="privacy"></p>
@@ -120,7 +120,7 @@ const NETWORK = {
   server: t("Pictures go over the network."),
 };
 const PRIVACY = {
-  device: t("No picture leaves this device."),
+  device: t("No picture of your camera leaves this device."),
   server: t("Small pictures of your camera go to the server, which processes them and keeps none."),
 };
 const NOT_ON_DEVICE = t("On-device processing is not available here.");
@@ -142,6 +142,7 @@ class View {
   #scene = 0;
   /** Whose expression the headline is about, if the visitor clicked a face; else the largest's. */
   #chosenId = null;
+  #isFacePosted = false;
   /** Pictures that went to the server since the page was opened. */
   #sent = 0;
   #notBefore = 0;
@@ -347,12 +348,19 @@ class View {
   /** Tell the page that embeds this one what its visitor's face looks like, if it was opened so; never pictures. */
   #post({ faces, timeS, live }) {
     if (!live || window.parent === window) return;
+    this.#isFacePosted = faces.length > 0;
     const event = faceEvent(faces, timeS, this.#given.labelNames);
     for (const origin of this.#eventOrigins) window.parent.postMessage(event, origin);
   }
 
+  /** What the embedding page has been sent is no longer so. */
+  #takeBack() {
+    if (this.#isFacePosted) this.#post({ faces: [], timeS: performance.now() / 1000, live: true });
+  }
+
   /** There is no answer that is fresh enough to be shown. */
   #showNothing() {
+    this.#takeBack();
     this.#freshUntil = 0;
     this.#faces = [];
     for (const panel of this.#panels) panel.showNothing?.();
@@ -360,6 +368,7 @@ class View {
 
   /** Another picture begins: nobody in it is known from the one before. */
   #forget() {
+    this.#takeBack();
     this.#demoBegan = performance.now();
     this.#freshUntil = 0;
     this.#faces = [];

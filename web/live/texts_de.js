@@ -61,7 +61,7 @@ export const GERMAN = Object.freeze({
   "Retrying every second.": "Neuer Versuch jede Sekunde.",
   "Switch off your network: it goes on.": "Schalten Sie Ihr Netz aus: Es geht weiter.",
   "Pictures go over the network.": "Bilder gehen über das Netz.",
-  "No picture leaves this device.": "Kein Bild verlässt dieses Gerät.",
+  "No picture of your camera leaves this device.": "Kein Bild Ihrer Kamera verlässt dieses Gerät.",
   "Small pictures of your camera go to the server, which processes them and keeps none.":
     "Kleine Bilder Ihrer Kamera gehen zum Server, der sie auswertet und keines behält.",
   "On-device processing is not available here.": "Die Auswertung auf dem Gerät gibt es hier nicht.",
@@ -82,7 +82,7 @@ export const GERMAN = Object.freeze({
   "mirror": "spiegeln",
   "What the expressions look like": "Wie die Ausdrücke aussehen",
   "Where images are processed": "Wo Bilder ausgewertet werden",
-  "Pictures sent by this page:": "Von dieser Seite gesendete Bilder:",
+  "Camera pictures sent by this page:": "Von dieser Seite gesendete Kamerabilder:",
   "on this device": "auf diesem Gerät",
   "on the server": "auf dem Server",
   "the server cannot be reached": "der Server ist nicht erreichbar",

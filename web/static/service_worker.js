@@ -1,15 +1,19 @@
 // Keeps all files of the site on the device, so that it opens without a network. A new version is fetched in whole, and
 // used once no page of the old one is open.
-const CACHE = `expressions-${"%VERSION%"}`;
-const FILES = ["%FILES%"];
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+// Other sites may share this origin, and with it its caches.
+const OURS = `expressions ${worker.registration.scope} `;
+const CACHE = `${OURS}${"%VERSION%"}`;
+const FILES = ["%FILES%"];
 
 worker.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+  // Asks the host: the browser may still hold the index of an old version, whose modules are gone.
+  const wanted = FILES.map((file) => new Request(file, { cache: "no-cache" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(wanted)));
 });
 
 worker.addEventListener("activate", (event) => {
-  const isOld = (name) => name.startsWith("expressions-") && name !== CACHE;
+  const isOld = (name) => name.startsWith(OURS) && name !== CACHE;
   event.waitUntil(
     caches
       .keys()
