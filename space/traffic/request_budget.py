@@ -1,5 +1,8 @@
 """How many requests each client may send, whatever they are for."""
 
+import time
+from collections.abc import Callable
+
 from space.limits import Limits
 from space.traffic.token_bucket import TokenBuckets
 
@@ -13,10 +16,10 @@ class RequestBudget:
     `late_s`: who has none left is refused after such a time, so that what is sent one after the other is held up.
     """
 
-    def __init__(self, limits: Limits):
+    def __init__(self, limits: Limits, *, clock_s: Callable[[], float] = time.monotonic):
         self.late_s = limits.late_s
         self._of_a_refusal = limits.requests_of_a_refusal
-        self._requests = TokenBuckets(limits.requests_a_second, BURST_S * limits.requests_a_second)
+        self._requests = TokenBuckets(limits.requests_a_second, BURST_S * limits.requests_a_second, clock_s=clock_s)
 
     def take(self, client: str) -> float:
         """Count a request; returns 0, or the seconds until there is one again."""

@@ -21,8 +21,7 @@ from space.traffic.connections import ConnectionLimits
 from space.traffic.request_budget import RequestBudget
 from space.traffic.request_limits import RequestLimits
 from space.traffic.sessions import Sessions
-
-PATIENCE_S = 30
+from tests.support.service_clients import PATIENCE_S, until
 
 
 async def echo(request) -> PlainTextResponse:
@@ -30,10 +29,12 @@ async def echo(request) -> PlainTextResponse:
 
 
 @contextlib.contextmanager
-def serving(limits: ConnectionLimits, shares: Limits | None = None, *, proxies: str = "127.0.0.1"):
+def serving(
+    limits: ConnectionLimits, shares: Limits | None = None, *, proxies: str = "127.0.0.1", clock_s=time.monotonic
+):
     """The limits around a small app, which believes these proxies; gives its address."""
     shares = shares or Limits()
-    sessions, budget = Sessions(shares, forget=lambda _: None), RequestBudget(shares)
+    sessions, budget = Sessions(shares, forget=lambda _: None), RequestBudget(shares, clock_s=clock_s)
     app = Starlette(
         routes=[Route("/{path:path}", echo, methods=["GET", "POST"])],
         middleware=[Middleware(RequestLimits, limits=shares, sessions=sessions, queue=None, budget=budget)],
@@ -44,13 +45,13 @@ def serving(limits: ConnectionLimits, shares: Limits | None = None, *, proxies: 
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    until(lambda: server.started)
     try:
         yield server.servers[0].sockets[0].getsockname()
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def ends(connection: socket.socket) -> bool:
@@ -105,8 +106,9 @@ def test_idle_connections_keep_nobody_out():
 
 def test_connections_that_answer_are_not_closed_for_others():
     with serving(ConnectionLimits(most=3)) as place, socket.create_connection(place) as slow:
-        slow.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
-        time.sleep(0.3)
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        assert slow.recv(1000).startswith(b"HTTP/1.1 100"), "the app waits for the body"
+        slow.sendall(b"ab")
         idle = [socket.create_connection(place) for _ in range(10)]
         slow.sendall(b"cd")
         assert slow.recv(1000).startswith(b"HTTP/1.1 200")
@@ -220,12 +222,12 @@ def test_who_goes_on_after_refusals_has_spent_the_requests():
 
 def test_refusals_of_who_goes_on_come_late_and_end_the_connection():
     shares = Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=2)
-    with serving(ConnectionLimits(), shares, proxies="198.51.100.1") as place:
+    # Time stands still for the budget, so that no request comes back to it.
+    with serving(ConnectionLimits(), shares, proxies="198.51.100.1", clock_s=lambda: 0.0) as place:
         assert status(refused(place)) == 413
         begun_s = time.monotonic()
         late = [refused(place) for _ in range(3)]
         late[0].sendall(b"what comes now is not read")
-        assert select.select(late, [], [], 0)[0] == []
         for connection in late:
             answer = connection.recv(1000)
             assert answer.startswith(b"HTTP/1.1 429") and b"\r\nRetry-After: " in answer
@@ -236,7 +238,7 @@ def test_refusals_of_who_goes_on_come_late_and_end_the_connection():
 
 def test_some_refusals_behind_a_proxy_come_late():
     shares = Limits(requests_a_second=1, requests_of_a_refusal=6, late_s=4, late_refusals_of_one=1)
-    with serving(ConnectionLimits(), shares) as place:
+    with serving(ConnectionLimits(), shares, clock_s=lambda: 0.0) as place:
         assert status(refused(place, behind_a_proxy=True)) == 413
         late, at_once = refused(place, behind_a_proxy=True), refused(place, behind_a_proxy=True)
         assert status(at_once) == 429
