@@ -58,17 +58,24 @@ requirements: setup  ## Write requirements*.txt and requirements.lock anew from 
 audit: setup  ## Ask PyPI for known vulnerabilities of all that is installed
 	$(BIN)/pip-audit --strict
 
-figures: setup web  ## Measure everything that the documents show, on a calm machine, and insert it (an hour or more)
+# FER2013 with FER+ votes, and a folder of genki.parquet, london.parquet and yale.parquet.
+FERPLUS ?= ../shared/data/ferplus
+FACES ?= ../shared/data/faces
+figures: setup web  ## Measure everything that the documents show, on a calm machine, and insert it (hours)
 	$(BIN)/python -m benchmarks.figures bundle
 	$(BIN)/python -m benchmarks.latency --repeats 60
 	$(BIN)/python -m benchmarks.latency_in_browser
 	$(BIN)/python -m benchmarks.first_label
-	$(BIN)/python -m benchmarks.predict_folder --pictures 10000
+	$(BIN)/python -m benchmarks.predict_folder --pictures 100000 --workers 2
+	$(BIN)/python -m benchmarks.collecting
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.live --long
 	$(BIN)/python -m benchmarks.live --visitors 1 --visitors 2 --visitors 4 --visitors 8 --visitors 16 --visitors 32
 	$(BIN)/python -m benchmarks.training
-	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.peers --data $(FERPLUS) --faces $(FACES)
+	$(BIN)/python -m benchmarks.shared_lead --data $(FERPLUS)
+	$(BIN)/python -m benchmarks.mirror_images --data $(FERPLUS)
+	$(BIN)/python -m benchmarks.personal measure --folder $(FACES)
 	$(BIN)/python -m benchmarks.moving_picture
 	$(BIN)/python -m train card
 	$(BIN)/python -m benchmarks.figures insert

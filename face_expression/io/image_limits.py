@@ -38,17 +38,20 @@ class TimedFile:
         return self._file.read(size)
 
 
-def count_scans(content: bytes | mmap.mmap) -> int:
-    """How many scans a JPEG has, as a decoder meets them; thumbnails and whatever follows the end do not count."""
+def _has_more_scans(content: bytes | mmap.mmap, most: int) -> bool:
+    """Whether a decoder meets more scans in a JPEG; thumbnails and whatever follows the end do not count.
+
+    It stops at the first one too many: Python's lock is held meanwhile, and a frame of thousands would hold up others.
+    """
     scans, position = 0, 0
-    while match := _MARKER.search(content, position):
+    while scans <= most and (match := _MARKER.search(content, position)):
         marker, position = match[1][0], match.end()
         if marker == _END:
             break
         if marker not in (_START, _TEMPORARY):
             scans += marker == _SCAN
             position += max(int.from_bytes(content[position : position + 2], "big"), 2)
-    return scans
+    return scans > most
 
 
 def require_few_scans(content: bytes | mmap.mmap, pixels: int, max_scans: int = MAX_SCANS) -> None:
@@ -57,7 +60,6 @@ def require_few_scans(content: bytes | mmap.mmap, pixels: int, max_scans: int = 
     Raises:
         PictureError: if it has more than `max_scans`, or too many for so many pixels.
     """
-    scans = count_scans(content)
     most = min(max_scans, max(MAX_SCANNED_PIXELS // max(pixels, 1), 1))
-    if scans > most:
-        raise PictureError(f"this JPEG has {scans} scans; at most {most} are read at this size")
+    if _has_more_scans(content, most):
+        raise PictureError(f"this JPEG has more than {most} scans, the most that are read at this size")

@@ -218,9 +218,9 @@ def of_scans(times: int, size=(480, 640)) -> bytes:
     [
         (0, (480, 640), {}, None),
         (50, (480, 640), {}, None),
-        (50, (480, 640), {"max_scans": 20}, "60 scans; at most 20"),
-        (200, (480, 640), {}, "210 scans; at most 100"),
-        (40, (5000, 6000), {}, "50 scans; at most 33"),
+        (50, (480, 640), {"max_scans": 20}, "more than 20 scans"),
+        (200, (480, 640), {}, "more than 100 scans"),
+        (40, (5000, 6000), {}, "more than 33 scans"),
     ],
 )
 def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(times, size, options, scans, tmp_path):

@@ -391,8 +391,8 @@ export const GERMAN = Object.freeze({
     "Das Bild hat {1}; höchstens {2} Pixel je Seite sind möglich.",
   "{1} pixels": "{1} Pixel",
   "the picture is damaged or incomplete: {1}.": "Das Bild ist beschädigt oder unvollständig: {1}.",
-  "this JPEG has {1} scans; at most {2} are read at this size.":
-    "Dieses JPEG hat {1} Durchgänge; bei dieser Größe werden höchstens {2} gelesen.",
+  "this JPEG has more than {1} scans, the most that are read at this size.":
+    "Dieses JPEG hat mehr als {1} Durchgänge; mehr werden bei dieser Größe nicht gelesen.",
   "this is not a picture that can be read; send one of {1}.": "Das ist kein lesbares Bild; senden Sie eines von {1}.",
   "too many large pictures are being read now; try again in a minute.":
     "Gerade werden zu viele große Bilder gelesen; versuchen Sie es in einer Minute noch einmal.",
