@@ -31,6 +31,13 @@ def page(page_of_games) -> Iterator[Page]:
     """A page on which games may have been played before."""
     with in_turn(page_of_games) as page:
         yield page
+        page.evaluate(
+            """() => {
+                delete navigator.canShare;
+                delete navigator.share;
+                if (window.makeFile) HTMLCanvasElement.prototype.toBlob = makeFile;
+            }"""
+        )
         if game(page).locator(".playing").is_visible():
             button(page, "Stop").click()
         if button(page, "Back to the live view").is_visible():
@@ -109,6 +116,55 @@ def test_a_game_without_a_camera_says_so(open_page):
     expect(page.locator("#live-view .session")).to_be_visible()
 
 
+def test_play_and_the_camera_button_ask_for_one_camera_together(page):
+    page.evaluate(
+        """() => {
+            const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+            window.allow = [];
+            media.getUserMedia = (wanted) => new Promise((resolve) => allow.push(() => resolve(ask(wanted))));
+        }"""
+    )
+    start_button(page).click()
+    button(page, "Play").click()
+    expect(button(page, "Play")).to_be_disabled()
+    game(page).locator(".play").dispatch_event("click")
+    page.evaluate("() => allow.forEach((answer) => answer())")
+    expect(message_of(page)).to_contain_text("Make this face: ", timeout=PATIENCE_MS)
+    assert page.evaluate("allow.length") == 1
+    button(page, "Stop").click()
+    expect(message_of(page)).to_contain_text("The game is over.")
+    # No other clock begins a game of its own.
+    page.clock.fast_forward(5_000)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(message_of(page)).to_contain_text("The game is over.")
+    expect(button(page, "Play again")).to_be_visible()
+    button(page, "Back to the live view").click()
+    start_button(page).click()
+    assert page.evaluate("document.querySelector('#live-view video').srcObject") is None
+
+
+def test_what_goes_wrong_is_seen_in_the_game(page):
+    problem = page.locator("#live-view .problem")
+    play(page)
+    page.evaluate(
+        """() => { const [track] = document.querySelector('#live-view video').srcObject.getVideoTracks();
+            track.stop(); track.dispatchEvent(new Event('ended')); }"""
+    )
+    expect(problem).to_contain_text("disconnected")
+    picture, words = (page.locator(f"#live-view {part}").bounding_box() for part in (".picture", ".problem"))
+    assert (
+        picture["y"] + picture["height"] <= words["y"] and words["y"] + words["height"] <= page.viewport_size["height"]
+    )
+    expect(page.locator("#live-view .session")).to_be_hidden()
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotFoundError') } }"
+    )
+    button(page, "Play again").click()
+    expect(message_of(page)).to_contain_text("what is wrong with it stands beside the picture")
+    expect(problem).to_be_visible()
+    expect(page.locator("#live-view .session")).to_be_visible()
+
+
 def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
     page.evaluate(
         """() => {
@@ -123,7 +179,31 @@ def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
     button(page, "Share the picture").click()
     (shared,) = page.evaluate("window.shared")
     assert shared["name"] == "make-this-face.png" and shared["size"] > 10_000
-    page.evaluate("() => { delete navigator.canShare; delete navigator.share; }")
+    button(page, "Delete").click()
+    expect(button(page, "Share the picture")).to_have_count(0)
+    expect(game(page).locator(".share")).to_have_attribute("hidden", "")
+
+
+def test_a_deleted_picture_is_not_kept_to_be_shared(page):
+    """Not even if its file is made after that."""
+    page.evaluate(
+        """() => {
+            navigator.canShare = () => true;
+            window.makeFile = HTMLCanvasElement.prototype.toBlob;
+            window.late = [];
+            HTMLCanvasElement.prototype.toBlob = function (...wanted) {
+                late.push(() => new Promise((done) => makeFile.call(
+                    this, (file) => { wanted[0](file); setTimeout(done); }, ...wanted.slice(1))));
+            };
+        }"""
+    )
+    play(page)
+    skip_to(page, MADE_BY_THE_CAMERA)
+    expect(message_of(page)).to_contain_text("Made: ", timeout=PATIENCE_MS)
+    button(page, "Stop").click()
+    button(page, "Delete").click()
+    assert page.evaluate("Promise.all(late.map((make) => make())).then(({ length }) => length)") == 1
+    expect(game(page).locator(".share")).to_have_attribute("hidden", "")
 
 
 def test_faces_that_are_made_count_and_their_picture_can_be_kept(page):

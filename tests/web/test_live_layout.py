@@ -81,3 +81,17 @@ def test_the_first_screen_holds_picture_headline_bars_and_button(page, viewport)
         box = page.locator(f"#live-view {part}").bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= viewport["height"], part
         assert box["x"] >= 0 and box["x"] + box["width"] <= viewport["width"], part
+
+
+def test_the_countdown_lies_on_the_picture(page):
+    start_camera(page, SHAPES["4:3"])
+    expect(headline(page)).to_have_text("No face in view.", timeout=PATIENCE_MS)
+    page.locator("#live-view .personal .take-none").click()
+    expect(page.locator("#live-view .personal-countdown")).to_be_visible()
+    picture, words = page.evaluate(
+        """() => [".picture", ".personal-countdown"].map((part) => {
+            const { left, top, right, bottom } = document.querySelector(`#live-view ${part}`).getBoundingClientRect();
+            return [left, top, -right, -bottom];
+        })"""
+    )
+    assert all(outer <= inner + 1 for outer, inner in zip(picture, words, strict=True)), (picture, words)

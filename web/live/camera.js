@@ -11,6 +11,8 @@ export class Camera {
   #video;
   #lost;
   #stream = null;
+  /** How often a camera was asked for or given back: whoever asked before is no longer waited for. */
+  #turn = 0;
 
   /**
    * @param {HTMLVideoElement} video where it is shown
@@ -43,11 +45,19 @@ export class Camera {
    * @param {string | null} deviceId of one of `listCameras`; null for the one that the browser prefers, the front one
    *   of a phone
    * @returns {Promise<void>} once it plays
-   * @throws {DOMException | TypeError} as `getUserMedia` and `play` do; nothing is on then
+   * @throws {DOMException | TypeError} as `getUserMedia` and `play` do; nothing is on then. An `AbortError` if this was
+   *   called again, or `stop`, before the camera was given: it is given back
    */
   async start(deviceId) {
+    this.stop();
+    const turn = this.#turn;
     const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
-    this.#stream = await navigator.mediaDevices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+    if (turn !== this.#turn) {
+      release(stream);
+      throw new DOMException("another camera was asked for", "AbortError");
+    }
+    this.#stream = stream;
     this.#track.onended = () => {
       this.stop();
       this.#lost();
@@ -56,14 +66,15 @@ export class Camera {
       this.#video.srcObject = this.#stream;
       await this.#video.play();
     } catch (error) {
-      this.stop();
+      if (turn === this.#turn) this.stop();
       throw error;
     }
   }
 
   /** Give the camera back. */
   stop() {
-    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#turn += 1;
+    if (this.#stream) release(this.#stream);
     this.#stream = null;
     this.#video.srcObject = null;
   }
@@ -71,6 +82,11 @@ export class Camera {
   get #track() {
     return this.#stream?.getVideoTracks()[0];
   }
+}
+
+/** @param {MediaStream} stream */
+function release(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 /** Whether this browser gives cameras to this page at all; without HTTPS it does so on localhost only. */

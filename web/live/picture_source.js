@@ -24,6 +24,8 @@ export class PictureSource {
   #pausedAtS = 0;
   #demoScene = 0;
   #frameIsNew = true;
+  /** The start under way, which all who want the camera wait for; null if there is none. @type {Promise<void> | null} */
+  #starting = null;
   /** `deviceId` of the camera that was on last: the visitor's choice to mirror it or not is kept. */
   #lastDeviceId = null;
 
@@ -64,7 +66,7 @@ export class PictureSource {
 
   /** @returns {Promise<boolean>} whether a camera is on, which is started if it is not */
   async start() {
-    if (!this.#camera.isOn) await this.#start();
+    if (this.#starting || !this.#camera.isOn) await this.#start();
     return this.#camera.isOn;
   }
 
@@ -133,7 +135,12 @@ export class PictureSource {
     this.#find("video").classList.toggle("mirrored", this.#find(".mirror").checked);
   }
 
-  async #start() {
+  #start() {
+    this.#starting ??= this.#startOnce().finally(() => (this.#starting = null));
+    return this.#starting;
+  }
+
+  async #startOnce() {
     const start = this.#find(".start");
     this.#tell("");
     start.disabled = this.#find(".camera").disabled = true;

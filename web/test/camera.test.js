@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { namesOfCameras } from "../live/camera.js";
+import { Camera, namesOfCameras } from "../live/camera.js";
 
 const CASES = [
   ["no camera", [], []],
@@ -20,3 +20,46 @@ const CASES = [
 for (const [name, labels, names] of CASES) {
   test(`the list of cameras: ${name}`, () => assert.deepEqual(namesOfCameras(labels.map((label) => ({ label }))), names));
 }
+
+/** Cameras that are given when the test says so: `give[0]()` gives the one that was asked for first. */
+function camerasOnDemand() {
+  const [give, streams] = [[], []];
+  const getUserMedia = () =>
+    new Promise((resolve) => {
+      const track = { stopped: false, stop: () => (track.stopped = true), getSettings: () => ({}) };
+      const stream = { getTracks: () => [track], getVideoTracks: () => [track], track };
+      streams.push(stream);
+      give.push(() => resolve(stream));
+    });
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices: { getUserMedia } }, configurable: true });
+  return { give, streams };
+}
+
+for (const order of [
+  [0, 1],
+  [1, 0],
+]) {
+  test(`of two cameras only the newest stays on, whichever is given first: ${order}`, async () => {
+    const { give, streams } = camerasOnDemand();
+    const video = { srcObject: null, play: async () => {} };
+    const camera = new Camera(video, () => assert.fail("no camera was lost"));
+    const [first, second] = [camera.start(null), camera.start(null)];
+    const isRefused = assert.rejects(first, { name: "AbortError" });
+    for (const place of order) give[place]();
+    await Promise.all([isRefused, second]);
+    assert.deepEqual(streams.map(({ track }) => track.stopped), [true, false]);
+    assert.equal(video.srcObject, streams[1]);
+    camera.stop();
+    assert.deepEqual([streams[1].track.stopped, camera.isOn], [true, false]);
+  });
+}
+
+test("a camera that is given after it was given up is given back", async () => {
+  const { give, streams } = camerasOnDemand();
+  const camera = new Camera({ srcObject: null, play: async () => {} }, () => {});
+  const started = camera.start(null);
+  camera.stop();
+  give[0]();
+  await assert.rejects(started, { name: "AbortError" });
+  assert.deepEqual([streams[0].track.stopped, camera.isOn], [true, false]);
+});

@@ -106,6 +106,8 @@ test("only what is sure counts, and the player learns why not", () => {
   assert.equal(adviceOf(game, []), "Nobody is in view.");
   assert.equal(matchOf(game, [dark, faceLike(game, 0.9)]), 0);
   assert.equal(adviceOf(game, [dark]), "Not sure: too dark, blurred.");
+  const both = faceLike(game, 0.4, { reliable: false, reasons: ["no clear expression"], between: ["happy", "surprise"] });
+  assert.equal(adviceOf(game, [both]), "Not sure: between happy and surprised.");
   const good = faceLike(game, 0.75);
   assert.equal(matchOf(game, [good]), 0.75);
   assert.equal(adviceOf(game, [good]), "");

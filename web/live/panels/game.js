@@ -6,7 +6,8 @@
  * 32 % of disgust. So disgust is left out, and any target may be passed over.
  */
 
-import { t, tLabel } from "../texts.js";
+import { t } from "../texts.js";
+import { reasonsOf } from "../words.js";
 
 /** All times in seconds. */
 export const RULES = Object.freeze({
@@ -103,8 +104,8 @@ export function skip(game, timeS, random) {
 
 /**
  * @param {Game} game
- * @param {import("../engine/engine.js").Face[]} faces the largest first
- * @returns {number} the target's probability for the largest face; 0 while the result is not sure
+ * @param {import("../engine/engine.js").Face[]} faces first the one that the headline is about
+ * @returns {number} the target's probability for that face; 0 while the result is not sure
  */
 export function matchOf(game, [face]) {
   return face?.reliable ? face.probabilities[game.labelNames.indexOf(roundOf(game).label)] : 0;
@@ -112,12 +113,12 @@ export function matchOf(game, [face]) {
 
 /**
  * @param {Game} game
- * @param {import("../engine/engine.js").Face[]} faces the largest first
+ * @param {import("../engine/engine.js").Face[]} faces first the one that the headline is about
  * @returns {string} what to do now
  */
 export function adviceOf(game, faces) {
   if (!faces.length) return t("Nobody is in view.");
-  if (!faces[0].reliable) return t`Not sure: ${faces[0].reasons.map(tLabel).join(", ")}.`;
+  if (!faces[0].reliable) return t`Not sure: ${reasonsOf(faces[0])}.`;
   return game.held ? t("Hold it …") : "";
 }
 

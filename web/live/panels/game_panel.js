@@ -72,6 +72,8 @@ export class GamePanel {
   #countdownUntil = 0;
   /** The picture as a file. @type {File[] | null} */
   #shared = null;
+  /** How often a card was drawn or deleted: a file that is made of an earlier one comes too late. */
+  #cards = 0;
   #frames = new RecentFrames();
   /** One for each round of the game, taken when its target matched best. @type {HTMLCanvasElement[]} */
   #snapshots = [];
@@ -139,17 +141,28 @@ export class GamePanel {
 
   /** The game has the page to itself; it starts the camera, and counts down while people get ready. */
   async #prepare() {
-    if (!(await this.#context.startCamera())) {
+    const play = this.#find(".play");
+    play.disabled = true;
+    const isOn = await this.#context.startCamera();
+    play.disabled = false;
+    if (!isOn) {
+      this.#leave();
       return this.#say(t("This game needs your camera; what is wrong with it stands beside the picture."));
     }
     this.#delete();
     this.#showAlone(true);
     this.#countdownUntil = now() + COUNTDOWN_S;
-    this.#find(".play").textContent = t("Stop");
+    play.textContent = t("Stop");
     this.#find(".countdown").hidden = false;
     this.#say(t("Get ready …"));
-    this.#clock = setInterval(() => this.#countDown(), CLOCK_MS);
+    this.#every(() => this.#countDown());
     return this.#countDown();
+  }
+
+  /** There is one clock: what it did before ends. */
+  #every(act) {
+    clearInterval(this.#clock);
+    this.#clock = setInterval(act, CLOCK_MS);
   }
 
   #countDown() {
@@ -174,7 +187,7 @@ export class GamePanel {
     this.#showPlaying(true);
     this.#showRound("");
     this.#showClock();
-    this.#clock = setInterval(() => this.#tick(), CLOCK_MS);
+    this.#every(() => this.#tick());
   }
 
   #tick() {
@@ -261,7 +274,9 @@ export class GamePanel {
 
   /** The browser's own share sheet, where there is one that takes pictures. */
   async #offerSharing(card) {
+    const number = (this.#cards += 1);
     const png = await new Promise((resolve) => card.toBlob(resolve, "image/png"));
+    if (number !== this.#cards) return;
     this.#shared = png && [new File([png], FILE_NAME, { type: "image/png" })];
     this.#find(".share").hidden = !this.#shared || !navigator.canShare?.({ files: this.#shared });
   }
@@ -285,6 +300,9 @@ export class GamePanel {
   }
 
   #delete() {
+    this.#cards += 1;
+    this.#shared = null;
+    this.#find(".share").hidden = true;
     Object.assign(this.#find(".card"), { width: 1, height: 1 });
     const [result, play] = [this.#find(".result"), this.#find(".play")];
     if (result.contains(document.activeElement)) play.focus();

@@ -130,7 +130,7 @@ export class PersonalPanel {
     headline.replaceWith(this.#beside);
     this.#beside.querySelector(".top").prepend(headline);
     this.#stage = faces.closest(".live").querySelector(".stage");
-    this.#stage.append(this.#onPicture);
+    this.#stage.querySelector(".picture").append(this.#onPicture);
     faces.querySelector(".bars").after(this.#below);
     this.#listenBeside();
     this.#listen();
