@@ -165,6 +165,28 @@ def test_what_goes_wrong_is_seen_in_the_game(page):
     expect(page.locator("#live-view .session")).to_be_visible()
 
 
+def test_a_model_that_stops_answering_is_reported_in_the_game_and_started_anew(page):
+    problem = page.locator("#live-view .problem")
+    play(page)
+    page.evaluate(
+        """() => {
+            window.post = Worker.prototype.postMessage;
+            Worker.prototype.postMessage = function (...message) { if (!message[0].frame) post.apply(this, message); };
+        }"""
+    )
+    # A frame that the worker has already is answered yet.
+    for _ in range(2):
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        page.clock.fast_forward(16_000)
+    expect(problem).to_have_text("The model on this device does not answer.")
+    expect(problem).to_be_visible()
+    page.evaluate("() => { Worker.prototype.postMessage = post; }")
+    page.clock.fast_forward(16_000)
+    expect(problem).to_have_text("", timeout=PATIENCE_MS)
+    button(page, "Back to the live view").click()
+    expect(page.locator("#live-view .headline")).to_contain_text("%", timeout=PATIENCE_MS)
+
+
 def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
     page.evaluate(
         """() => {

@@ -92,13 +92,26 @@ def test_it_never_falls_back_to_the_server_by_itself(open_page, playwright, brow
     page.on("request", lambda request: sent.append(request.url) if is_frame(request.url) else None)
     page.route(re.compile("live/files/[0-9a-f]+/model"), lambda route: route.abort())
     page.goto(served_app[0])
-    expect(page.locator("#live-view .problem")).to_contain_text('choose "on the server"', timeout=PATIENCE_MS)
+    problem, again = page.locator("#live-view .problem"), page.get_by_role("button", name="Try again")
+    expect(problem).to_contain_text('choose "on the server"', timeout=PATIENCE_MS)
     page.wait_for_timeout(1000)
     assert sent == []
     choose_server(page)
-    expect(page.locator("#live-view .problem")).to_have_text("")
+    expect(problem).to_have_text("")
+    expect(again).to_be_hidden()
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
     assert sent
+    page.get_by_label("on this device").check()
+    expect(problem).to_contain_text('choose "on the server"', timeout=PATIENCE_MS)
+    # A camera may be started all the same, which does not hide what is wrong with the model.
+    start_button(page).click()
+    expect(start_button(page)).to_be_enabled()
+    start_button(page).click()
+    page.unroute_all()
+    again.click()
+    expect(problem).to_have_text("", timeout=PATIENCE_MS)
+    expect(again).to_be_hidden()
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
 
 
 def test_without_the_web_files_the_server_is_all_there_is(open_page, yunet_pipeline, monkeypatch, tmp_path, caplog):

@@ -116,6 +116,20 @@ def test_it_opens_without_a_network_after_the_first_load(open_page, site, tmp_pa
     assert page.foreign_requests == []
 
 
+def test_a_model_that_did_not_come_is_asked_for_again(open_page, site):
+    page = open_page(leave_blank=True, address=site[0], service_workers="block")
+    page.route("**/model.onnx*", lambda route: route.abort())
+    page.goto(site[0])
+    problem = page.locator("#live-view .problem")
+    expect(problem).to_contain_text("The model cannot be used on this device: ", timeout=PATIENCE_MS)
+    expect(problem).not_to_contain_text("on the server")
+    assert "Photo and Video" not in page.locator("#live-view .needs-https").text_content()
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(problem).to_have_text("")
+
+
 EMBEDDING = """<!doctype html><iframe allow="camera" width="800" height="700" src="{src}"></iframe><script>
     window.events = [];
     addEventListener("message", ({{ origin, data }}) => window.events.push({{ origin, data }}));

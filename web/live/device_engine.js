@@ -1,12 +1,21 @@
 /** The engine on the visitor's own device, in a worker, so that the page never stutters. */
 
+import { t } from "./texts.js";
+
+// A slow phone takes a second for a frame, and browsers compile while the first ones are processed.
+const PATIENCE_MS = 15_000;
+
 /** @typedef {(progress: import("./download.js").Progress) => void} Tell */
 
 /** Frames in, faces out; no frame leaves the device. */
 export class DeviceEngine {
-  #worker;
+  /** Null while there is none: the last one has failed, and the next frame starts another. @type {Worker | null} */
+  #worker = null;
+  /** What the worker is started with. */
+  #message;
   #waiting = null;
   #busy = false;
+  #personal = null;
   /** The bundle that a `personal.json` is made for. @type {{modelSha256: string, labelNames: string[], features: number}} */
   bundle = null;
 
@@ -48,20 +57,33 @@ export class DeviceEngine {
       return begun.loading;
     }
     const engine = new DeviceEngine();
-    engine.#worker = startWorker(new URL("./worker.js", import.meta.url));
     const absolute = Object.entries(places).map(([name, place]) => [name, new URL(place, document.baseURI).href]);
-    await new Promise((resolve, reject) => {
-      engine.#worker.onerror = (event) => reject(new Error(event.message || "the worker cannot be started"));
-      engine.#worker.onmessage = ({ data }) => {
-        if (data.progress) tell(data.progress);
-        else if (data.ready) resolve((engine.bundle = data.ready));
-        else reject(new Error(data.problem));
-      };
-      engine.#worker.postMessage({ load: Object.fromEntries(absolute), sizes });
-    });
-    engine.#worker.onerror = (event) => engine.#answer({ problem: event.message });
-    engine.#worker.onmessage = ({ data }) => engine.#answer(data);
+    engine.#message = { load: Object.fromEntries(absolute), sizes };
+    await engine.#start(tell);
     return engine;
+  }
+
+  /** @param {Tell} tell */
+  async #start(tell) {
+    const worker = startWorker(new URL("./worker.js", import.meta.url));
+    try {
+      this.bundle = await new Promise((resolve, reject) => {
+        worker.onerror = (event) => reject(new Error(event.message || t("the worker cannot be started")));
+        worker.onmessage = ({ data }) => {
+          if (data.progress) tell(data.progress);
+          else if (data.ready) resolve(data.ready);
+          else reject(new Error(data.problem || t("the worker cannot be started")));
+        };
+        worker.postMessage(this.#message);
+      });
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+    worker.onerror = (event) => this.#fail(event.message);
+    worker.onmessage = ({ data }) => this.#answer(data);
+    this.#worker = worker;
+    if (this.#personal) this.learn(this.#personal);
   }
 
   /** Whether it takes another frame now; frames are processed one at a time. */
@@ -74,18 +96,31 @@ export class DeviceEngine {
    * @param {number} timeS when it was taken
    * @param {number} scene nobody in a scene is known from another one
    * @returns {Promise<import("./engine/engine.js").Face[]>} in pixels of the picture
-   * @throws {Error} if the picture cannot be read or classified
+   * @throws {Error} if the picture cannot be read or classified, or the worker does not answer; another worker is
+   *   started with the next picture then
    */
   async look(picture, timeS, scene) {
     this.#busy = true;
     try {
       const frame = await createImageBitmap(picture);
+      if (!this.#worker) await this.#start(() => {});
+      return await this.#ask(frame, timeS, scene);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** @returns {Promise<import("./engine/engine.js").Face[]>} */
+  async #ask(frame, timeS, scene) {
+    let timer;
+    try {
       return await new Promise((resolve, reject) => {
         this.#waiting = { resolve, reject };
+        timer = setTimeout(() => this.#fail(t("the model on this device does not answer")), PATIENCE_MS);
         this.#worker.postMessage({ frame, timeS, scene }, [frame]);
       });
     } finally {
-      this.#busy = false;
+      clearTimeout(timer);
     }
   }
 
@@ -95,12 +130,20 @@ export class DeviceEngine {
    * @param {import("./engine/personal.js").Personal | null} personal what was learned about the person in view
    */
   learn(personal) {
-    this.#worker.postMessage({ personal });
+    this.#personal = personal;
+    this.#worker?.postMessage({ personal });
   }
 
   /** End the worker; the engine cannot be used any more. */
   close() {
-    this.#worker.terminate();
+    this.#worker?.terminate();
+  }
+
+  /** The worker is lost, with whatever it was doing. */
+  #fail(problem) {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#answer({ problem });
   }
 
   /** @param {{faces?: import("./engine/engine.js").Face[], problem?: string}} message */
@@ -108,7 +151,7 @@ export class DeviceEngine {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (faces) waiting?.resolve(faces);
-    else waiting?.reject(new Error(problem));
+    else waiting?.reject(new Error(problem || t("the model on this device has stopped")));
   }
 }
 

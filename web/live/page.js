@@ -13,6 +13,7 @@ import { SessionPanel } from "./panels/session_panel.js";
 import { SuggestionsPanel } from "./panels/suggestions_panel.js";
 import { TeachPanel } from "./panels/teach_panel.js";
 import { language, setMarkup, t } from "./texts.js";
+import { needsHttps } from "./words.js";
 
 const RETRY_MS = 1000;
 const SERVER_DEMO_INTERVAL_MS = 250;
@@ -98,6 +99,7 @@ const MARKUP = `
     </p>
     <p class="needs-https" hidden></p>
     <p class="problem" role="alert"></p>
+    <p class="retry" hidden><button type="button">Try again</button></p>
     <section class="faces" aria-label="What the expressions look like"></section>
   </div>
   <fieldset class="engines">
@@ -145,6 +147,8 @@ class View {
   #isFacePosted = false;
   /** Pictures that went to the server since the page was opened. */
   #sent = 0;
+  /** Why there is no engine, or "". */
+  #noEngine = "";
   #notBefore = 0;
   #newestShown = 0;
   /** Until when the newest answer is shown; 0 if nothing is. */
@@ -155,12 +159,19 @@ class View {
   constructor(element, given) {
     this.#element = element;
     this.#given = given;
-    for (const choice of element.querySelectorAll(".engines label")) choice.hidden = !given.frames;
+    for (const choice of element.querySelectorAll(".engines label")) choice.hidden = !this.#hasServer;
     this.#find = (selector) => element.querySelector(selector);
     this.#source = new PictureSource(this.#find, () => this.#forget(), () => this.#nextScene(), (problem) => this.#tell(problem));
+    this.#find(".needs-https").textContent = needsHttps(this.#hasServer);
     this.#find(".overlay").onclick = (event) => this.#choose(event);
     new IntersectionObserver(([{ isIntersecting }]) => (this.#isOnScreen = isIntersecting)).observe(this.#find(".stage"));
     for (const choice of element.querySelectorAll("[name=engine]")) choice.onchange = () => this.#use(choice.value);
+    this.#find(".retry button").onclick = () => this.#use(this.#find("[name=engine]:checked").value);
+  }
+
+  /** Whether there is anything but this page: an engine on the server, and the tabs Photo and Video. */
+  get #hasServer() {
+    return Boolean(this.#given.frames);
   }
 
   async begin() {
@@ -201,7 +212,9 @@ class View {
     this.#engine = null;
     for (const panel of this.#panels) panel.engineChanged?.(null);
     this.#forget();
+    this.#noEngine = "";
     this.#tell("");
+    this.#find(".retry").hidden = true;
     this.#find(".network").textContent = NETWORK[name];
     this.#find(".privacy").textContent = this.#given.places ? PRIVACY[name] : `${PRIVACY[name]} ${NOT_ON_DEVICE}`;
     this.#find(".loading").hidden = name === "server";
@@ -214,15 +227,23 @@ class View {
         for (const panel of this.#panels) panel.engineChanged?.(engine);
       }
     } catch (error) {
-      this.#tell(
-        name === "device"
-          ? t`The model cannot be used on this device: ${error.message}. You can choose "on the server" instead.`
-          : t`The model cannot be used on the server: ${error.message}.`,
-      );
+      // Somebody may have chosen the other engine meanwhile.
+      if (this.#find(`[value=${name}]`).checked) this.#tellOfLoading(name, error);
     }
     if (!this.#find(`[value=${name}]`).checked) return;
     this.#find(".loading").hidden = true;
     this.#find(".live").setAttribute("aria-busy", "false");
+  }
+
+  #tellOfLoading(name, { message }) {
+    const problem =
+      name === "device"
+        ? t`The model cannot be used on this device: ${message}.`
+        : t`The model cannot be used on the server: ${message}.`;
+    const advice = name === "device" && this.#hasServer ? ` ${t('You can choose "on the server" instead.')}` : "";
+    this.#noEngine = problem + advice;
+    this.#tell("");
+    this.#find(".retry").hidden = false;
   }
 
   async #makeEngine(name) {
@@ -321,7 +342,8 @@ class View {
     this.#notBefore = performance.now() + RETRY_MS;
     this.#showNothing();
     const again = error instanceof ConnectionError ? ` ${t("Retrying every second.")}` : "";
-    this.#tell(`${error.message[0].toUpperCase()}${error.message.slice(1)}.${again}`, { passing: true });
+    const message = error.message || t("this picture cannot be processed");
+    this.#tell(`${message[0].toUpperCase()}${message.slice(1)}.${again}`, { passing: true });
   }
 
   /** A click on a face puts it first: headline, bars and all else follow it while it is in view. */
@@ -384,9 +406,11 @@ class View {
     this.#scene += 1;
   }
 
+  /** Say what is wrong; with "", that nothing is, but for the engine. */
   #tell(problem, { passing = false } = {}) {
     const message = this.#find(".problem");
-    if (message.textContent !== problem) message.textContent = problem;
+    const words = problem || this.#noEngine;
+    if (message.textContent !== words) message.textContent = words;
     message.dataset.passing = passing ? "yes" : "";
   }
 }

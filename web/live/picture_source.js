@@ -2,7 +2,7 @@
 
 import { Camera, camerasAreAllowed, listCameras, namesOfCameras } from "./camera.js";
 import { loadDemo, sceneAt } from "./demo.js";
-import { NEEDS_HTTPS, adviceOnCamera } from "./words.js";
+import { adviceOnCamera } from "./words.js";
 import { t } from "./texts.js";
 
 const TAKEN_AWAY = t("The camera was disconnected. Connect it again, then start it again.");
@@ -48,7 +48,6 @@ export class PictureSource {
     find(".start-here").onclick = () => find(".start").click();
     find(".camera").onchange = () => this.#choose();
     find(".mirror").onchange = () => this.#mirror();
-    find(".needs-https").textContent = NEEDS_HTTPS;
     find(".needs-https").hidden = camerasAreAllowed();
     find(".badge").textContent = DEMO;
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#listCameras());
@@ -165,7 +164,7 @@ export class PictureSource {
   }
 
   async #adviceOn(error) {
-    if (!camerasAreAllowed()) return NEEDS_HTTPS;
+    if (!camerasAreAllowed()) return this.#find(".needs-https").textContent;
     // WebKit calls it an impossible wish when there is no camera at all.
     const hasCamera = (await listCameras().catch(() => [])).length > 0;
     const isMissing = error.name === "OverconstrainedError" && !hasCamera;

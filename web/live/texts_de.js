@@ -33,8 +33,9 @@ export const GERMAN = Object.freeze({
   "Of ten people, about {1} would call this {2}{3}.": "Von zehn Menschen würden es etwa {1} „{2}“ nennen{3}.",
   "not sure: {1}": "nicht sicher: {1}",
   "between {1} and {2}": "zwischen {1} und {2}",
-  "This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. Open it over HTTPS, or on the machine that serves it. Photo and Video work here, too.":
-    "Diese Seite kam über einfaches HTTP, und Browser geben die Kamera nur an HTTPS und localhost. Öffnen Sie sie über HTTPS oder auf dem Rechner, der sie ausliefert. Foto und Video gehen auch hier.",
+  "This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. Open it over HTTPS, or on the machine that serves it.":
+    "Diese Seite kam über einfaches HTTP, und Browser geben die Kamera nur an HTTPS und localhost. Öffnen Sie sie über HTTPS oder auf dem Rechner, der sie ausliefert.",
+  "Photo and Video work here, too.": "Foto und Video gehen auch hier.",
   "The camera was not allowed. Allow it in the browser's address bar, then try again.":
     "Die Kamera wurde nicht erlaubt. Erlauben Sie sie in der Adresszeile des Browsers und versuchen Sie es noch einmal.",
   "No camera was found. Connect one, then try again.":
@@ -55,8 +56,13 @@ export const GERMAN = Object.freeze({
   "{1} (paused)": "{1} (angehalten)",
   "Stop": "Anhalten",
   "Use my camera": "Meine Kamera benutzen",
-  "The model cannot be used on this device: {1}. You can choose \"on the server\" instead.":
-    "Das Modell kann auf diesem Gerät nicht benutzt werden: {1}. Sie können stattdessen „auf dem Server“ wählen.",
+  "The model cannot be used on this device: {1}.": "Das Modell kann auf diesem Gerät nicht benutzt werden: {1}.",
+  "You can choose \"on the server\" instead.": "Sie können stattdessen „auf dem Server“ wählen.",
+  "Try again": "Noch einmal versuchen",
+  "the worker cannot be started": "der Worker lässt sich nicht starten",
+  "the model on this device does not answer": "das Modell auf diesem Gerät antwortet nicht",
+  "the model on this device has stopped": "das Modell auf diesem Gerät ist stehen geblieben",
+  "this picture cannot be processed": "dieses Bild kann nicht verarbeitet werden",
   "The model cannot be used on the server: {1}.": "Das Modell kann auf dem Server nicht benutzt werden: {1}.",
   "Retrying every second.": "Neuer Versuch jede Sekunde.",
   "Switch off your network: it goes on.": "Schalten Sie Ihr Netz aus: Es geht weiter.",

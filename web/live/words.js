@@ -72,9 +72,14 @@ export function shownPercent(probability) {
   return percentOf(Math.min(probability, 0.99));
 }
 
-/** Why there is no camera on a page over plain HTTP, and what to do. */
-export const NEEDS_HTTPS =
-  t("This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. Open it over HTTPS, or on the machine that serves it. Photo and Video work here, too.");
+/**
+ * @param {boolean} hasOtherTabs whether there are the tabs Photo and Video
+ * @returns {string} why there is no camera on a page over plain HTTP, and what to do
+ */
+export function needsHttps(hasOtherTabs) {
+  const why = t("This page came over plain HTTP, and browsers give the camera to HTTPS and localhost only. Open it over HTTPS, or on the machine that serves it.");
+  return hasOtherTabs ? `${why} ${t("Photo and Video work here, too.")}` : why;
+}
 
 /**
  * What to do when the camera is not available.

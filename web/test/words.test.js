@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { sharedLead } from "../live/engine/classifier.js";
 import { percentOf } from "../live/texts.js";
-import { adviceOnCamera, headlineOf, sentenceOfTen, shownPercent, tenPeople } from "../live/words.js";
+import { adviceOnCamera, headlineOf, needsHttps, sentenceOfTen, shownPercent, tenPeople } from "../live/words.js";
 
 const NAMES = ["angry", "happy", "neutral"];
 
@@ -52,6 +52,11 @@ test("whatever is wrong with the camera, there is something to do", () => {
     assert.match(adviceOnCamera({ name, message: "" }), /Allow|Connect|Close|Try another|Open/);
   }
   assert.equal(adviceOnCamera({ name: "AbortError", message: "gone" }), "The camera cannot be used: gone");
+});
+
+test("over plain HTTP only tabs that are there are named", () => {
+  assert.match(needsHttps(true), /^This page came over plain HTTP.* Photo and Video work here, too\.$/);
+  assert.doesNotMatch(needsHttps(false), /Photo/);
 });
 
 test("two expressions share the lead as in Python", () => {
