@@ -68,12 +68,19 @@ def test_the_label_follows_and_a_lost_connection_comes_back(open_page, tmp_path)
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
 
 
-def test_nothing_is_sent_while_another_tab_is_open(open_page, tmp_path):
+def test_while_another_tab_is_open_nothing_is_sent_and_a_sign_says_that_the_camera_is_on(open_page, tmp_path):
     camera = moving(happy_face(), 60)
     page = choose_server(wait_until_loaded(open_page(camera)))
     start_button(page).click()
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    sign = page.locator(".camera-sign")
+    expect(sign).to_be_hidden()
     page.get_by_role("tab", name="Photo").click()
+    expect(sign).to_be_visible()
+    assert sign.evaluate("(sign) => [getComputedStyle(sign).position, getComputedStyle(sign).backgroundColor]") == [
+        "fixed",
+        "rgb(185, 28, 28)",
+    ]
     page.locator("#photo-upload input[type=file]").set_input_files(EXAMPLES / "astronaut.jpg")
     expect(page.locator(".face-card")).to_contain_text("happy", timeout=PATIENCE_MS)
     # What was on its way when the tab was opened has come back by now.
@@ -84,6 +91,13 @@ def test_nothing_is_sent_while_another_tab_is_open(open_page, tmp_path):
     page.get_by_role("tab", name="Live", exact=True).click()
     with page.expect_request(lambda request: is_frame(request.url), timeout=PATIENCE_MS):
         expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    expect(sign).to_be_hidden()
+    page.get_by_role("tab", name="Video").click()
+    sign.get_by_role("button", name="Stop the camera").click()
+    expect(sign).to_be_hidden()
+    assert page.evaluate("document.querySelector('#live-view video').srcObject") is None
+    page.get_by_role("tab", name="Live", exact=True).click()
+    expect(page.locator("#live-view .badge")).to_have_text("Demonstration, not you")
 
 
 def test_it_never_falls_back_to_the_server_by_itself(open_page, playwright, browser_path, served_app, tmp_path):

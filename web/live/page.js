@@ -1,5 +1,6 @@
 /** The live view: one loop that hands frames to an engine and shows what it says of them. */
 
+import { CameraSign } from "./camera_sign.js";
 import { DeviceEngine } from "./device_engine.js";
 import { FRESH_S } from "./fresh.js";
 import { faceEvent, originsForEvents } from "./face_event.js";
@@ -132,6 +133,9 @@ class View {
   #given;
   #find;
   #source;
+  #sign;
+  /** Whether the loop runs: it rests while another tab of the app is open. */
+  #isStepping = false;
   #demoBegan = 0;
   #engine = null;
   #onDevice = null;
@@ -164,6 +168,7 @@ class View {
     this.#source = new PictureSource(this.#find, () => this.#forget(), () => this.#nextScene(), (problem) => this.#tell(problem));
     this.#find(".needs-https").textContent = needsHttps(this.#hasServer);
     this.#find(".overlay").onclick = (event) => this.#choose(event);
+    this.#sign = new CameraSign(element, () => this.#source.stop());
     new IntersectionObserver(([{ isIntersecting }]) => (this.#isOnScreen = isIntersecting)).observe(this.#find(".stage"));
     for (const choice of element.querySelectorAll("[name=engine]")) choice.onchange = () => this.#use(choice.value);
     this.#find(".retry button").onclick = () => this.#use(this.#find("[name=engine]:checked").value);
@@ -191,7 +196,8 @@ class View {
       new GamePanel(this.#find(".game"), context),
       new TeachPanel(this.#find(".teach"), context),
     ];
-    requestAnimationFrame(() => this.#step());
+    // The view has no size while another tab of the app is open.
+    new ResizeObserver(() => this.#goOnOrRest()).observe(this.#find(".live"));
     const device = this.#find("[value=device]");
     device.disabled = !this.#given.places;
     const wanted = this.#given.places ? "device" : "server";
@@ -271,15 +277,26 @@ class View {
     if (words.textContent !== text) words.textContent = text;
   }
 
+  /** In another tab of the app everything rests; if the camera is on there, a sign says so. */
+  #goOnOrRest() {
+    const isOpen = this.#isOpen();
+    this.#sign.show(!isOpen && this.#source.isLive);
+    if (isOpen && !this.#isStepping) this.#step();
+    if (isOpen) return;
+    this.#source.pauseDemo(!this.#source.isLive);
+    this.#showNothing();
+  }
+
   /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. */
   #step() {
+    this.#isStepping = this.#isOpen();
+    if (!this.#isStepping) return;
     requestAnimationFrame(() => this.#step());
     const now = performance.now();
     if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
     if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
-    const isInView = this.#isInView();
     this.#source.pauseDemo(!this.#source.isLive && !this.#demoMayGoOn());
-    if (!isInView) return;
+    if (!this.#isInView()) return;
     const picture = this.#source.picture();
     if (!picture) return;
     const overlay = this.#find(".overlay");
@@ -309,7 +326,12 @@ class View {
 
   /** Whether anybody can see the view: not while its browser tab is in the background or another tab of the app is open. */
   #isInView() {
-    return !document.hidden && this.#element.getClientRects().length > 0;
+    return !document.hidden && this.#isOpen();
+  }
+
+  /** Whether the view has a place on the page: not while another tab of the app is open. */
+  #isOpen() {
+    return this.#element.getClientRects().length > 0;
   }
 
   /** Neither the server nor the device is kept busy with the demonstration for long, or while it is out of sight. */
@@ -397,6 +419,7 @@ class View {
     this.#chosenId = null;
     this.#scene += 1;
     for (const panel of this.#panels) panel.forget();
+    this.#goOnOrRest();
   }
 
   /** The demonstration shows another face: the engine knows nobody in it, and the page shows what it says as it comes. */

@@ -44,7 +44,7 @@ export class PictureSource {
       this.#showDemo();
       tell(TAKEN_AWAY);
     });
-    find(".start").onclick = () => (this.#camera.isOn ? this.#stop() : this.#start());
+    find(".start").onclick = () => (this.#camera.isOn ? this.stop() : this.#start());
     find(".start-here").onclick = () => find(".start").click();
     find(".camera").onchange = () => this.#choose();
     find(".mirror").onchange = () => this.#mirror();
@@ -173,7 +173,8 @@ export class PictureSource {
     return adviceOnCamera(isMissing ? { ...error, name: "NotFoundError" } : error);
   }
 
-  #stop() {
+  /** Give the camera back, and show the demonstration. */
+  stop() {
     this.#camera.stop();
     this.#showDemo();
   }
@@ -185,7 +186,7 @@ export class PictureSource {
 
   async #choose() {
     if (!this.#camera.isOn) return;
-    this.#stop();
+    this.stop();
     await this.#start();
   }
 
