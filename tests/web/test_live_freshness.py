@@ -70,13 +70,29 @@ def test_answers_of_a_server_that_died_are_not_shown(open_page, ends):
     expect(page.locator("#live-view .problem")).to_have_text("")
 
 
+# Whether so many answers in a row came so far apart that somebody searched for less often.
+RARE = """() => {
+    window.rare = 0;
+    let before = -Infinity;
+    document.querySelector("#live-view .live").parentElement.addEventListener("answer", ({ detail: { timeS, faces } }) => {
+        window.rare = faces.length === 0 && timeS - before > 0.49 ? rare + 1 : 0;
+        before = timeS;
+    });
+}"""
+
+
 def test_nothing_is_shown_of_a_face_that_went_away(open_page, tmp_path):
-    frames = moving(happy_face(), 100) + [scene([])] * 60
+    frames = moving(happy_face(), 100) + [scene([])] * 180
     page = wait_until_loaded(open_page(frames))
     start_button(page).click()
     suggest(page)
     wait_until_shown(page)
     wait_until_empty(page, but_for={"headline": "No face in view.", "spoken": "", "figures": "frames/s"})
+    # After three seconds a new one is searched for less often, and seen all the same.
+    page.evaluate(RARE)
+    page.wait_for_function("rare >= 4", timeout=PATIENCE_MS)
+    expect(page.locator("#live-view .headline")).to_have_text("No face in view.")
+    wait_until_shown(page, but_for=("suggestion",))
 
 
 def test_nothing_is_shown_of_the_demonstration_once_the_camera_is_on(open_page, tmp_path):

@@ -95,29 +95,31 @@ export class DeviceEngine {
    * @param {HTMLVideoElement | HTMLCanvasElement} picture
    * @param {number} timeS when it was taken
    * @param {number} scene nobody in a scene is known from another one
+   * @param {{isQuiet?: boolean}} [options] `isQuiet`: nobody was in view for a while, and it may take a little longer to
+   *   find somebody far away
    * @returns {Promise<import("./engine/engine.js").Face[]>} in pixels of the picture
    * @throws {Error} if the picture cannot be read or classified, or the worker does not answer; another worker is
    *   started with the next picture then
    */
-  async look(picture, timeS, scene) {
+  async look(picture, timeS, scene, { isQuiet = false } = {}) {
     this.#busy = true;
     try {
       const frame = await createImageBitmap(picture);
       if (!this.#worker) await this.#start(() => {});
-      return await this.#ask(frame, timeS, scene);
+      return await this.#ask({ frame, timeS, scene, ...(isQuiet ? { mostViews: 1 } : {}) });
     } finally {
       this.#busy = false;
     }
   }
 
   /** @returns {Promise<import("./engine/engine.js").Face[]>} */
-  async #ask(frame, timeS, scene) {
+  async #ask(message) {
     let timer;
     try {
       return await new Promise((resolve, reject) => {
         this.#waiting = { resolve, reject };
         timer = setTimeout(() => this.#fail(t("the model on this device does not answer")), PATIENCE_MS);
-        this.#worker.postMessage({ frame, timeS, scene }, [frame]);
+        this.#worker.postMessage(message, [message.frame]);
       });
     } finally {
       clearTimeout(timer);

@@ -20,6 +20,11 @@ const RETRY_MS = 1000;
 const SERVER_DEMO_INTERVAL_MS = 250;
 const SERVER_DEMO_MS = 60_000;
 const DEVICE_DEMO_MS = 180_000;
+// Where nobody was in view for a while, a face that comes may wait for this long: to search takes most of the time.
+const NOBODY_AFTER_MS = 3000;
+const NOBODY_INTERVAL_MS = 500;
+// The loop draws nothing new then.
+const QUIET_STEP_MS = 100;
 
 /**
  * The result of an engine for one frame.
@@ -151,6 +156,8 @@ class View {
   #isFacePosted = false;
   /** Pictures that went to the server since the page was opened. */
   #sent = 0;
+  /** When the last face was seen, or when there was another reason to expect one. */
+  #faceSeenAt = 0;
   /** Why there is no engine, or "". */
   #noEngine = "";
   #notBefore = 0;
@@ -287,11 +294,16 @@ class View {
     this.#showNothing();
   }
 
-  /** The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. */
+  /**
+   * The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. With
+   * nobody in view it takes its time.
+   */
   #step() {
     this.#isStepping = this.#isOpen();
     if (!this.#isStepping) return;
-    requestAnimationFrame(() => this.#step());
+    const next = () => requestAnimationFrame(() => this.#step());
+    if (this.#isQuiet()) setTimeout(next, QUIET_STEP_MS);
+    else next();
     const now = performance.now();
     if (this.#freshUntil && now > this.#freshUntil) this.#showNothing();
     if (this.#faces.length && now > this.#inPlaceUntil) this.#faces = [];
@@ -334,6 +346,11 @@ class View {
     return this.#element.getClientRects().length > 0;
   }
 
+  /** Whether nobody was in view for a while, so that nobody waits for an answer. */
+  #isQuiet() {
+    return this.#source.isLive && performance.now() - this.#faceSeenAt > NOBODY_AFTER_MS;
+  }
+
   /** Neither the server nor the device is kept busy with the demonstration for long, or while it is out of sight. */
   #demoMayGoOn() {
     const lengthMs = this.#engine instanceof ServerEngine ? SERVER_DEMO_MS : DEVICE_DEMO_MS;
@@ -346,9 +363,11 @@ class View {
     if (!live && engine instanceof ServerEngine) this.#notBefore = begun + SERVER_DEMO_INTERVAL_MS;
     for (const panel of this.#panels) panel.handOn?.(begun / 1000);
     try {
-      const faces = await engine.look(picture, begun / 1000, scene);
+      const faces = await engine.look(picture, begun / 1000, scene, { isQuiet: this.#isQuiet() });
       if (faces && scene === this.#scene && begun > this.#newestShown) {
         this.#newestShown = begun;
+        if (faces.length || !live) this.#faceSeenAt = begun;
+        if (this.#isQuiet()) this.#notBefore = begun + NOBODY_INTERVAL_MS;
         this.#show({ faces, timeS: begun / 1000, tookMs: performance.now() - begun, live });
       }
     } catch (error) {
@@ -413,7 +432,7 @@ class View {
   /** Another picture begins: nobody in it is known from the one before. */
   #forget() {
     this.#takeBack();
-    this.#demoBegan = performance.now();
+    this.#demoBegan = this.#faceSeenAt = performance.now();
     this.#freshUntil = 0;
     this.#faces = [];
     this.#chosenId = null;

@@ -2,7 +2,7 @@
  * The engine in a worker of its own, so that the page never stutters.
  *
  * Messages in: {load: {ort, wasm, config, model, detector, GRAPH: ...}, sizes} with addresses, each graph by its name,
- * and the size of each file, as far as known; {frame: ImageBitmap, timeS, scene}; and
+ * and the size of each file, as far as known; {frame: ImageBitmap, timeS, scene, mostViews}; and
  * {personal}, what was learned about the person, or null.
  * Messages out: {progress: {loaded, total}} in bytes, {ready: {modelSha256, labelNames, features}}, {faces}, {problem}. A scene is a number;
  * nobody in it is known from the one before.
@@ -56,9 +56,10 @@ function pixelsOf(bitmap) {
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-async function look({ frame, timeS, scene }) {
+async function look({ frame, timeS, scene, mostViews }) {
   const tracked = await engine.track(pixelsOf(frame), scene === sceneOfState ? state : null, timeS, {
     everyFrame: false,
+    mostViews,
   });
   [state, sceneOfState] = [tracked.state, scene];
   postMessage({ faces: tracked.faces });

@@ -182,6 +182,19 @@ test("the whole frame is searched several times a second, and again when time go
   assert.deepEqual(asked.slice(1).map(({ views }) => views.length), [0, 0, 0, 0, 0, 0, 7, 0]);
 });
 
+test("where nobody hurries, further places wait for their turn, and none is left out", async () => {
+  const asked = [];
+  const engine = engineThatSees([], [], asked);
+  let state = null;
+  for (let at = 0; at <= 7; at += 1) ({ state } = await engine.track(FRAME, state, 7 + 0.3 * at, { mostViews: 1 }));
+  ({ state } = await engine.track(FRAME, state, 60, { mostViews: 1 }));
+  const views = asked.slice(1).map(({ views }) => views);
+  assert.deepEqual(views.map(({ length }) => length), [1, 1, 1, 1, 1, 1, 1, 1]);
+  assert.equal(new Set(views.flat().map((view) => JSON.stringify(view))).size, 7);
+  await engine.track(FRAME, state, 60.1);
+  assert.equal(asked.at(-1).views.length, 1, "what waited is not searched all at once");
+});
+
 for (const [frame, message] of [
   [null, "got null"],
   [[[0]], "got 0"],

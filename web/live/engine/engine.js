@@ -122,14 +122,15 @@ export class Engine {
    * @param {Picture} frame as in `analyze`
    * @param {TrackerState | null} state what the last call for this viewer returned, or null at the start
    * @param {number} timeS when the frame was taken, in seconds on any clock
-   * @param {{everyFrame?: boolean}} [options] `everyFrame`: classify each face in each frame, as Python does. Otherwise a
-   *   face that was classified within the bundle's `classify_interval_s` is only followed: its box is new, and the rest
-   *   of it of that earlier frame
+   * @param {{everyFrame?: boolean, mostViews?: number}} [options] `everyFrame`: classify each face in each frame, as
+   *   Python does. Otherwise a face that was classified within the bundle's `classify_interval_s` is only followed: its
+   *   box is new, and the rest of it of that earlier frame. `mostViews`: in how many parts of the frame at most small and
+   *   turned faces are searched for, besides the whole frame; by default in all whose turn it is, as Python does
    * @returns {Promise<{faces: Face[], state: TrackerState}>}
    * @throws {TypeError} if the frame is no picture
    * @throws {RangeError} if the time is not finite
    */
-  async track(frame, state, timeS, { everyFrame = true } = {}) {
+  async track(frame, state, timeS, { everyFrame = true, mostViews = Infinity } = {}) {
     requirePicture(frame, [3, 4]);
     requireTime(timeS);
     const settings = this.#config.tracker;
@@ -145,7 +146,7 @@ export class Engine {
       let due = { views: [] };
       if (search) {
         const views = videoViews(frame.width, frame.height, this.#config.preprocessing.yunet);
-        due = viewsDue(before, views, timeS, settings);
+        due = viewsDue(before, views, timeS, settings, mostViews);
         before = { ...before, ...due.state, wholeSearchedS: timeS };
       }
       const places = known.map((track) => ({
@@ -261,10 +262,18 @@ function wasJustClassified(track, timeS, settings) {
   return sinceS > 0 && sinceS < settings.classify_interval_s;
 }
 
-/** The views whose turn has come since the last frame, and what of the state notes it; all of them if time jumped. */
-function viewsDue({ nextView, searchedS }, views, timeS, { tile_interval_s: intervalS }) {
+/**
+ * The views whose turn has come since the last frame, and what of the state notes it; all of them if time jumped. Of more
+ * than `mostViews` the rest wait.
+ */
+function viewsDue({ nextView, searchedS }, views, timeS, { tile_interval_s: intervalS }, mostViews) {
   const sinceS = timeS - searchedS;
-  if (!(sinceS >= 0 && sinceS < views.length * intervalS)) return { views, state: { searchedS: timeS } };
+  const isJump = !(sinceS >= 0 && sinceS < views.length * intervalS);
+  if (mostViews < (isJump ? views.length : Math.floor(sinceS / intervalS))) {
+    const chosen = Array.from({ length: mostViews }, (_, step) => views[(nextView + step) % views.length]);
+    return { views: chosen, state: { nextView: (nextView + mostViews) % views.length, searchedS: timeS } };
+  }
+  if (isJump) return { views, state: { searchedS: timeS } };
   const due = Math.floor(sinceS / intervalS);
   const chosen = Array.from({ length: due }, (_, step) => views[(nextView + step) % views.length]);
   return { views: chosen, state: { nextView: (nextView + due) % views.length, searchedS: searchedS + due * intervalS } };
