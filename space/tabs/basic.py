@@ -11,6 +11,7 @@ from face_expression import PictureError, Pipeline, TrackerState, annotate, face
 from face_expression.output.markdown import plain_words
 from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, Kind
+from space.main_face import main_face
 from space.tabs.components import face_bars, sent_bytes, shown_picture
 
 CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
@@ -26,15 +27,17 @@ HINT = (
     f"A session lasts {LIMIT_S // 60} minutes at most; then press Record again."
 )
 NO_FACE = "No face in view."
+NOBODY_SEEN = None, None
 
 
 def build_basic_tab(pipeline: Pipeline) -> None:
-    """Gradio's own webcam, what the program sees in it, and the bars of the largest face; each visitor has a state."""
+    """Gradio's own webcam, what the program sees in it, and the bars of one face; each visitor has a state."""
     labels = pipeline.label_names
 
-    def on_frame(sent: bytes | None, state: TrackerState | None):
+    def on_frame(sent: bytes | None, state: tuple[TrackerState | None, int | None]):
+        """`state` is the tracker's, and the track that the headline is about."""
         if sent is None:
-            return None, HINT, {}, None
+            return None, HINT, {}, NOBODY_SEEN
         try:
             frame = read_picture(
                 io.BytesIO(sent), max_side_px=MAX_FRAME_SIDE_PX, max_scans=MAX_FRAME_SCANS, deadline_s=FRAME_DEADLINE_S
@@ -42,13 +45,15 @@ def build_basic_tab(pipeline: Pipeline) -> None:
         except PictureError as error:
             return None, f"The camera's picture cannot be used: {plain_words(error)}.", {}, state
         frame = scaled_down(frame)
-        faces, state = pipeline.track(frame, state, time.monotonic())
+        tracks, main_id = state
+        faces, tracks = pipeline.track(frame, tracks, time.monotonic())
         drawn = annotate(frame, faces, labels)
-        if not faces:
-            return drawn, NO_FACE, {}, state
-        return drawn, face_summary(faces[0]), face_bars(faces[0], labels), state
+        face = main_face(faces, main_id)
+        if face is None:
+            return drawn, NO_FACE, {}, (tracks, main_id)
+        return drawn, face_summary(face), face_bars(face, labels), (tracks, face.track_id)
 
-    tracker = gr.State(None)
+    tracker = gr.State(NOBODY_SEEN)
     with gr.Row():
         camera = gr.Image(
             sources=["webcam"],
@@ -62,7 +67,7 @@ def build_basic_tab(pipeline: Pipeline) -> None:
         view = shown_picture("What the program sees", "basic-view", scale=2, min_width=280)
         with gr.Column(min_width=260):
             headline = gr.Markdown(HINT, elem_id="basic-headline")
-            bars = gr.Label(label="Largest face", show_heading=False, elem_id="basic-bars")
+            bars = gr.Label(label="Main face", show_heading=False, elem_id="basic-bars")
     camera.stream(
         on_frame,
         [camera, tracker],

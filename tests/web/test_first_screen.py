@@ -31,8 +31,13 @@ def test_a_second_face_moves_nothing_below_the_picture(open_page, tmp_path):
     page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [one] * 60 + [two] * 60)))
     start_button(page).click()
     others = page.locator("#live-view .others li:visible")
-    places = []
-    for count in (1, 0, 1):
-        expect(others).to_have_count(count, timeout=PATIENCE_MS)
-        places.append(page.locator("#live-view .suggestions").bounding_box()["y"])
-    assert len(set(places)) == 1
+    for width, height in ((1280, 900), (768, 1024), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        places = []
+        for count in (1, 0, 1):
+            expect(others).to_have_count(count, timeout=PATIENCE_MS)
+            places.append(page.locator("#live-view .suggestions").bounding_box()["y"])
+        assert len(set(places)) == 1, width
+        bar, entry = (others.locator(part).first.bounding_box() for part in (".bar", ".choose"))
+        assert bar["height"] >= 3 and bar["width"] >= 50 and entry["height"] >= 24
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -275,6 +275,19 @@ def test_a_click_on_a_face_chooses_whose_headline_is_shown(page_of_two):
         assert wait_until(lambda x=x, y=y, word=word: choose(x, y, word)), word
 
 
+def test_a_face_is_chosen_with_the_keyboard_too(page_of_two):
+    page, other = page_of_two, page_of_two.locator("#live-view .others .choose").first
+    # Beside everybody: the larger one is first again.
+    assert wait_until(lambda: page.evaluate(CLICK, [0.5, 0.02]) or "happy" in headline(page).inner_text())
+    expect(other).to_contain_text("neutral")
+    other.focus()
+    page.keyboard.press("Enter")
+    expect(headline(page)).to_contain_text("neutral", timeout=PATIENCE_MS)
+    expect(other).to_contain_text("happy")
+    page.evaluate(CLICK, [0.5, 0.02])
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+
+
 # Of each answer that is about another person than the last one: what the headline says and whom the bars are of.
 CHANGES = """(wanted) => new Promise((resolve, reject) => {
     setTimeout(() => reject(new Error("the person did not change often enough")), 60_000);

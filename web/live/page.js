@@ -7,6 +7,7 @@ import { faceEvent, originsForEvents } from "./face_event.js";
 import { FacesPanel } from "./panels/faces_panel.js";
 import { GamePanel } from "./panels/game_panel.js";
 import { PersonalPanel } from "./panels/personal_panel.js";
+import { mainFirst, withFirst } from "./main_face.js";
 import { drawFaces, faceAt } from "./overlay.js";
 import { PictureSource, sizeOf } from "./picture_source.js";
 import { ConnectionError, ServerEngine } from "./server_engine.js";
@@ -30,8 +31,8 @@ const QUIET_STEP_MS = 100;
  * The result of an engine for one frame.
  *
  * @typedef {object} Answer
- * @property {import("./engine/engine.js").Face[]} faces in pixels of the frame; first the one that the visitor chose, then
- *   the largest; empty if there are none
+ * @property {import("./engine/engine.js").Face[]} faces in pixels of the frame; first the one that the headline is about,
+ *   the others by size; empty if there are none
  * @property {number} timeS when the frame was taken, on the page's clock (`performance.now() / 1000`)
  * @property {number} tookMs from taking the frame to the answer
  * @property {boolean} live whether it came from a camera; if not, from the demonstration
@@ -59,6 +60,7 @@ const QUIET_STEP_MS = 100;
  * @property {() => boolean} mirrored whether the visitor sees it mirrored
  * @property {import("./panels/suggestions.js").Suggestions} suggestions
  * @property {string} zipLibrary address of fflate
+ * @property {(trackId: number) => void} choose puts a face first while it is in view
  * @property {() => Promise<boolean>} startCamera starts the camera unless it is on; gives whether it is
  */
 
@@ -151,8 +153,10 @@ class View {
   #faces = [];
   #eventOrigins = originsForEvents(location.search);
   #scene = 0;
-  /** Whose expression the headline is about, if the visitor clicked a face; else the largest's. */
+  /** The track that the visitor chose: while it is in view, the headline is about it. */
   #chosenId = null;
+  /** The track that the headline is about; null if it may be any. */
+  #mainId = null;
   #isFacePosted = false;
   /** Pictures that went to the server since the page was opened. */
   #sent = 0;
@@ -192,6 +196,7 @@ class View {
       picture: () => this.#source.picture(),
       mirrored: () => this.#source.isMirrored,
       suggestions: this.#given.suggestions,
+      choose: (trackId) => (this.#chosenId = trackId),
       startCamera: () => this.#source.start(),
       zipLibrary: new URL(this.#given.zip, document.baseURI).href,
     };
@@ -395,17 +400,20 @@ class View {
     const y = (offsetY * overlay.height) / overlay.clientHeight;
     const chosen = faceAt(this.#faces, this.#source.isMirrored ? overlay.width - x : x, y);
     this.#chosenId = chosen?.trackId ?? null;
+    this.#mainId = null;
   }
 
   #show(answer) {
-    answer.faces = withFirst(answer.faces, this.#chosenId);
+    const found = answer.faces;
+    answer.faces = withFirst(mainFirst(found, this.#mainId), this.#chosenId);
+    this.#mainId = answer.faces[0]?.trackId ?? this.#mainId;
     this.#faces = answer.faces;
     this.#freshUntil = performance.now() + 1000 * FRESH_S;
     this.#inPlaceUntil = 1000 * (answer.timeS + FRESH_S);
     for (const panel of this.#panels) panel.show(answer);
     if (this.#find(".problem").dataset.passing) this.#tell("");
     this.#element.dispatchEvent(new CustomEvent("answer", { detail: answer }));
-    this.#post(answer);
+    this.#post({ ...answer, faces: found });
   }
 
   /** Tell the page that embeds this one what its visitor's face looks like, if it was opened so; never pictures. */
@@ -435,7 +443,7 @@ class View {
     this.#demoBegan = this.#faceSeenAt = performance.now();
     this.#freshUntil = 0;
     this.#faces = [];
-    this.#chosenId = null;
+    this.#chosenId = this.#mainId = null;
     this.#scene += 1;
     for (const panel of this.#panels) panel.forget();
     this.#goOnOrRest();
@@ -444,7 +452,7 @@ class View {
   /** The demonstration shows another face: the engine knows nobody in it, and the page shows what it says as it comes. */
   #nextScene() {
     this.#faces = [];
-    this.#chosenId = null;
+    this.#chosenId = this.#mainId = null;
     this.#scene += 1;
   }
 
@@ -460,10 +468,4 @@ class View {
 /** @returns {string} such as "3.1" */
 function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);
-}
-
-/** The faces with the one that was chosen first, if it is among them. */
-function withFirst(faces, trackId) {
-  const chosen = faces.find((face) => face.trackId === trackId && trackId !== null);
-  return chosen ? [chosen, ...faces.filter((face) => face !== chosen)] : faces;
 }

@@ -125,8 +125,9 @@ export const GERMAN = Object.freeze({
   "30 s ago": "vor 30 s",
   "now": "jetzt",
   "Colours": "Farben",
-  "The largest face in view. The more of the height a colour fills, the more probable its word.":
-    "Das größte Gesicht im Bild. Je mehr von der Höhe eine Farbe füllt, desto wahrscheinlicher ist ihr Wort.",
+  "Show this face first": "Dieses Gesicht zuerst zeigen",
+  "The face that the headline is about. The more of the height a colour fills, the more probable its word.":
+    "Das Gesicht, von dem die Überschrift handelt. Je mehr von der Höhe eine Farbe füllt, desto wahrscheinlicher ist ihr Wort.",
   "This session": "Diese Sitzung",
   "Nothing is recorded yet. It begins with your camera; the demonstration is not counted.":
     "Noch ist nichts aufgezeichnet. Es beginnt mit Ihrer Kamera; die Vorführung zählt nicht.",
@@ -135,14 +136,14 @@ export const GERMAN = Object.freeze({
   "Not sure": "Nicht sicher",
   "Nobody in view": "Niemand im Bild",
   "No pictures": "Keine Bilder",
-  "What the largest face in view looked like, as a share of the time it could be classified":
-    "Wie das größte Gesicht im Bild aussah, als Anteil der Zeit, in der es eingeordnet werden konnte",
+  "What the face in the headline looked like, as a share of the time it could be classified":
+    "Wie das Gesicht der Überschrift aussah, als Anteil der Zeit, in der es eingeordnet werden konnte",
   "Expression": "Ausdruck",
   "Share": "Anteil",
   "Time": "Zeit",
   "Longest stretch": "Am längsten",
-  "The numbers are for the largest face at each moment. In the files every face has rows of its own, at most four a second; the newest":
-    "Die Zahlen gelten für das jeweils größte Gesicht. In den Dateien hat jedes Gesicht eigene Zeilen, höchstens vier in der Sekunde; die neuesten",
+  "The numbers are for the face that the headline was about at each moment. In the files every face has rows of its own, at most four a second; the newest":
+    "Die Zahlen gelten für das Gesicht, von dem die Überschrift jeweils handelte. In den Dateien hat jedes Gesicht eigene Zeilen, höchstens vier in der Sekunde; die neuesten",
   "are kept.": "werden behalten.",
   "Download CSV": "CSV herunterladen",
   "Download JSON": "JSON herunterladen",

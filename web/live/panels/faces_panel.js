@@ -1,4 +1,4 @@
-/** What the page shows of each face in view: the largest in full, the others with their bars. */
+/** What the page shows of each face in view: the one that the headline is about in full, the others with their bars. */
 
 import { colourOf } from "../overlay.js";
 import { headlineOf, looks, sentenceOfTen, shownPercent, tenPeople } from "../words.js";
@@ -29,6 +29,7 @@ export class FacesPanel {
   #element;
   #labelNames;
   #bars;
+  #choose;
   #others = [];
   #answeredAt = [];
   #updatedAt = 0;
@@ -41,9 +42,10 @@ export class FacesPanel {
    * @param {HTMLElement} element that is empty
    * @param {import("../page.js").Context} context
    */
-  constructor(element, { labelNames }) {
+  constructor(element, { labelNames, choose }) {
     setMarkup(element, MARKUP);
     this.#element = element;
+    this.#choose = choose;
     this.#labelNames = labelNames;
     this.#bars = new Bars(element.querySelector(".bars"), labelNames);
   }
@@ -120,7 +122,8 @@ export class FacesPanel {
   }
 
   #showOthers(faces) {
-    while (this.#others.length < faces.length) this.#others.push(new SmallFace(this.#find(".others"), this.#labelNames));
+    const list = this.#find(".others");
+    while (this.#others.length < faces.length) this.#others.push(new SmallFace(list, this.#labelNames, this.#choose));
     this.#others.forEach((other, index) => other.show(faces[index]));
   }
 
@@ -132,16 +135,21 @@ export class FacesPanel {
   }
 }
 
-/** A face that is not the largest: what it looks like in one line, and its bars. */
+/** Another face: a button that says what it looks like and puts it first, and its bars. */
 class SmallFace {
   #element;
   #bars;
   #labelNames;
+  #trackId = null;
 
-  constructor(list, labelNames) {
+  constructor(list, labelNames, choose) {
     this.#labelNames = labelNames;
     this.#element = document.createElement("li");
-    this.#element.innerHTML = `<span class="number"></span> <b></b><dl class="bars"></dl>`;
+    this.#element.innerHTML =
+      `<button type="button" class="choose"><span class="number"></span> <b></b></button><dl class="bars"></dl>`;
+    const button = this.#element.querySelector("button");
+    button.title = t("Show this face first");
+    button.onclick = () => choose(this.#trackId);
     this.#bars = new Bars(this.#element.querySelector(".bars"), labelNames);
     list.append(this.#element);
   }
@@ -149,6 +157,7 @@ class SmallFace {
   show(face) {
     this.#element.hidden = !face;
     if (!face) return;
+    this.#trackId = face.trackId;
     this.#element.style.setProperty("--colour", colourOf(face, this.#labelNames));
     this.#element.classList.toggle("unsure", !face.reliable);
     this.#element.querySelector(".number").textContent = face.trackId;

@@ -26,7 +26,7 @@ export const MOST_ROWS = (2 * 60 * 60) / ROW_INTERVAL_S;
  */
 
 /**
- * Of the main face, which is the largest in view at each moment, even if the person changes. All in seconds.
+ * Of the main face, which the headline is about at each moment, even if the person changes. All in seconds.
  *
  * @typedef {object} Summary
  * @property {number} lengthS from the first answer to the last

@@ -50,7 +50,7 @@ export function toJson(session) {
   return JSON.stringify({
     about: [
       "A session of the Live Emotion Detector: what expressions looked like.",
-      "The summary is of the largest face at each moment, even if the person changes; the rows are of every face.",
+      "The summary is of one face at each moment, the one in the headline, even if the person changes; the rows are of every face.",
       `What is shown for one picture counts until the next one, for ${HOLD_S} s at most.`,
       `Rows are at least ${ROW_INTERVAL_S} s apart for each face; moments with nobody in view have none.`,
       `At most ${MOST_ROWS} rows are kept; the oldest are dropped, but stay in the summary.`,

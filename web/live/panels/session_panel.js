@@ -18,7 +18,7 @@ const MARKUP = `
   <canvas role="img"></canvas>
   <p class="axis" aria-hidden="true"><span>60 s ago</span><span>30 s ago</span><span>now</span></p>
   <ul class="legend" aria-label="Colours"></ul>
-  <p class="note">The largest face in view. The more of the height a colour fills, the more probable its word.</p>
+  <p class="note">The face that the headline is about. The more of the height a colour fills, the more probable its word.</p>
 </div>
 <div class="sums">
   <h3>This session</h3>
@@ -32,12 +32,12 @@ const MARKUP = `
       <div class="unwatched"><dt>No pictures</dt><dd class="unwatched-time"></dd></div>
     </dl>
     <table>
-      <caption>What the largest face in view looked like, as a share of the time it could be classified</caption>
+      <caption>What the face in the headline looked like, as a share of the time it could be classified</caption>
       <thead><tr><th scope="col">Expression</th><th scope="col" colspan="2">Share</th><th scope="col">Time</th>
         <th scope="col">Longest stretch</th></tr></thead>
       <tbody></tbody>
     </table>
-    <p class="note">The numbers are for the largest face at each moment. In the files every face has rows of its own,
+    <p class="note">The numbers are for the face that the headline was about at each moment. In the files every face has rows of its own,
       at most four a second; the newest <span class="most-rows"></span> are kept.
       <span class="dropped"></span></p>
   </div>
