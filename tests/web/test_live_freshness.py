@@ -74,7 +74,8 @@ def test_answers_of_a_server_that_died_are_not_shown(open_page, ends):
 RARE = """() => {
     window.rare = 0;
     let before = -Infinity;
-    document.querySelector("#live-view .live").parentElement.addEventListener("answer", ({ detail: { timeS, faces } }) => {
+    const view = document.querySelector("#live-view .live").parentElement;
+    view.addEventListener("answer", ({ detail: { timeS, faces } }) => {
         window.rare = faces.length === 0 && timeS - before > 0.49 ? rare + 1 : 0;
         before = timeS;
     });

@@ -275,6 +275,37 @@ def test_a_click_on_a_face_chooses_whose_headline_is_shown(page_of_two):
         assert wait_until(lambda x=x, y=y, word=word: choose(x, y, word)), word
 
 
+# How often the larger of the same two people was another one than a moment before, and how often the headline followed.
+SWAPS = """(wanted) => new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("the two did not swap often enough")), 60_000);
+    const view = document.querySelector("#live-view .live").parentElement;
+    const areaOf = ({ box: [x0, y0, x1, y1] }) => (x1 - x0) * (y1 - y0);
+    const swaps = { larger: 0, headline: 0 };
+    let before = null;
+    view.addEventListener("answer", function heard({ detail: { faces } }) {
+        const ids = faces.map(({ trackId }) => trackId).sort().join();
+        const larger = [...faces].sort((one, other) => areaOf(other) - areaOf(one))[0]?.trackId;
+        if (faces.length === 2 && before?.ids === ids) {
+            swaps.larger += larger !== before.larger;
+            swaps.headline += faces[0].trackId !== before.first;
+        }
+        before = { ids, larger, first: faces[0]?.trackId };
+        if (swaps.larger < wanted) return;
+        view.removeEventListener("answer", heard);
+        resolve(swaps);
+    });
+})"""
+
+
+def test_two_people_of_like_size_do_not_swap_the_headline(open_page):
+    sizes = ((280, 265), (255, 290))
+    frames = [scene([(happy_face(), 10, 60, one), (calm_face(), 330, 60, other)]) for one, other in sizes]
+    page = wait_until_loaded(open_page([frames[0]] * 15 + [frames[1]] * 15))
+    start_button(page).click()
+    expect(page.locator("#live-view .others li:visible")).to_have_count(1)
+    assert page.evaluate(SWAPS, 3)["headline"] == 0
+
+
 def test_a_face_is_chosen_with_the_keyboard_too(page_of_two):
     page, other = page_of_two, page_of_two.locator("#live-view .others .choose").first
     # Beside everybody: the larger one is first again.

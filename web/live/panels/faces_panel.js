@@ -37,6 +37,7 @@ export class FacesPanel {
   #wordsAbout = null;
   #spokenAt = -Infinity;
   #lastSpoken = "";
+  #demoIsSpoken = false;
 
   /**
    * @param {HTMLElement} element that is empty
@@ -98,8 +99,9 @@ export class FacesPanel {
     this.#speak(face, live);
   }
 
-  /** For screen readers: only what has changed, and not its every percent. */
+  /** For screen readers: only what has changed, and not its every percent; of each demonstration only what comes first. */
   #speak(face, live) {
+    if (!live && this.#demoIsSpoken) return;
     const spoken = this.#find(".spoken");
     const seen = face ? (face.reliable ? t`looks ${looks(face.label)}` : headlineOf(face)) : NOBODY;
     const words = live ? seen : t`Demonstration: ${seen}`;
@@ -108,6 +110,7 @@ export class FacesPanel {
     if (spoken.textContent === words || !isNews || sinceMs < SPOKEN_EVERY_MS) return;
     spoken.textContent = words;
     [this.#lastSpoken, this.#spokenAt] = [words, performance.now()];
+    this.#demoIsSpoken = !live;
   }
 
   #drawPeople(face) {
