@@ -32,6 +32,7 @@ from benchmarks.live_camera import CALM, HAPPY, NOISY_FRAMES, changing_faces, st
 from benchmarks.live_crowd import measure_visitors
 from benchmarks.live_figures import percentile
 from benchmarks.live_minutes import Memory, rows_of_minutes
+from benchmarks.live_rest import measure_rest
 from benchmarks.live_rows import Engine, Row, per_s, row_of_flips, rows_of_recording, rows_of_slow_link
 from benchmarks.live_server import Server, running_server
 from benchmarks.live_visitors import pictures_of, visit
@@ -152,13 +153,14 @@ def main(
     still_seconds: Annotated[float, typer.Option(min=1, help="Seconds for the flips on each still face.")] = 60,
     long: Annotated[bool, typer.Option("--long", help="Only this: what grows while somebody stays.")] = False,
     minutes: Annotated[float, typer.Option(min=0.1, help="Of --long: minutes for each engine.")] = 10,
+    rest: Annotated[bool, typer.Option("--rest", help="Only this: CPU time while there is nothing to do.")] = False,
     visitors: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Only this: so many visitors of the server's engine at once; repeatable."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="JSON to write; default: live.json, live-long.json or visitors.json in docs/figures."),
+        typer.Option(help="JSON to write; default: live.json (-long, -rest) or visitors.json in docs/figures."),
     ] = None,
 ) -> None:
     """Measure, and print one table."""
@@ -166,6 +168,9 @@ def main(
         measure_visitors(visitors, seconds, output or FOLDER / "visitors.json")
         return
     find_browser()
+    if rest:
+        measure_rest(seconds, output or FOLDER / "live-rest.json")
+        return
     engines = engine.engines()
     machine = (
         f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, load {psutil.getloadavg()[0]:.1f} before"

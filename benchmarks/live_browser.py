@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from playwright.async_api import Browser, Page, Playwright
@@ -79,12 +80,30 @@ class LiveView:
 
     async def process_mib(self) -> float:
         """Resident memory of the process in which the page runs, the engine's worker and pictures included."""
+        return self._process_of_page(await self._processes()).memory_info().rss / 2**20
+
+    async def cpu_s(self) -> tuple[float, float]:
+        """The seconds of CPU time that the page's process has taken, and all processes of the browser together."""
+
+        def taken(process: psutil.Process) -> float:
+            times = process.cpu_times()
+            return times.user + times.system
+
+        processes = await self._processes()
+        everything = sum(taken(psutil.Process(process["id"])) for process in processes)
+        return taken(self._process_of_page(processes)), everything
+
+    async def _processes(self) -> list[dict[str, Any]]:
         session = await self.browser.new_browser_cdp_session()
         processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
         await session.detach()
+        return processes
+
+    @staticmethod
+    def _process_of_page(processes: list[dict[str, Any]]) -> psutil.Process:
+        """The renderer with something in it; Chromium has others ready for pages to come."""
         renderers = [psutil.Process(process["id"]) for process in processes if process["type"] == "renderer"]
-        # The others hold nothing; Chromium has them ready for pages to come.
-        return max(renderer.memory_info().rss for renderer in renderers) / 2**20
+        return max(renderers, key=lambda renderer: renderer.memory_info().rss)
 
 
 @contextlib.asynccontextmanager

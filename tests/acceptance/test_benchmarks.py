@@ -17,6 +17,7 @@ from benchmarks import (
     live_camera,
     live_crowd,
     live_minutes,
+    live_rest,
     live_visitors,
     predict_folder,
 )
@@ -252,6 +253,20 @@ def test_the_long_run_of_the_live_benchmark_watches_memory_and_files(
     for engine in ("server", "device"):
         assert 0.1 < figures[engine, "the page's JavaScript after 0.1 minutes"] < 10
         assert figures[engine, "frames processed after 0.1 minutes"] > 0
+
+
+def test_the_live_benchmark_measures_what_rest_takes(
+    tmp_path, monkeypatch, capsys, browser_path, yunet_weights, installed_web
+):
+    monkeypatch.setenv(DETECTOR_VARIABLE, str(yunet_weights))
+    monkeypatch.setattr(live_browser, "WARM_UP_ANSWERS", 3)
+    monkeypatch.setattr(live_rest, "SETTLED_S", 1)
+    live.main(rest=True, seconds=1, output=tmp_path / "rest.json")
+    report = json.loads((tmp_path / "rest.json").read_text())["data"]
+    shares = [row["value"] for row in report["rows"]]
+    assert len(shares) == 6
+    assert all(0 <= page <= browser for page, browser in zip(shares[::2], shares[1::2], strict=True))
+    assert shares[0] > 0 and "nobody in view: the page's process" in capsys.readouterr().out
 
 
 def test_points_are_counted_on_the_faces_that_were_not_kept():

@@ -141,8 +141,10 @@ class View {
   #find;
   #source;
   #sign;
-  /** Whether the loop runs: it rests while another tab of the app is open. */
-  #isStepping = false;
+  /** Whether the view rests, as it does while another tab of the app is open; null before the first look. */
+  #isResting = null;
+  /** The number of the loop that runs: an earlier one ends. */
+  #loop = 0;
   #demoBegan = 0;
   #engine = null;
   #onDevice = null;
@@ -293,20 +295,21 @@ class View {
   #goOnOrRest() {
     const isOpen = this.#isOpen();
     this.#sign.show(!isOpen && this.#source.isLive);
-    if (isOpen && !this.#isStepping) this.#step();
-    if (isOpen) return;
-    this.#source.pauseDemo(!this.#source.isLive);
-    this.#showNothing();
+    if (this.#isResting === !isOpen) return;
+    this.#isResting = !isOpen;
+    this.#loop += 1;
+    this.#source.rest(this.#isResting);
+    if (isOpen) this.#step(this.#loop);
+    else this.#showNothing();
   }
 
   /**
    * The one loop: draws at the screen's rate, and hands the newest frame on whenever the engine has room for it. With
    * nobody in view it takes its time.
    */
-  #step() {
-    this.#isStepping = this.#isOpen();
-    if (!this.#isStepping) return;
-    const next = () => requestAnimationFrame(() => this.#step());
+  #step(loop) {
+    if (loop !== this.#loop) return;
+    const next = () => requestAnimationFrame(() => this.#step(loop));
     if (this.#isQuiet()) setTimeout(next, QUIET_STEP_MS);
     else next();
     const now = performance.now();

@@ -123,6 +123,16 @@ export class PictureSource {
     if (!this.#camera.isOn) this.#find(".badge").textContent = isPaused ? PAUSED_DEMO : DEMO;
   }
 
+  /** Let everything stand still while nobody can see it, or go on; a camera stays on. */
+  rest(isResting) {
+    this.pauseDemo(isResting && !this.#camera.isOn);
+    if (!this.#camera.isOn) return;
+    const video = /** @type {HTMLVideoElement} */ (this.#find("video"));
+    if (isResting) video.pause();
+    // The camera may end while it is about to play.
+    else video.play().catch(() => {});
+  }
+
   #watchVideo() {
     this.#find("video").requestVideoFrameCallback?.(() => {
       this.#frameIsNew = true;
