@@ -31,7 +31,7 @@ def test_a_second_face_moves_nothing_below_the_picture(open_page, tmp_path):
     page = wait_until_loaded(open_page(write_y4m(tmp_path / "camera.y4m", [one] * 60 + [two] * 60)))
     start_button(page).click()
     others = page.locator("#live-view .others li:visible")
-    for width, height in ((1280, 900), (768, 1024), (390, 844)):
+    for width, height in ((1280, 900), (1280, 720), (1100, 800), (768, 1024), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         places = []
         for count in (1, 0, 1):

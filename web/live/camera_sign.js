@@ -2,7 +2,7 @@
 
 import { setMarkup } from "./texts.js";
 
-const MARKUP = `<span>Your camera is on. Nothing is processed now.</span> <button type="button">Stop the camera</button>`;
+const MARKUP = `<span>Your camera is on. Its pictures are not processed now.</span> <button type="button">Stop the camera</button>`;
 
 export class CameraSign {
   #element = document.createElement("div");

@@ -66,7 +66,8 @@ export const GERMAN = Object.freeze({
   "The model cannot be used on the server: {1}.": "Das Modell kann auf dem Server nicht benutzt werden: {1}.",
   "Retrying every second.": "Neuer Versuch jede Sekunde.",
   "Switch off your network: it goes on.": "Schalten Sie Ihr Netz aus: Es geht weiter.",
-  "Your camera is on. Nothing is processed now.": "Ihre Kamera ist an. Jetzt wird nichts verarbeitet.",
+  "Your camera is on. Its pictures are not processed now.":
+    "Ihre Kamera ist an. Ihre Bilder werden jetzt nicht verarbeitet.",
   "Stop the camera": "Kamera ausschalten",
   "Pictures go over the network.": "Bilder gehen über das Netz.",
   "No picture of your camera leaves this device.": "Kein Bild Ihrer Kamera verlässt dieses Gerät.",
