@@ -55,7 +55,7 @@ def in_turn(page: Page):
 
 
 def headline(page: Page) -> Locator:
-    """What the live view says of the largest face."""
+    """What the live view says of one face."""
     return page.locator("#live-view .headline")
 
 
