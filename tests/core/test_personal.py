@@ -87,6 +87,7 @@ def test_what_javascript_must_do_as_well(case):
     check, expected = check_head(faces, PRIORS[case["prior"]]), case["check"]
     counts = ("faces", "right_before", "right_after", "helps")
     assert {name: getattr(check, name) for name in counts} == {name: expected[name] for name in counts}
+    assert list(check.right_by_label) == expected["right_by_label"]
     losses = [check.loss_before, check.loss_after]
     np.testing.assert_allclose(losses, [expected["loss_before"], expected["loss_after"]], atol=1e-5)
 

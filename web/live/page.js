@@ -12,7 +12,7 @@ import { ConnectionError, ServerEngine } from "./server_engine.js";
 import { SessionPanel } from "./panels/session_panel.js";
 import { SuggestionsPanel } from "./panels/suggestions_panel.js";
 import { TeachPanel } from "./panels/teach_panel.js";
-import { language, setMarkup, t } from "./texts.js";
+import { language, setMarkup, t, tMessage } from "./texts.js";
 
 const RETRY_MS = 1000;
 const SERVER_DEMO_INTERVAL_MS = 250;
@@ -40,7 +40,8 @@ const DEVICE_DEMO_MS = 180_000;
  * @property {() => void} forget another picture begins: nobody in it is known from the one before, and nothing of it
  *   is shown
  * @property {(engine: DeviceEngine | ServerEngine | null) => void} [engineChanged] another engine is in use; null while there is none
- * @property {(timeS: number) => void} [handOn] called when a frame goes to the engine, while `picture` still shows it
+ * @property {(timeS: number, live: boolean) => void} [handOn] called before a frame goes to the engine, while `picture`
+ *   still shows it; `live` as in `Answer`
  */
 
 /**
@@ -216,8 +217,8 @@ class View {
     } catch (error) {
       this.#tell(
         name === "device"
-          ? t`The model cannot be used on this device: ${error.message}. You can choose "on the server" instead.`
-          : t`The model cannot be used on the server: ${error.message}.`,
+          ? t`The model cannot be used on this device: ${tMessage(error.message)}. You can choose "on the server" instead.`
+          : t`The model cannot be used on the server: ${tMessage(error.message)}.`,
       );
     }
     if (!this.#find(`[value=${name}]`).checked) return;
@@ -301,7 +302,7 @@ class View {
     const [engine, scene, begun, live] = [this.#engine, this.#scene, performance.now(), this.#source.isLive];
     this.#source.takeFrame();
     if (!live && engine instanceof ServerEngine) this.#notBefore = begun + SERVER_DEMO_INTERVAL_MS;
-    for (const panel of this.#panels) panel.handOn?.(begun / 1000);
+    for (const panel of this.#panels) panel.handOn?.(begun / 1000, live);
     try {
       const faces = await engine.look(picture, begun / 1000, scene);
       if (faces && scene === this.#scene && begun > this.#newestShown) {
@@ -321,7 +322,8 @@ class View {
     this.#notBefore = performance.now() + RETRY_MS;
     this.#showNothing();
     const again = error instanceof ConnectionError ? ` ${t("Retrying every second.")}` : "";
-    this.#tell(`${error.message[0].toUpperCase()}${error.message.slice(1)}.${again}`, { passing: true });
+    const message = tMessage(error.message);
+    this.#tell(`${message[0].toUpperCase()}${message.slice(1)}.${again}`, { passing: true });
   }
 
   /** A click on a face puts it first: headline, bars and all else follow it while it is in view. */
