@@ -63,7 +63,7 @@ def visit(page: Page, broken: dict, percent: str) -> set[str]:
 def check_the_address_decides(page: Page, address: str, english: set[str]) -> None:
     """Gradio's own words are English, too, in a German browser that was asked for English."""
     page.goto(f"{address}?lang=en")
-    page.get_by_role("tab").nth(1).click()
+    page.get_by_role("tab", name="Photo").click()
     expect(page.locator("#photo-upload")).to_contain_text("Click to Upload", timeout=PATIENCE_MS)
     seen = {text for text in page.evaluate(TEXTS) if not GRADIO_KEY.fullmatch(text)}
     # Without the live view, Live (basic) is there instead.
