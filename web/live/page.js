@@ -12,7 +12,7 @@ import { ConnectionError, ServerEngine } from "./server_engine.js";
 import { SessionPanel } from "./panels/session_panel.js";
 import { SuggestionsPanel } from "./panels/suggestions_panel.js";
 import { TeachPanel } from "./panels/teach_panel.js";
-import { language, setMarkup, t, tMessage } from "./texts.js";
+import { language, setMarkup, t, tMessage, translated } from "./texts.js";
 
 const RETRY_MS = 1000;
 const SERVER_DEMO_INTERVAL_MS = 250;
@@ -322,8 +322,8 @@ class View {
     this.#notBefore = performance.now() + RETRY_MS;
     this.#showNothing();
     const again = error instanceof ConnectionError ? ` ${t("Retrying every second.")}` : "";
-    const message = tMessage(error.message);
-    this.#tell(`${message[0].toUpperCase()}${message.slice(1)}.${again}`, { passing: true });
+    const sentence = translated(`${error.message}.`) ?? `${tMessage(error.message)}.`;
+    this.#tell(`${sentence[0].toUpperCase()}${sentence.slice(1)}${again}`, { passing: true });
   }
 
   /** A click on a face puts it first: headline, bars and all else follow it while it is in view. */

@@ -509,11 +509,11 @@ export const GERMAN = Object.freeze({
   "it is damaged": "sie ist beschädigt",
   "it is of another version of this page": "es ist von einer anderen Fassung dieser Seite",
   "another page of this site is in the way": "eine andere Seite von hier ist im Weg",
-  "the server is busy, too many people use it now; try it on your own device, or again in a minute":
-    "der Server ist ausgelastet, zu viele Menschen benutzen ihn gerade; versuchen Sie es auf Ihrem eigenen Gerät oder in einer Minute noch einmal",
-  "the picture has {1} bytes; at most {2} bytes are taken": "das Bild hat {1} Bytes; höchstens {2} werden angenommen",
-  "a viewer's name has 1 to {1} letters": "der Name eines Betrachters hat 1 bis {1} Buchstaben",
-  "the frame cannot be used: {1}": "das Bild kann nicht benutzt werden: {1}",
+  "the server is busy, too many people use it now; try it on your own device, or again in a minute.":
+    "Der Server ist ausgelastet, zu viele Menschen benutzen ihn gerade; versuchen Sie es auf Ihrem eigenen Gerät oder in einer Minute noch einmal.",
+  "the picture has {1} bytes; at most {2} bytes are taken.": "Das Bild hat {1} Bytes; höchstens {2} werden angenommen.",
+  "a viewer's name has 1 to {1} letters.": "Der Name eines Betrachters hat 1 bis {1} Buchstaben.",
+  "the frame cannot be used: {1}.": "Das Bild kann nicht benutzt werden: {1}.",
   "This view cannot be loaded: {1}": "Diese Ansicht kann nicht geladen werden: {1}",
   "This view cannot be loaded: {1} The tab Live (basic) may work.":
     "Diese Ansicht kann nicht geladen werden: {1} Der Reiter „Live (einfach)“ geht vielleicht.",

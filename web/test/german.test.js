@@ -43,7 +43,7 @@ test("why a file is refused is said in German", () => {
 test("what comes from the worker or the server is German as far as the table goes", () => {
   assert.equal(tMessage("model.onnx cannot be fetched: status 404"), "model.onnx kann nicht geladen werden: Status 404");
   assert.equal(tMessage("ONNX Runtime cannot load crop.onnx: out of memory"), "ONNX Runtime kann crop.onnx nicht laden: out of memory");
-  assert.equal(tMessage("the frame cannot be used: too many scans"), "das Bild kann nicht benutzt werden: too many scans");
+  assert.equal(tMessage("the frame cannot be used: too many scans."), "Das Bild kann nicht benutzt werden: too many scans.");
   assert.equal(tMessage("nobody knows this"), "nobody knows this");
   assert.match(adviceOnCamera({ name: "OtherError", message: "" }), /^Die Kamera/);
 });

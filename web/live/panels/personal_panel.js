@@ -449,6 +449,7 @@ export class PersonalPanel {
   async #deleteAll() {
     const wasOnDevice = this.#find(".on-device").checked;
     this.#find(".on-device").checked = false;
+    this.#closeReplacing();
     this.#learn(NOTHING_LEARNED);
     this.#tellBeside("");
     try {
