@@ -164,7 +164,34 @@ def test_it_learns_a_face_at_once_and_forgets_it(page):
     press(page, "Delete everything")
     expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
     expect(adapted).to_be_hidden()
+    check_that_suggestions_follow_the_headline(page)
     assert page.foreign_requests == []
+
+
+def check_that_suggestions_follow_the_headline(page: Page) -> None:
+    """No answer leaves "Your expression looks happy." beside a headline that names another expression."""
+    suggestions = page.locator("#live-view .suggestions")
+    suggestions.get_by_role("switch").check()
+    show_face(page, "happy", "happy")
+    expect(suggestions).to_contain_text("Your expression looks happy.", timeout=PATIENCE_MS)
+    page.evaluate(
+        """() => {
+            window.besides = [];
+            const view = document.querySelector("#live-view .live").parentElement;
+            view.addEventListener("answer", () => {
+                const words = view.querySelector(".suggestions .shown:not([hidden]) .looks")?.textContent ?? "";
+                besides.push([view.querySelector(".headline").textContent, words]);
+            });
+        }"""
+    )
+    show_face(page, "calm", "neutral")
+    expect(suggestions.locator(".shown")).to_be_hidden()
+    beside = page.evaluate("besides")
+    assert {words for headline, words in beside if headline.startswith("neutral")} <= {
+        "A moment ago your expression looked happy.",
+        "",
+    }
+    assert "" in {words for _, words in beside} and any(words.startswith("A moment ago") for _, words in beside)
 
 
 def test_own_expressions_go_home_as_a_file_that_python_reads(page, tmp_path):
