@@ -39,7 +39,7 @@ from space.live_files import LiveFiles, device_files
 from space.live_frames import frames_route
 from space.live_sessions import Viewers
 from space.memory import share_arenas
-from space.page_head import PageHead
+from space.page_head import LANGUAGE_OF_THE_ADDRESS, PageHead
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
@@ -246,7 +246,7 @@ def launch(page: Page, **options) -> None:
                 "lifespan": lifespan,
                 "middleware": [
                     Middleware(ResponseHeaders),
-                    Middleware(PageHead, html=page.live_files.head),
+                    Middleware(PageHead, html=LANGUAGE_OF_THE_ADDRESS + page.live_files.head),
                     same_origin(options.get("server_name")),
                     Middleware(
                         RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page), budget=budget

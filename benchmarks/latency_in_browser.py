@@ -3,6 +3,9 @@
 Each figure is of one frame of a video of FRAMES_PER_S, 640x480, with 0, 1 or 5 faces that stay where they are: from
 the bitmap of a camera's frame to its labelled faces, on one thread, as the page's worker does it. The
 frames are those of `benchmarks.latency`.
+
+A last figure is of *Learn my face*: how long the page needs for one correction more, with as many as it learns from and
+four own expressions of twenty frames.
 """
 
 from pathlib import Path
@@ -49,7 +52,38 @@ _MEASURE = """async ({ files, faces, frames, framesPerS }) => {
     }
     return { times, found };
 }"""
+_LEARN = """async ({ repeats }) => {
+    const learning = await import("/live/panels/personal_learning.js");
+    const bundle = { modelSha256: "0".repeat(64), labelNames: [..."abcdefg"], features: 192 };
+    let seed = 1;
+    const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+    const numbers = (count) => Float32Array.from({ length: count }, random);
+    const face = (timeS) => ({ logits: numbers(7), features: numbers(192), timeS, trackId: 1 });
+    const framesOf = (shift) => Array.from({ length: 20 }, (_, index) => {
+        const frame = face(index / 7);
+        for (let at = shift * 40; at < shift * 40 + 40; at++) frame.features[at] += 2;
+        return frame;
+    });
+    let learned = learning.NOTHING_LEARNED;
+    for (const [index, name] of ["wink", "yawn", "grin", "none of these"].entries()) {
+        learned = learning.withOwn(learned, name, framesOf(index));
+    }
+    const start = performance.now();
+    learning.conclude(learned, bundle);
+    const ownMs = performance.now() - start;
+    for (let count = 1; count < learning.MOST_CORRECTIONS; count++) {
+        learned = learning.withCorrection(learned, face(10 * count), count % 7);
+    }
+    const times = [];
+    for (let number = 0; number < repeats; number++) {
+        const start = performance.now();
+        learning.conclude(learning.withCorrection(learned, face(9999), number % 7), bundle);
+        times.push(performance.now() - start);
+    }
+    return { times, ownMs, corrections: learning.MOST_CORRECTIONS };
+}"""
 _WARM_UP = 20
+_CORRECTIONS = 20
 
 
 def main(
@@ -85,8 +119,17 @@ def main(
             if measured["found"] != faces:
                 raise SystemExit(f"the engine found {measured['found']} faces in the frame of {faces}")
             rows.append({"faces": faces, **figures(measured["times"][_WARM_UP:])})
+        page = browser.new_page()
+        page.route("**", answer)
+        page.goto(_ADDRESS)
+        learned = page.evaluate(_LEARN, {"repeats": _CORRECTIONS})
         browser.close()
     typer.echo(f"Chromium {version}, {machine_name()}, one thread; 640x480; of {repeats} frames\n")
+    learning = figures(learned["times"])
+    typer.echo(
+        f"one correction, the {learned['corrections']}th: {learning['p50_ms']:.0f} ms (p95 {learning['p95_ms']:.0f}); "
+        f"four own expressions of 20 frames: {learned['ownMs']:.0f} ms\n"
+    )
     keys = ("p50_ms", "p95_ms", "mean_ms")
     shown = table(
         ("faces", "p50 ms", "p95 ms", "mean ms"),
@@ -99,7 +142,7 @@ def main(
         command=f"python -m benchmarks.latency_in_browser --repeats {repeats}",
         speaks_of=["face_expression/bundle", "web/live/engine"],
         tables={"browser": shown},
-        data={"chromium": version, "rows": rows},
+        data={"chromium": version, "rows": rows, "learning": learning},
     )
 
 

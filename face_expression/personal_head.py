@@ -73,12 +73,14 @@ class Check:
     """How a head does on kept faces that it was not fitted to, against the bundle alone.
 
     `faces` were kept, of which `right_before` were right with the bundle alone and `right_after` with a head fitted to
-    the faces of other moments; the losses are mean negative log-likelihoods, in nats.
+    the faces of other moments; `right_by_label` has the part of these of each class. The losses are mean negative
+    log-likelihoods, in nats.
     """
 
     faces: int
     right_before: int
     right_after: int
+    right_by_label: tuple[int, ...]
     loss_before: float
     loss_after: float
 
@@ -126,10 +128,12 @@ def check_head(faces: KeptFaces, prior: Prior) -> Check:
         left_out, kept = folds == fold, folds != fold
         residuals = _fit(kernel[np.ix_(kept, kept)], faces.select(kept))
         after[left_out] += kernel[np.ix_(left_out, kept)] @ residuals
+    right = faces.labels[after.argmax(axis=1) == faces.labels] if len(faces) else faces.labels
     return Check(
         len(faces),
         _right(faces.logits, faces.labels),
-        _right(after, faces.labels),
+        len(right),
+        tuple(np.bincount(right, minlength=after.shape[1]).tolist()),
         _loss(faces.logits, faces.labels),
         _loss(after, faces.labels),
     )

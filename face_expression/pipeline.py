@@ -54,8 +54,9 @@ class Face:
 
     `logits` (C,) and `features` (F,) float32 are the bundle's own for `crop`: neither smoothed nor personal, the logits
     after the temperature. `track` shows the model every second crop mirrored; all three are of the last that was not.
-    `own` has the probability of each own expression by these features, if a `personal.json` has any. `between` names
-    the two labels that share the lead, where no expression is clear.
+    `personal` says whether the probabilities are adapted to one person, and no longer calibrated. `own` has the
+    probability of each own expression by these features, if a `personal.json` has any. `between` names the two labels
+    that share the lead, where no expression is clear.
     """
 
     box: Box
@@ -69,6 +70,7 @@ class Face:
     crop: np.ndarray
     logits: np.ndarray | None = None
     features: np.ndarray | None = None
+    personal: bool = False
     own: dict[str, float] | None = None
     between: tuple[str, str] | None = None
 
@@ -296,6 +298,7 @@ class Pipeline:
             crop=found.answer.crop,
             logits=found.answer.logits,
             features=found.answer.features,
+            personal=self.personal is not None and self.personal.changes_answer,
             own=self._own(found.answer.features),
             between=between,
         )

@@ -5,6 +5,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _END = b"</head>"
 
+# Gradio takes its own words from the browser's language. `?lang=` decides, as in `web/live/texts.js`.
+LANGUAGE_OF_THE_ADDRESS = """<script>(() => {
+    const asked = new URLSearchParams(location.search).get("lang")?.slice(0, 2).toLowerCase();
+    if (!["en", "de"].includes(asked)) return;
+    const languages = Object.freeze([asked, ...navigator.languages]);
+    Object.defineProperty(navigator, "languages", { get: () => languages });
+    Object.defineProperty(navigator, "language", { get: () => asked });
+})();</script>"""
+
 
 class PageHead:
     """Adds HTML to the head of the page; Gradio's own `head=` comes in only when its scripts have built the page.

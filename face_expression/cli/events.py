@@ -17,7 +17,9 @@ def event_of(faces: Sequence[Face], time_s: float, label_names: Sequence[str]) -
 
 
 def write_events(pipeline: Pipeline, frames: Iterable[tuple[float, np.ndarray]], file: TextIO) -> None:
-    """Write a line whenever somebody comes, leaves, or looks different; "not sure" is a look, too.
+    """Write a line whenever somebody comes, leaves, or looks different.
+
+    "Not sure" is a look, too, and so is the likeliest own expression, where a `personal.json` has any.
 
     Args:
         pipeline: processes the frames.
@@ -27,9 +29,14 @@ def write_events(pipeline: Pipeline, frames: Iterable[tuple[float, np.ndarray]],
     state, before = None, None
     for time_s, frame in frames:
         faces, state = pipeline.track(frame, state, time_s)
-        now = {face.track_id: face.label if face.reliable else None for face in faces}
+        now = {face.track_id: _look(face) for face in faces}
         if now == before:
             continue
         before = now
         file.write(json.dumps(event_of(faces, time_s, pipeline.label_names), ensure_ascii=False) + "\n")
         file.flush()
+
+
+def _look(face: Face) -> tuple[str | None, str | None]:
+    own = max(face.own, key=face.own.__getitem__) if face.own else None
+    return face.label if face.reliable else None, own

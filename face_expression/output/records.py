@@ -13,7 +13,8 @@ Cell = str | int | float | bool | list[str] | None
 class FaceJson(TypedDict):
     """`box` is x0, y0, x1, y1 in pixels of the picture; `reasons` are there where `reliable` is false.
 
-    `own` has the probabilities of own expressions, where a `personal.json` with such is in use.
+    `personal` is there, and true, where a `personal.json` adapts the probabilities to one person: they are no longer
+    what people would say. `own` has the probabilities of own expressions, where such a file has any.
     """
 
     box: list[float]
@@ -23,11 +24,13 @@ class FaceJson(TypedDict):
     probabilities: dict[str, float]
     reliable: bool
     reasons: list[str]
+    personal: NotRequired[bool]
     own: NotRequired[dict[str, float]]
 
 
 def face_as_json(face: Face, label_names: Sequence[str]) -> FaceJson:
     """A face as plain JSON types."""
+    personal = {"personal": True} if face.personal else {}
     own = {"own": {name: round(value, 4) for name, value in face.own.items()}} if face.own else {}
     return {
         "box": [round(value, 1) for value in face.box],
@@ -39,6 +42,7 @@ def face_as_json(face: Face, label_names: Sequence[str]) -> FaceJson:
         },
         "reliable": face.reliable,
         "reasons": list(face.reasons),
+        **personal,
         **own,
     }
 

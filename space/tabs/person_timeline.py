@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from face_expression import VideoFrame
+from face_expression.labels import looks
 from face_expression.output.markdown import plain_words
 from face_expression.output.percent import percent
 
@@ -108,7 +109,8 @@ def person_summary(person: Person) -> str:
     if not person.labels:
         return f"{seen}: not sure what the expression looks like ({_reasons_text(person.reasons)})."
     label, share = next(iter(person.shares().items()))
-    sentence = f"{seen}: looks mostly **{plain_words(label)}** ({percent(share)} of the time that could be classified)."
+    mostly = f"**{plain_words(looks(label))}** ({percent(share)} of the time that could be classified)"
+    sentence = f"{seen}: looks mostly {mostly}."
     unsure_s = person.seen_s - person.classified_s
     if unsure_s < 0.05:
         return sentence

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from face_expression import PersonalError, load_pipeline, read_picture
 from face_expression.__main__ import app
 from face_expression.classifier import softmax
+from face_expression.output.records import face_as_json
 from face_expression.personal import (
     NONE_OF_THESE,
     Corrections,
@@ -29,7 +30,7 @@ from face_expression.personal_head import (
     check_head,
     fit_head,
 )
-from tests.support.builders import EXAMPLES, SUPPORT, calm_face, moving
+from tests.support.builders import EXAMPLES, SUPPORT, calm_face, happy_face, moving
 from tests.support.videos import write_video
 
 TABLE = json.loads((SUPPORT / "personal_cases.json").read_text(encoding="utf-8"))
@@ -87,6 +88,7 @@ def test_what_javascript_must_do_as_well(case):
     check, expected = check_head(faces, PRIORS[case["prior"]]), case["check"]
     counts = ("faces", "right_before", "right_after", "helps")
     assert {name: getattr(check, name) for name in counts} == {name: expected[name] for name in counts}
+    assert list(check.right_by_label) == expected["right_by_label"]
     losses = [check.loss_before, check.loss_after]
     np.testing.assert_allclose(losses, [expected["loss_before"], expected["loss_after"]], atol=1e-5)
 
@@ -154,6 +156,9 @@ def test_a_pipeline_adapts_to_the_person(personal_file, learned, yunet_pipeline)
         softmax(learned.adapt(*pipeline.classifier.calibrated(pipeline.model_inputs([face.crop]))))[0],
     )
     assert "adapted to one person" in pipeline.source
+    assert face.personal and tracked[0].personal and not alone.personal
+    assert face_as_json(face, pipeline.label_names)["personal"] is True
+    assert "personal" not in face_as_json(alone, pipeline.label_names)
 
 
 def test_an_own_expression_may_be_one_sided(personal_file, yunet_pipeline):
@@ -185,7 +190,7 @@ def test_predict_takes_the_file(personal_file, tmp_path):
     assert shown.exit_code == 0, shown.output
     line = next(line for line in shown.stdout.splitlines() if line.startswith("{"))
     (face,) = json.loads(line)["faces"]
-    assert set(face["own"]) == {"wink", NONE_OF_THESE}
+    assert set(face["own"]) == {"wink", NONE_OF_THESE} and face["personal"] is True
     options = ["--personal", str(personal_file), "--results", str(table), "--workers", "2"]
     assert CliRunner().invoke(app, ["predict", str(PORTRAIT), str(PORTRAIT), *options]).exit_code == 0
     rows = list(csv.DictReader(table.open()))
@@ -199,6 +204,30 @@ def test_video_takes_the_file(personal_file, tmp_path):
     assert run.exit_code == 0, run.output
     rows = list(csv.DictReader(table.open()))
     assert rows and all(float(row["own: wink"]) + float(row[f"own: {NONE_OF_THESE}"]) > 0.99 for row in rows)
+
+
+def test_events_have_a_line_when_an_own_expression_begins_or_ends(yunet_pipeline, tmp_path):
+    """The label stays the same all the while, and nothing else is learned."""
+    sides = [happy_face(), np.ascontiguousarray(happy_face()[:, ::-1])]
+    features = [yunet_pipeline.analyze(side)[0].features for side in sides]
+    own = KeptFaces(np.zeros((8, 2)), np.array(features * 4), np.array([0, 1] * 4), np.arange(8) // 2)
+    names = ("facing left", NONE_OF_THESE)
+    learned = Personal(
+        bundle_sha256=yunet_pipeline.config.model_sha256,
+        label_names=yunet_pipeline.label_names,
+        features=len(features[0]),
+        own=OwnExpressions(names=names, head=head_numbers(fit_head(own, OWN_PRIOR)), frames=(4, 4), right=8),
+    )
+    file = tmp_path / "personal.json"
+    file.write_text(learned.model_dump_json())
+    source = write_video(tmp_path / "sides.mov", [side for side in (*sides, sides[0]) for _ in range(12)], codec="png")
+    shown = CliRunner().invoke(app, ["video", str(source), "--events", "--personal", str(file)])
+    faces = [json.loads(line)["faces"][0] for line in shown.stdout.splitlines()]
+    assert {(face["label"], face["reliable"]) for face in faces} == {("happy", True)}
+    assert [max(face["own"], key=face["own"].get) for face in faces] == [names[0], names[1], names[0]]
+    assert not any("personal" in face for face in faces), "own expressions leave the probabilities as they are"
+    alone = CliRunner().invoke(app, ["video", str(source), "--events"])
+    assert len(alone.stdout.splitlines()) == 1
 
 
 def changed(**parts):

@@ -271,6 +271,12 @@ def test_people_are_listed_by_the_time_they_were_in_view():
     ]
 
 
+def test_a_sentence_about_a_person_has_an_adjective():
+    seen = PeopleSeen()
+    seen.add(frame_of(0, face_of(1, "surprise")))
+    assert "looks mostly **surprised** (100%" in person_summary(*seen.by_time())
+
+
 def test_a_curve_has_few_points_and_a_look_lasts_until_the_next():
     seen = PeopleSeen()
     for index in range(1000):

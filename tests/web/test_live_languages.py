@@ -27,6 +27,14 @@ def test_the_browser_decides_and_the_address_changes_it(open_page, served_app):
     expect(start_button(page)).to_have_text("Use my camera")
 
 
+def test_a_view_that_cannot_be_loaded_says_so_in_german(open_page, served_app):
+    page = open_page(leave_blank=True)
+    page.route("**/live/modules/**/page.js", lambda route: route.abort())
+    page.goto(f"{served_app[0]}?lang=de")
+    expect(page.locator("#live-view")).to_contain_text("Diese Ansicht kann nicht geladen werden:")
+    expect(page.locator("#live-view")).to_contain_text("Der Reiter „Live (einfach)“ geht vielleicht.")
+
+
 def test_every_text_is_german(open_page, served_app, tmp_path):
     camera = moving(calm_face(), 40)
     page = open_page(camera, viewport=NARROW, leave_blank=True)
@@ -50,6 +58,16 @@ def test_every_text_is_german(open_page, served_app, tmp_path):
     expect(view.locator(".faces > .bars dt")).to_have_text(
         ["wütend", "Ekel", "Angst", "fröhlich", "traurig", "Überraschung", "neutral"]
     )
+    teach = view.locator(".teach")
+    teach.get_by_role("button", name="Dieses Gesicht behalten").click()
+    teach.get_by_role("button", name="traurig", exact=True).click()
+    expect(teach.locator(".kept li")).to_have_text("traurigEntfernen")
+    teach.get_by_role("button", name="Das als traurig behaltene Gesicht entfernen").click()
+    expect(teach.locator(".status")).to_contain_text("Entfernt.")
+    damaged = {"name": "kaputt.json", "mimeType": "application/json", "buffer": b"{"}
+    view.locator(".personal .load").set_input_files(damaged)
+    refused = "kaputt.json wird nicht benutzt: sie ist beschädigt: kein JSON."
+    expect(view.locator(".personal > .status")).to_have_text(refused)
     assert page.evaluate(MISSING) == []
     words = view.inner_text()
     for english in ("What ", "Your ", "Delete", "Download", "camera", "nothing is", "expression"):

@@ -14,18 +14,20 @@ from tests.support.builders import calm_face, happy_face, moving
 
 pytestmark = pytest.mark.usefixtures("installed_web")
 
-# A camera whose face the test chooses: `showFace("calm")`.
+# A camera whose face the test chooses: `showFace("calm")`, and that stops without a word: `holdCamera(true)`.
 SETTLED_AFTER_ANSWERS = 30
 CAMERA = """(() => {
   const pictures = %s;
   const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
   const images = {};
   for (const [name, source] of Object.entries(pictures)) images[name] = Object.assign(new Image(), { src: source });
-  let shown = "calm", step = 0;
+  let shown = "calm", step = 0, held = false;
   window.showFace = (name) => { shown = name; };
+  window.holdCamera = (hold) => { held = hold; };
   navigator.mediaDevices.getUserMedia = async () => {
     const context = canvas.getContext("2d");
     setInterval(() => {
+      if (held) return;
       step += 1;
       context.fillRect(0, 0, 640, 480);
       if (images[shown]) context.drawImage(images[shown], 2 * Math.sin(step / 3), 2 * Math.cos(step / 5));
@@ -66,22 +68,52 @@ def show_face(page: Page, name: str, label: str | None) -> None:
 
 
 def keep_face(page: Page, label: str) -> None:
+    keep_one_face(page, label, times=1)
     beside = page.locator("#live-view .personal-beside")
-    beside.get_by_role("button", name="That's wrong").click()
-    beside.get_by_role("button", name=label, exact=True).click()
     expect(beside.get_by_role("status")).to_contain_text(f"Kept as {label}.")
 
 
+def keep_one_face(page: Page, label: str, *, times: int) -> None:
+    """Press *That's wrong* so many times about one answer: an older one than a second is not taken."""
+    page.evaluate(
+        """([label, times, patienceMs]) => new Promise((resolve, reject) => {
+            setTimeout(() => reject(new Error("no answer came")), patienceMs);
+            const view = document.querySelector("#live-view .live").parentElement;
+            const beside = view.querySelector(".personal-beside");
+            view.addEventListener("answer", function keep({ detail }) {
+                if (!detail.faces.length) return;
+                view.removeEventListener("answer", keep);
+                for (let press = 0; press < times; press += 1) {
+                    beside.querySelector(".wrong").click();
+                    [...beside.querySelectorAll(".labels button")].find((one) => one.textContent === label).click();
+                }
+                resolve();
+            });
+        })""",
+        [label, times, PATIENCE_MS],
+    )
+
+
+def wait_for_another_moment(page: Page) -> None:
+    """Faces within three seconds of each other are of one moment."""
+    began_s = next_answer(page)["timeS"]
+    while next_answer(page)["timeS"] < began_s + 3.1:
+        pass
+
+
 def next_answer(page: Page) -> dict:
-    """What the engine answers for the next frame, as plain lists."""
+    """What the engine answers for the next frame with a face, as plain lists."""
     return page.evaluate(
         """(patienceMs) => new Promise((resolve, reject) => {
             setTimeout(() => reject(new Error("no answer came")), patienceMs);
-            document.querySelector("#live-view .live").parentElement.addEventListener("answer", ({ detail }) => {
+            const view = document.querySelector("#live-view .live").parentElement;
+            view.addEventListener("answer", function take({ detail }) {
+                if (!detail.faces.length) return;
+                view.removeEventListener("answer", take);
                 const { probabilities, logits, personal, own, crop } = detail.faces[0];
-                const answer = { personal, own, crop: [...crop.data] };
+                const answer = { personal, own, crop: [...crop.data], timeS: detail.timeS };
                 resolve({ ...answer, probabilities: [...probabilities], logits: [...logits] });
-            }, { once: true });
+            });
         })""",
         PATIENCE_MS,
     )
@@ -114,20 +146,52 @@ def test_it_learns_a_face_at_once_and_forgets_it(page):
     page.locator("#live-view .personal-beside .question").get_by_role("button", name="sad", exact=True).click()
     expect(panel(page).locator(".corrections .result")).to_contain_text("1 face is kept")
     show_face(page, "calm", "neutral")
-    for _ in range(3):
-        keep_face(page, "sad")
-    expect(panel(page).locator(".corrections .result")).to_contain_text("On your 4 faces: 0 right before")
-    expect(panel(page).locator(".corrections .result")).to_contain_text("So they are used.")
+    press(page, "Delete corrections")
+    keep_one_face(page, "sad", times=3)
+    result = panel(page).locator(".corrections .result")
+    expect(result).to_contain_text("3 faces are kept, all of one moment.")
+    expect(adapted).to_be_hidden()
+    wait_for_another_moment(page)
+    keep_face(page, "sad")
+    expect(result).to_contain_text("On your 4 faces from 2 moments: 0 right before")
+    expect(result).to_contain_text("So they are used.")
     expect(adapted).to_be_visible()
     now, sad = next_answer(page), 4
     assert now["personal"] and now["probabilities"][sad] > alone["probabilities"][sad] + 0.02
     np.testing.assert_allclose(now["logits"], alone["logits"], atol=1.5)
     press(page, "Undo the last")
-    expect(panel(page).locator(".corrections .result")).to_contain_text("On your 3 faces")
+    expect(result).to_contain_text("3 faces are kept, all of one moment.")
     press(page, "Delete everything")
     expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
     expect(adapted).to_be_hidden()
+    check_that_suggestions_follow_the_headline(page)
     assert page.foreign_requests == []
+
+
+def check_that_suggestions_follow_the_headline(page: Page) -> None:
+    """No answer leaves "Your expression looks happy." beside a headline that names another expression."""
+    suggestions = page.locator("#live-view .suggestions")
+    suggestions.get_by_role("switch").check()
+    show_face(page, "happy", "happy")
+    expect(suggestions).to_contain_text("Your expression looks happy.", timeout=PATIENCE_MS)
+    page.evaluate(
+        """() => {
+            window.besides = [];
+            const view = document.querySelector("#live-view .live").parentElement;
+            view.addEventListener("answer", () => {
+                const words = view.querySelector(".suggestions .shown:not([hidden]) .looks")?.textContent ?? "";
+                besides.push([view.querySelector(".headline").textContent, words]);
+            });
+        }"""
+    )
+    show_face(page, "calm", "neutral")
+    expect(suggestions.locator(".shown")).to_be_hidden()
+    beside = page.evaluate("besides")
+    assert {words for headline, words in beside if headline.startswith("neutral")} <= {
+        "A moment ago your expression looked happy.",
+        "",
+    }
+    assert "" in {words for _, words in beside} and any(words.startswith("A moment ago") for _, words in beside)
 
 
 def test_own_expressions_go_home_as_a_file_that_python_reads(page, tmp_path):
@@ -146,8 +210,12 @@ def test_own_expressions_go_home_as_a_file_that_python_reads(page, tmp_path):
     bars = page.locator("#live-view .own-now dt")
     expect(bars).to_have_text(["big grin", NONE_OF_THESE])
     keep_face(page, "fear")
+    wait_for_another_moment(page)
     keep_face(page, "fear")
     expect(page.locator("#live-view .adapted")).to_be_visible()
+    check_nothing_stale_is_shown_or_taken(page)
+    content = panel(page).locator(".content")
+    expect(content).to_have_text("The file holds: corrections (2), own expressions (big grin).")
     with page.expect_download() as download:
         press(page, "Download personal.json")
     file = tmp_path / "personal.json"
@@ -168,6 +236,34 @@ def test_own_expressions_go_home_as_a_file_that_python_reads(page, tmp_path):
     expect(bars).to_have_text(["big grin", NONE_OF_THESE])
     check_same_answers(page, file)
 
+    # Nothing that is learned is lost without a question.
+    keep_face(page, "fear")
+    panel(page).locator(".load").set_input_files(file)
+    expect(panel(page).locator(".replacing")).to_contain_text("personal.json would replace all that is learned here.")
+    press(page, "Leave it as it is")
+    expect(content).to_contain_text("It leaves out: corrections that are not used (1).")
+    panel(page).locator(".load").set_input_files(file)
+    press(page, "Replace it")
+    expect(status(page)).to_contain_text("personal.json is in use")
+    expect(content).to_have_text("The file holds: corrections (2), own expressions (big grin).")
+
+
+def check_nothing_stale_is_shown_or_taken(page: Page) -> None:
+    """Nothing of a face older than a second is shown or kept; what was learned keeps its place on the page."""
+    own = page.locator("#live-view .own-now")
+    percentages, height = own.locator("b"), own.bounding_box()["height"]
+    expect(percentages).to_contain_text(["%", "%"])
+    for stop, start_again in (("holdCamera(true)", "holdCamera(false)"), ("showFace('nobody')", "showFace('calm')")):
+        page.evaluate(stop)
+        expect(percentages).to_have_text(["", ""])
+        assert own.locator("i").evaluate_all("(bars) => bars.map((bar) => bar.style.width)") == ["0%", "0%"]
+        page.locator("#live-view .personal-beside").get_by_role("button", name="That's wrong").click()
+        expect(page.locator("#live-view .personal-beside")).to_contain_text("No face is in view now.")
+        expect(page.locator("#live-view .adapted")).to_be_visible()
+        assert own.bounding_box()["height"] == height
+        page.evaluate(start_again)
+        expect(percentages).to_contain_text(["%", "%"])
+
 
 def check_same_answers(page: Page, file) -> None:
     """The page and Python say the same of the same crop, within what two builds of ONNX Runtime differ by."""
@@ -179,8 +275,8 @@ def check_same_answers(page: Page, file) -> None:
     np.testing.assert_allclose(logits[0], answer["logits"], atol=0.05)
     own = pipeline.personal.own_probabilities(features)[0]
     np.testing.assert_allclose(own, [one["probability"] for one in answer["own"]], atol=0.02)
-    # The page smooths over time what stands still here.
-    expected = pipeline.classify([np.ascontiguousarray(crop)])[0]
+    # The page smooths over time what stands still here, and classifies it mirrored in turn.
+    expected = pipeline.classify([np.ascontiguousarray(side) for side in (crop, crop[:, ::-1])]).mean(axis=0)
     np.testing.assert_allclose(expected, answer["probabilities"], atol=0.1)
 
 
@@ -196,11 +292,15 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     keep_face(page, "fear")
     panel(page).get_by_label("remember it in this browser").check()
     expect(status(page)).to_contain_text("kept on this device")
+    wait_for_another_moment(page)
     keep_face(page, "fear")
+    expect(page.locator("#live-view .adapted")).to_be_visible()
     expect(panel(page)).to_have_attribute("aria-busy", "false")
     page.reload()
     wait_until_loaded(page)
     expect(status(page)).to_contain_text("earlier visit")
+    assert not next_answer(page)["personal"], "the demonstration is nobody's face"
+    expect(page.locator("#live-view .adapted")).to_be_hidden()
     expect(panel(page).locator(".corrections .result")).to_contain_text("On your 2 faces")
     expect(panel(page).get_by_label("remember it in this browser")).to_be_checked()
     page.get_by_label("on the server").check()
@@ -210,6 +310,8 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     expect(panel(page).locator(".corrections .result")).to_contain_text("On your 2 faces")
     start(page)
     show_face(page, "calm", "neutral")
+    assert next_answer(page)["personal"]
+    expect(page.locator("#live-view .adapted")).to_be_visible()
     delete_while_the_database_is_busy(page)
     page.reload()
     wait_until_loaded(page)
@@ -220,9 +322,35 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     keep_face(page, "fear")
     panel(page).get_by_label("remember it in this browser").check()
     expect(status(page)).to_contain_text("kept on this device")
+    keep_the_shape_of_an_old_page(page)
+    page.reload()
+    wait_until_loaded(page)
+    expect(status(page)).to_contain_text("cannot be used by this version of the page, and is deleted")
+
+    start(page)
+    show_face(page, "calm", "neutral")
+    keep_face(page, "fear")
+    panel(page).get_by_label("remember it in this browser").check()
+    expect(status(page)).to_contain_text("kept on this device")
     page.evaluate("() => { IDBObjectStore.prototype.delete = () => { throw new Error('disk full') } }")
     press(page, "Delete everything")
     expect(status(page)).to_contain_text("could not be deleted: disk full. Delete this site's data in its settings.")
+
+
+def keep_the_shape_of_an_old_page(page: Page) -> None:
+    page.evaluate(
+        """() => new Promise((resolve, reject) => {
+            indexedDB.open("live-emotion-detector").onsuccess = ({ target: { result: database } }) => {
+                const transaction = database.transaction("personal", "readwrite");
+                const store = transaction.objectStore("personal");
+                store.get("learned").onsuccess = ({ target: { result: { modelSha256, learned } } }) => {
+                    store.put({ modelSha256, learned: { ...learned, corrections: [{ label: 0 }] } }, "learned");
+                };
+                transaction.onerror = () => reject(transaction.error);
+                transaction.oncomplete = () => { database.close(); resolve(); };
+            };
+        })"""
+    )
 
 
 def delete_while_the_database_is_busy(page: Page) -> None:

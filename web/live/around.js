@@ -6,8 +6,8 @@
 import { language, translated } from "./texts.js";
 
 const ATTRIBUTES = ["aria-label", "title", "alt", "placeholder"];
-/** The live view has its own words; what people type and what is never shown stays as it is. */
-const LEFT_OUT = "#live-view, script, style, textarea, input, [contenteditable]";
+/** The live view, once it is there, has its own words; what people type and what is never shown stays as it is. */
+const LEFT_OUT = "#live-view div.live, script, style, textarea, input, [contenteditable]";
 
 /**
  * Show a page in the language in use, and keep it so while it changes. In English there is nothing to do.

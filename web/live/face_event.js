@@ -12,6 +12,7 @@
  * @property {Record<string, number>} probabilities by label, summing to 1
  * @property {boolean} reliable whether nothing speaks against the label; if not, say "not sure"
  * @property {string[]} reasons why not
+ * @property {true} [personal] the probabilities are adapted to one person, no longer what people would say
  * @property {Record<string, number>} [own] own expressions, if the page or the file learned any
  */
 
@@ -43,6 +44,7 @@ export function faceEvent(faces, timeS, labelNames) {
       probabilities: Object.fromEntries(labelNames.map((name, at) => [name, rounded(face.probabilities[at], 4)])),
       reliable: face.reliable,
       reasons: [...face.reasons],
+      ...(face.personal ? { personal: true } : {}),
       ...(face.own ? { own: Object.fromEntries(face.own.map((one) => [one.name, rounded(one.probability, 4)])) } : {}),
     })),
   };

@@ -14,7 +14,7 @@ import { ConnectionError, ServerEngine } from "./server_engine.js";
 import { SessionPanel } from "./panels/session_panel.js";
 import { SuggestionsPanel } from "./panels/suggestions_panel.js";
 import { TeachPanel } from "./panels/teach_panel.js";
-import { language, setMarkup, t } from "./texts.js";
+import { language, setMarkup, t, tMessage, translated } from "./texts.js";
 import { needsHttps } from "./words.js";
 
 const RETRY_MS = 1000;
@@ -48,7 +48,8 @@ const QUIET_STEP_MS = 100;
  * @property {() => void} forget another picture begins: nobody in it is known from the one before, and nothing of it
  *   is shown
  * @property {(engine: DeviceEngine | ServerEngine | null) => void} [engineChanged] another engine is in use; null while there is none
- * @property {(timeS: number) => void} [handOn] called when a frame goes to the engine, while `picture` still shows it
+ * @property {(timeS: number, live: boolean) => void} [handOn] called before a frame goes to the engine, while `picture`
+ *   still shows it; `live` as in `Answer`
  */
 
 /**
@@ -258,8 +259,8 @@ class View {
   #tellOfLoading(name, { message }) {
     const problem =
       name === "device"
-        ? t`The model cannot be used on this device: ${message}.`
-        : t`The model cannot be used on the server: ${message}.`;
+        ? t`The model cannot be used on this device: ${tMessage(message)}.`
+        : t`The model cannot be used on the server: ${tMessage(message)}.`;
     const advice = name === "device" && this.#hasServer ? ` ${t('You can choose "on the server" instead.')}` : "";
     this.#noEngine = problem + advice;
     this.#tell("");
@@ -369,7 +370,7 @@ class View {
     const [engine, scene, begun, live] = [this.#engine, this.#scene, performance.now(), this.#source.isLive];
     this.#source.takeFrame();
     if (!live && engine instanceof ServerEngine) this.#notBefore = begun + SERVER_DEMO_INTERVAL_MS;
-    for (const panel of this.#panels) panel.handOn?.(begun / 1000);
+    for (const panel of this.#panels) panel.handOn?.(begun / 1000, live);
     try {
       const faces = await engine.look(picture, begun / 1000, scene, { isQuiet: this.#isQuiet() });
       if (faces && scene === this.#scene && begun > this.#newestShown) {
@@ -392,7 +393,8 @@ class View {
     this.#showNothing();
     const again = error instanceof ConnectionError ? ` ${t("Retrying every second.")}` : "";
     const message = error.message || t("this picture cannot be processed");
-    this.#tell(`${message[0].toUpperCase()}${message.slice(1)}.${again}`, { passing: true });
+    const sentence = translated(`${message}.`) ?? `${tMessage(message)}.`;
+    this.#tell(`${sentence[0].toUpperCase()}${sentence.slice(1)}${again}`, { passing: true });
   }
 
   /** A click on a face puts it first: headline, bars and all else follow it while it is in view. */

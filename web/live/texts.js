@@ -60,6 +60,16 @@ export function tLabel(label) {
   return Object.hasOwn(TABLES[language] ?? {}, label) ? TABLES[language][label] : label;
 }
 
+/**
+ * A whole message that comes in English from the engine or the server.
+ *
+ * @param {string} message
+ * @returns {string} in the language in use, if the table has it
+ */
+export function tMessage(message) {
+  return translated(message) ?? message;
+}
+
 /** Keys with marks, those with most letters of their own first. @type {[RegExp, string][] | null} */
 let patterns = null;
 

@@ -175,7 +175,7 @@ export const GERMAN = Object.freeze({
   "a try": "ein Versuch",
   "A model's guess at what an expression looks like, not at what anybody feels.":
     "Eines Modells Schätzung, wie ein Ausdruck aussieht, nicht was jemand fühlt.",
-  "Make this face": "Mach dieses Gesicht",
+  "Make this face": "Machen Sie dieses Gesicht",
   "Play": "Spielen",
   "Skip this one": "Dieses überspringen",
   "You, as you are seen now": "Sie, wie Sie jetzt gesehen werden",
@@ -185,6 +185,8 @@ export const GERMAN = Object.freeze({
   "Pictures of it stay in this page until you delete them, play again or leave.":
     "Die Bilder davon bleiben in dieser Seite, bis Sie sie löschen, noch einmal spielen oder gehen.",
   "Kept as {1}.": "Behalten als {1}.",
+  "Remove": "Entfernen",
+  "Removed.": "Entfernt.",
   "Remove the face kept as {1}": "Das als {1} behaltene Gesicht entfernen",
   "Start your camera first: this is about your face.": "Starten Sie zuerst Ihre Kamera: Es geht um Ihr Gesicht.",
   "No face is in view now. Try again when one is.":
@@ -218,7 +220,8 @@ export const GERMAN = Object.freeze({
   "{1} frames of {2} are taken.": "{1} Bilder von „{2}“ sind aufgenommen.",
   "{1} is deleted.": "„{1}“ ist gelöscht.",
   "Delete {1}": "„{1}“ löschen",
-  "{1}: {2} frames ": "{1}: {2} Bilder ",
+  "{1}: {2} frames": "{1}: {2} Bilder",
+  "{1}, {2} recognised": "{1}, {2} erkannt",
   "Rest your face and look at the camera.": "Lassen Sie Ihr Gesicht ruhen und schauen Sie in die Kamera.",
   "Your neutral is forgotten.": "Ihr neutrales Gesicht ist vergessen.",
   "The last one is undone.": "Die letzte ist zurückgenommen.",
@@ -234,7 +237,7 @@ export const GERMAN = Object.freeze({
   "Your neutral comes from {1} frames.": "Ihr neutrales Gesicht stammt aus {1} Bildern.",
   "Get ready for {1}, and hold it": "Machen Sie sich bereit für „{1}“ und halten Sie es",
   "{1} is in use.": "{1} wird benutzt.",
-  "it cannot be read: {1}": "es ist nicht lesbar: {1}",
+  "it cannot be read: {1}": "sie ist nicht lesbar: {1}",
   "{1} is not used: {2}.": "{1} wird nicht benutzt: {2}.",
   "What is learned is kept on this device until you delete it.":
     "Was gelernt wurde, bleibt auf diesem Gerät, bis Sie es löschen.",
@@ -249,9 +252,12 @@ export const GERMAN = Object.freeze({
     "Was dieser Browser aufbewahrt, konnte nicht gelöscht werden: {1}. Löschen Sie die Daten dieser Seite in seinen Einstellungen.",
   "It could not be kept: {1}.": "Es konnte nicht gespeichert werden: {1}.",
   "Corrections from a file are in use.": "Korrekturen aus einer Datei werden benutzt.",
-  "1 face is kept. From the second on, the page can check whether it helps.":
-    "1 Gesicht ist behalten. Ab dem zweiten kann die Seite prüfen, ob es hilft.",
-  "On your {1} faces: {2} right before, {3} now": "Bei Ihren {1} Gesichtern: vorher {2} richtig, jetzt {3}",
+  "1 face is kept. Once there are two, {1} seconds apart or more, the page can check whether they help.":
+    "1 Gesicht ist behalten. Sobald es zwei sind, mindestens {1} Sekunden auseinander, kann die Seite prüfen, ob sie helfen.",
+  "{1} faces are kept, all of one moment. Once there is one from {2} seconds later, the page can check whether they help.":
+    "{1} Gesichter sind behalten, alle aus einem Augenblick. Sobald eines von {2} Sekunden später da ist, kann die Seite prüfen, ob sie helfen.",
+  " from {1} moments": " aus {1} Augenblicken",
+  "On your {1} faces{2}: {3} right before, {4} now": "Bei Ihren {1} Gesichtern{2}: vorher {3} richtig, jetzt {4}",
   ", but the right answers are likelier": ", aber die richtigen Antworten sind wahrscheinlicher",
   "\"{1}\" has a button of its own.": "„{1}“ hat einen eigenen Knopf.",
   "Now take \"{1}\": talk, smile, look around, but do none of your expressions.":
@@ -270,17 +276,36 @@ export const GERMAN = Object.freeze({
   "Recognised: {1} of {2} frames, each by what was learned from other seconds.":
     "Erkannt: {1} von {2} Bildern, jedes mit dem, was aus anderen Sekunden gelernt wurde.",
   "{1} Another day or light may be harder.": "{1} An einem anderen Tag oder bei anderem Licht kann es schwerer sein.",
-  "{1} That is too few, so no bars are shown. Make the expressions larger and take them again.":
-    "{1} Das ist zu wenig, darum gibt es keine Balken. Machen Sie die Ausdrücke deutlicher und nehmen Sie sie noch einmal auf.",
+  "{1} Too much of \"{2}\" looks like one of your expressions, so no bars are shown. Take it again, or make the expressions larger.":
+    "{1} Zu viel von „{2}“ sieht wie einer Ihrer Ausdrücke aus, darum gibt es keine Balken. Nehmen Sie es noch einmal auf, oder machen Sie die Ausdrücke deutlicher.",
+  "{1} Too few for a bar: {2}. Make them larger and take them again.":
+    "{1} Zu wenig für einen Balken: {2}. Machen Sie diese deutlicher und nehmen Sie sie noch einmal auf.",
+  "your neutral": "Ihr neutrales Gesicht",
+  "your neutral, which is off": "Ihr neutrales Gesicht, das ausgeschaltet ist",
+  "corrections ({1})": "Korrekturen ({1})",
+  "corrections that are not used ({1})": "Korrekturen, die nicht benutzt werden ({1})",
+  "own expressions ({1})": "eigene Ausdrücke ({1})",
+  "own expressions without a bar ({1})": "eigene Ausdrücke ohne Balken ({1})",
+  "Nothing is in use yet, so there is nothing to download.":
+    "Noch wird nichts benutzt, darum gibt es nichts herunterzuladen.",
+  "The file holds: {1}.": "Die Datei enthält: {1}.",
+  "{1} It leaves out: {2}.": "{1} Sie enthält nicht: {2}.",
+  "{1} would replace all that is learned here.": "{1} würde alles hier Gelernte ersetzen.",
+  "Replace what is learned?": "Gelerntes ersetzen?",
+  "Replace it": "Ersetzen",
+  "Leave it as it is": "So lassen",
+  "What is learned stays as it is.": "Was gelernt wurde, bleibt, wie es ist.",
+  "What was kept on this device cannot be used by this version of the page, and is deleted.":
+    "Was auf diesem Gerät war, kann diese Fassung der Seite nicht benutzen; es ist gelöscht.",
   "Learn my face": "Mein Gesicht lernen",
-  "The model was made from many people's faces, and none of them was yours. What you show it here adapts its answer in this page, at once. Only numbers are kept, no pictures, and they never leave this device by themselves. It adapts every face in view, so use it while you are alone.":
-    "Das Modell entstand aus den Gesichtern vieler Menschen, und keines war Ihres. Was Sie ihm hier zeigen, passt seine Antwort in dieser Seite sofort an. Nur Zahlen werden behalten, keine Bilder, und sie verlassen dieses Gerät nie von selbst. Angepasst wird jedes Gesicht im Bild, also benutzen Sie es allein.",
+  "The model was made from many people's faces, and none of them was yours. What you show it here adapts its answer in this page, at once. Only numbers are kept, no pictures, and they never leave this device by themselves. It adapts every face before your camera, so use it while you are alone.":
+    "Das Modell entstand aus den Gesichtern vieler Menschen, und keines war Ihres. Was Sie ihm hier zeigen, passt seine Antwort in dieser Seite sofort an. Nur Zahlen werden behalten, keine Bilder, und sie verlassen dieses Gerät nie von selbst. Angepasst wird jedes Gesicht vor Ihrer Kamera, also benutzen Sie es allein.",
   "This needs the model on this device: choose \"on this device\" beside the picture.":
     "Das braucht das Modell auf diesem Gerät: Wählen Sie neben dem Bild „auf diesem Gerät“.",
   "Taking frames": "Bilder werden aufgenommen",
   "My neutral": "Mein neutrales Gesicht",
-  "Three seconds of your resting face: the bars then start from it.":
-    "Drei Sekunden Ihres ruhenden Gesichts: Die Balken gehen dann davon aus.",
+  "Three seconds of your resting face, after a short countdown: the bars then start from it.":
+    "Drei Sekunden Ihres ruhenden Gesichts, nach kurzem Zählen: Die Balken gehen dann davon aus.",
   "Take my resting face": "Mein ruhendes Gesicht aufnehmen",
   "use my neutral": "mein neutrales Gesicht benutzen",
   "Your resting face, before and after": "Ihr ruhendes Gesicht, vorher und nachher",
@@ -468,6 +493,38 @@ export const GERMAN = Object.freeze({
   "Largest face": "Größtes Gesicht",
   ". Light from the front works best. A session lasts {1} minutes at most; then press Record again.":
     ". Licht von vorn ist am besten. Eine Sitzung dauert höchstens {1} Minuten; drücken Sie dann noch einmal.",
+  // What goes wrong in the engine, at loading, with a file, and on the server.
+  "{1} cannot be fetched: status {2}": "{1} kann nicht geladen werden: Status {2}",
+  "the worker cannot be started": "der Worker kann nicht gestartet werden",
+  "the model has no output named logits": "das Modell hat keine Ausgabe namens logits",
+  "the model gives {1} classes, but there are {2} labels":
+    "das Modell gibt {1} Klassen, aber es gibt {2} Namen",
+  "config.json: not a bundle of this project": "config.json: kein Bündel dieses Projekts",
+  "config.json: schema version {1}, but this program reads version {2}":
+    "config.json: Schema-Version {1}, aber dieses Programm liest Version {2}",
+  "config.json: preprocessing.{1} is missing": "config.json: preprocessing.{1} fehlt",
+  "config.json: tracker is missing": "config.json: tracker fehlt",
+  "the face detector's file is no YuNet": "die Datei des Gesichtsfinders ist kein YuNet",
+  "ONNX Runtime cannot load {1}: {2}": "ONNX Runtime kann {1} nicht laden: {2}",
+  "the graph {1} is missing": "der Graph {1} fehlt",
+  "it is larger than {1} MB, so it is no personal.json of this program":
+    "sie ist größer als {1} MB, also keine personal.json dieses Programms",
+  "it is not a personal.json of this program": "sie ist keine personal.json dieses Programms",
+  "it has schema version {1}, but this program reads version {2}":
+    "sie hat Schema-Version {1}, aber dieses Programm liest Version {2}",
+  "it was made for another model than the one in use here; make it again here":
+    "sie gehört zu einem anderen Modell als dem hier benutzten; erstellen Sie sie hier neu",
+  "it is damaged: not JSON": "sie ist beschädigt: kein JSON",
+  "it is damaged: {1}": "sie ist beschädigt: {1}",
+  "it is damaged": "sie ist beschädigt",
+  "it is of another version of this page": "es ist von einer anderen Fassung dieser Seite",
+  "another page of this site is in the way": "eine andere Seite von hier ist im Weg",
+  "the server is busy, too many people use it now; try it on your own device, or again in a minute.":
+    "Der Server ist ausgelastet, zu viele Menschen benutzen ihn gerade; versuchen Sie es auf Ihrem eigenen Gerät oder in einer Minute noch einmal.",
+  "the picture has {1} bytes; at most {2} bytes are taken.": "Das Bild hat {1} Bytes; höchstens {2} werden angenommen.",
+  "a viewer's name has 1 to {1} letters.": "Der Name eines Betrachters hat 1 bis {1} Buchstaben.",
+  "the frame cannot be used: {1}.": "Das Bild kann nicht benutzt werden: {1}.",
+  "This view cannot be loaded: {1}": "Diese Ansicht kann nicht geladen werden: {1}",
   "This view cannot be loaded: {1} The tab Live (basic) may work.":
     "Diese Ansicht kann nicht geladen werden: {1} Der Reiter „Live (einfach)“ geht vielleicht.",
   "too many people use this server now, and you have most of what waits; try again in a minute":

@@ -37,6 +37,12 @@ test("own expressions go along where there are any", () => {
   assert.deepEqual(face.own, { wink: 0.8765 });
 });
 
+test("an answer that is adapted to one person says so", () => {
+  const [alone, adapted] = faceEvent([{ ...FACE, personal: false }, { ...FACE, personal: true }], 0, ["sad", "happy"]).faces;
+  assert.ok(!("personal" in alone));
+  assert.equal(adapted.personal, true);
+});
+
 test("events go to whole origins only", () => {
   const table = [
     ["", []],

@@ -38,8 +38,9 @@ for (const { name, prior, classes, faces, asked, shifts, check } of table.cases)
     asked.forEach((features, index) => assertClose(shiftOf(head, features), shifts[index]));
     const checked = checkHead(faces, PRIORS[prior], classes);
     assert.equal(helps(checked), check.helps);
-    const { faces: count, rightBefore, rightAfter, lossBefore, lossAfter } = checked;
+    const { faces: count, rightBefore, rightAfter, rightByLabel, lossBefore, lossAfter } = checked;
     assert.deepEqual([count, rightBefore, rightAfter], [check.faces, check.right_before, check.right_after]);
+    assert.deepEqual(rightByLabel, check.right_by_label);
     assertClose([lossBefore, lossAfter], [check.loss_before, check.loss_after]);
   });
 }

@@ -181,6 +181,17 @@ test("no cell of a CSV is a formula, and no number is changed", () => {
   assert.equal(csvCell('=HYPERLINK("x")'), `"'=HYPERLINK(""x"")"`);
 });
 
+test("JSON says that answers were adapted to one person, and the CSV keeps its columns", () => {
+  const session = played([[3, face("happy")], [3.5, { ...face("happy"), personal: true }]]);
+  const file = JSON.parse(toJson(session));
+  assert.deepEqual(file.rows.map((row) => row.personal), [undefined, true]);
+  assert.deepEqual(Object.keys(file.rows[1]), Object.keys(file.fields));
+  assert.match(file.about.at(-1), /adapted to one person/);
+  const alone = played([[3, face("happy")]]);
+  assert.doesNotMatch(toJson(alone), /personal/);
+  assert.equal(toCsv(session).split("\r\n")[0], toCsv(alone).split("\r\n")[0]);
+});
+
 test("JSON says what its fields are, and holds the rows of the CSV", () => {
   const session = played([[3, face("happy")], [3.5, face("neutral")], [4, NOBODY]]);
   const file = JSON.parse(toJson(session));

@@ -33,9 +33,10 @@ const FOLDS = 20;
  */
 
 /**
- * How a head does on kept faces that it was not fitted to, against the bundle alone; losses in nats.
+ * How a head does on kept faces that it was not fitted to, against the bundle alone; losses in nats. `rightByLabel` has
+ * the part of `rightAfter` of each class.
  *
- * @typedef {{faces: number, rightBefore: number, rightAfter: number, lossBefore: number, lossAfter: number}} Check
+ * @typedef {{faces: number, rightBefore: number, rightAfter: number, rightByLabel: number[], lossBefore: number, lossAfter: number}} Check
  */
 
 /** @type {Prior} */
@@ -115,10 +116,12 @@ export function checkHead(faces, prior, classes) {
       });
     }
   }
+  const right = faces.filter(({ label }, index) => indexOfLargest(after[index]) === label);
   return {
     faces: faces.length,
     rightBefore: faces.filter(({ logits, label }) => indexOfLargest(logits) === label).length,
-    rightAfter: faces.filter(({ label }, index) => indexOfLargest(after[index]) === label).length,
+    rightAfter: right.length,
+    rightByLabel: Array.from({ length: classes }, (_, index) => right.filter(({ label }) => label === index).length),
     lossBefore: lossOf(faces, (index) => faces[index].logits),
     lossAfter: lossOf(faces, (index) => after[index]),
   };

@@ -33,8 +33,9 @@ export class FacesPanel {
   #others = [];
   #answeredAt = [];
   #updatedAt = 0;
-  /** Whom the words are about: a track's number, null for nobody. */
+  /** Whom the words are about: a track's number, null for nobody; and the expression that they name, if they are sure. */
   #wordsAbout = null;
+  #named = null;
   #spokenAt = -Infinity;
   #lastSpoken = "";
   #demoIsSpoken = false;
@@ -59,9 +60,11 @@ export class FacesPanel {
     this.#bars.show(face);
     this.#showCrop(face?.crop);
     this.#showOthers(faces.slice(1, 1 + MOST_OTHERS));
-    // What people read changes less often than what they see, but is never about another person.
+    // What people read changes less often than what they see, but never names another person or expression.
     const who = face ? face.trackId : null;
-    if (who === this.#wordsAbout && now - this.#updatedAt < UPDATE_EVERY_MS) return;
+    const isStillNamed = !this.#named || !face?.reliable || face.label === this.#named;
+    if (who === this.#wordsAbout && isStillNamed && now - this.#updatedAt < UPDATE_EVERY_MS) return;
+    this.#named = face?.reliable ? face.label : null;
     [this.#updatedAt, this.#wordsAbout] = [now, who];
     this.#tell(face, live);
     const rate = ((this.#answeredAt.length - 1) * 1000) / (now - this.#answeredAt[0]);

@@ -1,8 +1,8 @@
 /** "Learn my face": a resting face, corrections and own expressions; they adapt the answers on this device, at once. */
 
-import { NONE_OF_THESE, PersonalError, adapt, readPersonal } from "../engine/personal.js";
+import { NONE_OF_THESE, PersonalError, adapt, changesAnswer, readPersonal } from "../engine/personal.js";
 import { softmax } from "../engine/personal_head.js";
-import { shownPercent } from "../words.js";
+import { looks, shownPercent } from "../words.js";
 import { imageDataOf } from "./faces_panel.js";
 import { offerFile } from "./offer_file.js";
 import {
@@ -10,16 +10,22 @@ import {
   NOTHING_LEARNED,
   checkedName,
   conclude,
+  contentOfFile,
   isAnything,
+  learnedOf,
+  recordOf,
+  secondsSince1970,
   sentenceOfCorrections,
   sentenceOfOwn,
+  withCorrection,
   withOwn,
 } from "./personal_learning.js";
 import * as store from "./personal_store.js";
 import { Taking } from "./personal_taking.js";
-import { setMarkup, t, tLabel } from "../texts.js";
+import { setMarkup, t, tLabel, tMessage } from "../texts.js";
 
-const RESTING = { countdownS: 0, lengthS: 3, fewest: 5, most: 60 };
+// Who has just pressed the button looks down at it.
+const RESTING = { countdownS: 2, lengthS: 3, fewest: 5, most: 60 };
 const EXPRESSION = { countdownS: 3, lengthS: 3, fewest: 10, most: 20 };
 const NEEDS_DEVICE = 'This needs the model on this device: choose "on this device" beside the picture.';
 const START_FIRST = t("Start your camera first: this is about your face.");
@@ -30,7 +36,7 @@ const MARKUP = `
 <h3>Learn my face</h3>
 <p>The model was made from many people's faces, and none of them was yours. What you show it here adapts its answer in
   this page, at once. Only numbers are kept, no pictures, and they never leave this device by themselves. It adapts every
-  face in view, so use it while you are alone.</p>
+  face before your camera, so use it while you are alone.</p>
 <p class="needs" hidden>${NEEDS_DEVICE}</p>
 <p class="status" role="status"></p>
 <p class="taking" hidden><progress max="1" value="0" aria-label="Taking frames"></progress>
@@ -38,7 +44,7 @@ const MARKUP = `
 <div class="parts">
   <div class="part neutral">
     <h4>My neutral</h4>
-    <p>Three seconds of your resting face: the bars then start from it.</p>
+    <p>Three seconds of your resting face, after a short countdown: the bars then start from it.</p>
     <p class="controls"><button type="button" class="rest">Take my resting face</button></p>
     <div class="has" hidden>
       <label><input type="checkbox" class="neutral-on" checked> use my neutral</label>
@@ -71,6 +77,10 @@ const MARKUP = `
     <p class="controls"><button type="button" class="download">Download ${NAME}</button>
       <label class="file">Load ${NAME} <input type="file" class="load" accept="application/json,.json"></label>
       <button type="button" class="delete-all">Delete everything</button></p>
+    <p class="content"></p>
+    <div class="replacing" role="group" aria-label="Replace what is learned?" hidden><p></p>
+      <p class="controls"><button type="button" class="replace">Replace it</button>
+        <button type="button" class="leave">Leave it as it is</button></p></div>
   </div>
 </div>`;
 
@@ -102,10 +112,14 @@ export class PersonalPanel {
   #engine = null;
   #learned = NOTHING_LEARNED;
   #concluded = null;
-  /** The face in view now, if it is a camera's; the one that the question is about. */
+  /** The face of the newest answer, if it is a camera's and not older than `FRESH_S`; the one that the question is about. */
   #face = null;
   #frozen = null;
   #isLive = false;
+  /** Whether the frames that go to the engine are of a camera: the demonstration is not adapted. */
+  #isAdapting = false;
+  /** A file that was read, and would replace what is learned. */
+  #replacement = null;
   /** What is being taken, and what is done with it. */
   #taking = null;
   /** Writings to this device that have not ended. */
@@ -150,22 +164,39 @@ export class PersonalPanel {
     this.#find(".needs").hidden = !engine || Boolean(this.#engine);
     this.#find(".parts").hidden = this.#beside.querySelector(".wrong").hidden = !this.#engine;
     if (!this.#engine) this.#beside.querySelector(".question").hidden = true;
-    if (!this.#engine) this.#showFace(undefined);
+    if (!this.#engine) this.#closeReplacing();
+    this.#showFace(null);
     if (isFirst && !isAnything(this.#learned)) this.#recall();
     else if (this.#engine) this.#learn(this.#learned);
+  }
+
+  /**
+   * The engine gets what is learned before the first frame of a camera, and loses it before the first of the
+   * demonstration.
+   *
+   * @param {number} _timeS
+   * @param {boolean} live
+   */
+  handOn(_timeS, live) {
+    if (live === this.#isAdapting) return;
+    this.#isAdapting = live;
+    this.#adapt();
   }
 
   /** @param {import("../page.js").Answer} answer */
   show({ faces: [face], live, timeS }) {
     this.#isLive = live;
-    this.#face = live && face?.features?.length ? face : null;
-    this.#showFace(face);
+    this.#showFace(live && face?.features?.length ? { ...face, timeS: secondsSince1970(timeS) } : null);
     if (this.#taking) this.#take(timeS);
+  }
+
+  showNothing() {
+    this.#showFace(null);
   }
 
   forget() {
     this.#isLive = false;
-    this.#face = null;
+    this.#showFace(null);
     this.#stopTaking("");
   }
 
@@ -207,6 +238,12 @@ export class PersonalPanel {
     on(".download", () => this.#download());
     this.#find(".load").onchange = ({ target }) => this.#load(target);
     on(".delete-all", () => this.#deleteAll());
+    on(".replace", () => this.#replace());
+    on(".leave", () => {
+      this.#closeReplacing();
+      this.#find(".load").focus();
+      this.#tell(t("What is learned stays as it is."));
+    });
     this.#find(".on-device").onchange = ({ target }) => this.#keepOnDevice(target.checked);
   }
 
@@ -218,8 +255,8 @@ export class PersonalPanel {
     if (this.#learned.corrections.length >= MOST_CORRECTIONS) {
       return this.#tellBeside(t`At most ${MOST_CORRECTIONS} faces are learned from. Undo or delete some first.`);
     }
-    const { logits, features, crop, label, confidence, reliable } = this.#face;
-    this.#frozen = { logits: logits.slice(), features: features.slice() };
+    const { logits, features, crop, label, confidence, reliable, trackId, timeS } = this.#face;
+    this.#frozen = { logits: logits.slice(), features: features.slice(), trackId, timeS };
     const canvas = this.#beside.querySelector(".frozen");
     Object.assign(canvas, { width: crop.width, height: crop.height });
     canvas.getContext("2d").putImageData(imageDataOf(crop), 0, 0);
@@ -231,8 +268,7 @@ export class PersonalPanel {
   }
 
   #keepFace(label) {
-    const corrections = [...this.#learned.corrections, { ...this.#frozen, label }];
-    this.#learn({ ...this.#learned, corrections });
+    this.#learn(withCorrection(this.#learned, this.#frozen, label));
     this.#close(`${t`Kept as ${tLabel(this.#labelNames[label])}.`} ${sentenceOfCorrections(this.#learned, this.#concluded.check)}`);
   }
 
@@ -321,15 +357,35 @@ export class PersonalPanel {
     try {
       // A huge file is not even read.
       const text = file.size > 8_000_000 ? " ".repeat(4_000_001) : await file.text();
-      const loaded = readPersonal(text, this.#engine.bundle);
-      this.#find(".neutral-on").checked = true;
-      this.#learn({ ...NOTHING_LEARNED, loaded }, t`${file.name} is in use.`);
+      this.#replacement = { name: file.name, loaded: readPersonal(text, this.#engine.bundle) };
+      if (isAnything(this.#learned)) this.#askToReplace();
+      else this.#replace();
     } catch (error) {
-      const why = error instanceof PersonalError ? error.message : t`it cannot be read: ${error.message}`;
+      this.#closeReplacing();
+      const why = error instanceof PersonalError ? tMessage(error.message) : t`it cannot be read: ${error.message}`;
       this.#tell(t`${file.name} is not used: ${why}.`);
     } finally {
       input.value = "";
     }
+  }
+
+  #askToReplace() {
+    this.#find(".replacing p").textContent = t`${this.#replacement.name} would replace all that is learned here.`;
+    this.#find(".replacing").hidden = false;
+    this.#find(".replace").focus();
+  }
+
+  #closeReplacing() {
+    this.#replacement = null;
+    this.#find(".replacing").hidden = true;
+  }
+
+  #replace() {
+    const { name, loaded } = this.#replacement;
+    this.#closeReplacing();
+    this.#find(".neutral-on").checked = true;
+    this.#learn({ ...NOTHING_LEARNED, loaded }, t`${name} is in use.`);
+    this.#find(".load").focus();
   }
 
   async #keepOnDevice(on) {
@@ -338,12 +394,12 @@ export class PersonalPanel {
       this.#tell(on ? t("What is learned is kept on this device until you delete it.") : t("Nothing is kept on this device now."));
     } catch (error) {
       this.#find(".on-device").checked = false;
-      this.#tell(t`This browser keeps nothing here: ${error?.message ?? error}.`);
+      this.#tell(t`This browser keeps nothing here: ${tMessage(error?.message ?? String(error))}.`);
     }
   }
 
   #store() {
-    return this.#write(store.keep({ modelSha256: this.#engine.bundle.modelSha256, learned: this.#learned }));
+    return this.#write(store.keep(recordOf(this.#learned, this.#engine.bundle.modelSha256)));
   }
 
   #drop() {
@@ -363,26 +419,37 @@ export class PersonalPanel {
   }
 
   async #recall() {
+    // A browser in private mode may keep nothing; then there is nothing to recall.
+    /** @type {any} */
+    const record = await store.kept().catch(() => undefined);
+    if (!this.#engine || isAnything(this.#learned)) return;
+    if (record === undefined) this.#learn(this.#learned);
+    else if (record?.modelSha256 !== this.#engine.bundle.modelSha256) {
+      await this.#leaveOut(t("What was kept on this device was for another model, and is deleted."));
+    } else await this.#useKept(record);
+  }
+
+  async #useKept(record) {
     try {
-      const record = await store.kept();
-      if (!this.#engine || isAnything(this.#learned)) return undefined;
-      if (!record) return this.#learn(this.#learned);
-      if (record.modelSha256 !== this.#engine.bundle.modelSha256) {
-        await this.#drop();
-        return this.#learn(this.#learned, t("What was kept on this device was for another model, and is deleted."));
-      }
+      const learned = learnedOf(record, this.#engine.bundle);
+      this.#learn(learned, t("What this page learned on an earlier visit is in use."));
       this.#find(".on-device").checked = true;
-      this.#find(".neutral-on").checked = record.learned.resting?.on ?? record.learned.loadedNeutralOn;
-      return this.#learn(record.learned, t("What this page learned on an earlier visit is in use."));
+      this.#find(".neutral-on").checked = learned.resting?.on ?? learned.loadedNeutralOn;
     } catch {
-      // A browser in private mode may keep nothing; then there is nothing to recall.
-      return this.#learn(this.#learned);
+      await this.#leaveOut(t("What was kept on this device cannot be used by this version of the page, and is deleted."));
     }
+  }
+
+  /** Begin anew without what an earlier visit kept. */
+  async #leaveOut(sentence) {
+    this.#learn(NOTHING_LEARNED, sentence);
+    await this.#drop().catch(() => {});
   }
 
   async #deleteAll() {
     const wasOnDevice = this.#find(".on-device").checked;
     this.#find(".on-device").checked = false;
+    this.#closeReplacing();
     this.#learn(NOTHING_LEARNED);
     this.#tellBeside("");
     try {
@@ -400,15 +467,23 @@ export class PersonalPanel {
 
   #learn(learned, sentence = "") {
     if (!this.#engine) return;
-    this.#learned = learned;
     this.#concluded = conclude(learned, this.#engine.bundle);
-    this.#engine.learn(this.#concluded.personal);
+    this.#learned = learned;
+    this.#adapt();
+    this.#showLearned();
     this.#showNeutral();
     this.#showCorrections();
     this.#showOwn();
-    for (const name of [".download", ".delete-all"]) this.#find(name).disabled = !isAnything(learned);
+    const content = contentOfFile(learned, this.#concluded);
+    this.#find(".content").textContent = content.sentence;
+    this.#find(".download").disabled = content.isEmpty;
+    this.#find(".delete-all").disabled = !isAnything(learned);
     if (sentence) this.#tell(sentence);
     if (this.#find(".on-device").checked) this.#store().catch((error) => this.#tell(t`It could not be kept: ${error}.`));
+  }
+
+  #adapt() {
+    this.#engine?.learn(this.#isAdapting ? (this.#concluded?.personal ?? null) : null);
   }
 
   #showNeutral() {
@@ -421,7 +496,7 @@ export class PersonalPanel {
     this.#find(".neutral tbody").replaceChildren(
       ...this.#labelNames.map((label, index) => {
         const row = document.createElement("tr");
-        row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: tLabel(label) }));
+        row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: looks(label) }));
         for (const side of [0, 1]) row.append(barCell(rows.reduce((sum, pair) => sum + pair[side][index], 0) / rows.length, index));
         return row;
       }),
@@ -437,39 +512,52 @@ export class PersonalPanel {
   }
 
   #showOwn() {
-    this.#find(".own .result").textContent = sentenceOfOwn(this.#learned, this.#concluded.ownCheck);
+    const { ownCheck } = this.#concluded;
+    this.#find(".own .result").textContent = sentenceOfOwn(this.#learned, ownCheck);
     this.#find(".names").replaceChildren(
-      ...this.#learned.own.map(({ name, frames }) => {
+      ...this.#learned.own.map(({ name, frames }, index) => {
         const item = document.createElement("li");
         const remove = button(t("Delete"), () => {
           const own = this.#learned.own.filter((one) => one.name !== name);
           this.#learn({ ...this.#learned, own }, t`${tLabel(name)} is deleted.`);
         });
         remove.setAttribute("aria-label", t`Delete ${tLabel(name)}`);
-        item.append(t`${tLabel(name)}: ${frames.length} frames `, remove);
+        const right = ownCheck?.[index].right;
+        const counted = t`${tLabel(name)}: ${frames.length} frames`;
+        item.append(ownCheck ? t`${counted}, ${right} recognised` : counted, remove);
         return item;
       }),
     );
   }
 
+  /** @param {any} face of the newest answer, if it is a camera's and still true */
   #showFace(face) {
-    this.#faces.classList.toggle("personal-bars", Boolean(face?.personal));
-    this.#below.querySelector(".adapted").hidden = !face?.personal;
-    const own = face?.own ?? [];
-    this.#below.querySelector(".own-now").hidden = !own.length;
-    if ([...this.#ownShown.keys()].join("\n") !== own.map(({ name }) => name).join("\n")) this.#makeOwnBars(own);
-    for (const { name, probability } of own) {
-      const { bar, value } = this.#ownShown.get(name);
-      bar.style.width = `${100 * probability}%`;
-      value.textContent = shownPercent(probability);
+    this.#face = face;
+    this.#showLearned();
+    const shown = new Map(face?.own?.map(({ name, probability }) => [name, probability]));
+    for (const [name, { bar, value }] of this.#ownShown) {
+      const probability = shown.get(name);
+      bar.style.width = `${100 * (probability ?? 0)}%`;
+      value.textContent = probability === undefined ? "" : shownPercent(probability);
     }
   }
 
-  #makeOwnBars(own) {
+  /** What stands beside the bars is there as long as it is learned, whether a face is in view or not, so that nothing moves. */
+  #showLearned() {
+    const personal = this.#isLive && this.#engine ? this.#concluded?.personal : null;
+    const names = personal?.own?.names ?? [];
+    this.#faces.classList.toggle("personal-bars", changesAnswer(personal));
+    this.#below.querySelector(".adapted").hidden = !changesAnswer(personal);
+    this.#below.querySelector(".own-now").hidden = !names.length;
+    if ([...this.#ownShown.keys()].join("\n") !== names.join("\n")) this.#makeOwnBars(names);
+  }
+
+  /** @param {string[]} names */
+  #makeOwnBars(names) {
     const list = this.#below.querySelector("dl");
     list.replaceChildren();
     this.#ownShown = new Map();
-    for (const { name } of own) {
+    for (const name of names) {
       const content = document.createElement("dd");
       content.innerHTML = `<span class="bar"><i></i></span><b></b>`;
       list.append(Object.assign(document.createElement("dt"), { textContent: tLabel(name) }), content);

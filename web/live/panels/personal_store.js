@@ -4,14 +4,12 @@ const DATABASE = "live-emotion-detector";
 const STORE = "personal";
 const KEY = "learned";
 
-/** @typedef {{modelSha256: string, learned: import("./personal_learning.js").Learned}} Kept */
-
-/** @param {Kept} record @returns {Promise<void>} @throws {Error} if the browser keeps nothing */
+/** @param {object} record of `recordOf` @returns {Promise<void>} @throws {Error} if the browser keeps nothing */
 export function keep(record) {
   return within("readwrite", (store) => store.put(record, KEY));
 }
 
-/** @returns {Promise<Kept | undefined>} what was kept last, if anything was @throws {Error} as `keep` */
+/** @returns {Promise<unknown>} what was kept last, for `learnedOf`; undefined if nothing was @throws {Error} as `keep` */
 export function kept() {
   return within("readonly", (store) => store.get(KEY));
 }

@@ -23,6 +23,7 @@ export const MOST_ROWS = (2 * 60 * 60) / ROW_INTERVAL_S;
  * @property {string} label
  * @property {boolean} reliable
  * @property {string[]} reasons
+ * @property {boolean} personal whether the probabilities are adapted to one person
  */
 
 /**
@@ -170,7 +171,7 @@ export class Session {
 
   #keepRows(faces) {
     this.#rowsAtS = this.#nowS;
-    for (const { trackId, box, probabilities, label, reliable, reasons } of faces) {
+    for (const { trackId, box, probabilities, label, reliable, reasons, personal } of faces) {
       this.#rows.push({
         timeS: this.#nowS - this.#beganS,
         scene: this.#scene,
@@ -181,6 +182,7 @@ export class Session {
         label: this.#labelNames[this.#labelNames.indexOf(label)],
         reliable,
         reasons: [...reasons],
+        personal: Boolean(personal),
       });
     }
     const tooMany = Math.max(0, this.#rows.length - MOST_ROWS);

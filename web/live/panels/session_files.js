@@ -14,6 +14,9 @@ const FIELDS = {
   reasons: "why it is not sure",
 };
 
+/** There only where *Learn my face* was in use. */
+const PERSONAL_FIELD = "true: the probabilities are adapted to one person, no longer what ten people would say; else missing";
+
 const SUMMARY_FIELDS = {
   length_s: "from the first picture to the last",
   watched_s: "the sum of the next three; the rest of length_s passed without pictures",
@@ -47,6 +50,7 @@ export function toCsv({ labelNames, rows }) {
  */
 export function toJson(session) {
   const { labelNames, rows, droppedRows } = session;
+  const isPersonal = rows.some((row) => row.personal);
   return JSON.stringify({
     about: [
       "A session of the Live Emotion Detector: what expressions looked like.",
@@ -54,17 +58,18 @@ export function toJson(session) {
       `What is shown for one picture counts until the next one, for ${HOLD_S} s at most.`,
       `Rows are at least ${ROW_INTERVAL_S} s apart for each face; moments with nobody in view have none.`,
       `At most ${MOST_ROWS} rows are kept; the oldest are dropped, but stay in the summary.`,
+      ...(isPersonal ? ["Answers were adapted to one person: rows with personal, and their part of the summary."] : []),
     ],
     label_names: labelNames,
     summary: toSummaryRecord(session.summary()),
     summary_fields: SUMMARY_FIELDS,
     dropped_rows: droppedRows,
-    fields: FIELDS,
+    fields: isPersonal ? { ...FIELDS, personal: PERSONAL_FIELD } : FIELDS,
     rows: rows.map((row) => toRecord(row, labelNames)),
   });
 }
 
-function toRecord({ timeS, scene, trackId, box, probabilities, label, reliable, reasons }, labelNames) {
+function toRecord({ timeS, scene, trackId, box, probabilities, label, reliable, reasons, personal }, labelNames) {
   const named = labelNames.map((name, index) => [name, rounded(probabilities[index], 4)]);
   return {
     time_s: rounded(timeS, 3),
@@ -75,6 +80,7 @@ function toRecord({ timeS, scene, trackId, box, probabilities, label, reliable, 
     label,
     reliable,
     reasons,
+    ...(personal ? { personal } : {}),
   };
 }
 

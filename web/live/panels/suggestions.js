@@ -3,7 +3,8 @@
  *
  * A suggestion follows the largest face once it has looked the same for a while. It then stays while that face is in
  * view, so that it can be read, until the expression is another one: a glance aside changes nothing, and somebody who
- * just sits there is not shown one text after the other. What it says of the expression is true at each moment.
+ * just sits there is not shown one text after the other. What it says of the expression never contradicts the headline:
+ * once that names another expression, it speaks of the past, and soon goes.
  */
 
 import { FRESH_S } from "../fresh.js";
@@ -35,6 +36,7 @@ const NOT_AGAIN = 4;
  * @property {Suggestion | null} shown
  * @property {number | null} trackId whose expression it is about
  * @property {number} looksS when that face last looked so
+ * @property {number | null} otherS since when it has surely looked otherwise; null if it has not since then
  * @property {number} inViewS when that face was last the largest in view
  * @property {number} changedS when the last suggestion was made, on the page's clock
  * @property {{label: string, trackId: number | null, sinceS: number} | null} streak what is seen without a break
@@ -46,6 +48,7 @@ export const NOTHING_SUGGESTED = Object.freeze({
   shown: null,
   trackId: null,
   looksS: -Infinity,
+  otherS: null,
   inViewS: -Infinity,
   changedS: -Infinity,
   streak: null,
@@ -63,7 +66,7 @@ export const NOTHING_SUGGESTED = Object.freeze({
  */
 export function takeAnswer(state, answer, suggestions, random) {
   const streak = streakAfter(state.streak, answer, suggestions);
-  const seen = { ...stillShown(state, answer), streak };
+  const seen = { ...stillShown(state, answer, suggestions), streak };
   const { timeS } = answer;
   const isDue =
     streak !== null &&
@@ -73,7 +76,8 @@ export function takeAnswer(state, answer, suggestions, random) {
   if (!isDue) return seen;
   const shown = choose(streak.label, suggestions.expressions[streak.label], seen.recent, random);
   const recent = [shown, ...seen.recent].slice(0, NOT_AGAIN);
-  return { shown, trackId: streak.trackId, looksS: timeS, inViewS: timeS, changedS: timeS, streak, recent };
+  const { trackId } = streak;
+  return { shown, trackId, looksS: timeS, otherS: null, inViewS: timeS, changedS: timeS, streak, recent };
 }
 
 /**
@@ -81,24 +85,27 @@ export function takeAnswer(state, answer, suggestions, random) {
  * @param {number} timeS of an answer that was taken in
  * @returns {boolean} whether the face still looks as the suggestion says; if not, it did
  */
-export function looksSo({ shown, looksS }, timeS) {
-  return shown !== null && timeS - looksS <= FRESH_S;
+export function looksSo({ shown, looksS, otherS }, timeS) {
+  return shown !== null && otherS === null && timeS - looksS <= FRESH_S;
 }
 
 /**
- * When the face that a suggestion is about was last seen, and looked so; without the face there is no suggestion.
+ * When the face that a suggestion is about was last seen, and looked so; without the face there is no suggestion, nor
+ * beside another face, nor once it has surely looked otherwise for as long as a new suggestion takes.
  *
  * @param {SuggestionState} state
  * @param {import("../page.js").Answer} answer
+ * @param {Suggestions} suggestions
  * @returns {SuggestionState}
  */
-function stillShown(state, { faces: [face], live, timeS }) {
+function stillShown(state, { faces: [face], live, timeS }, { stable_s: stableS }) {
   if (!state.shown) return state;
-  const isInView = live && face !== undefined && face.trackId === state.trackId;
-  const looks = isInView && face.reliable && face.label === state.shown.label;
-  const inViewS = isInView ? timeS : state.inViewS;
-  if (timeS - inViewS > FRESH_S) return withNothingShown(state);
-  return { ...state, inViewS, looksS: looks ? timeS : state.looksS };
+  if (!live || (face && face.trackId !== state.trackId)) return withNothingShown(state);
+  const inViewS = face ? timeS : state.inViewS;
+  const looks = face?.reliable && face.label === state.shown.label;
+  const otherS = looks ? null : (state.otherS ?? (face?.reliable ? timeS : null));
+  if (timeS - inViewS > FRESH_S || (otherS !== null && timeS - otherS >= stableS)) return withNothingShown(state);
+  return { ...state, inViewS, otherS, looksS: looks ? timeS : state.looksS };
 }
 
 /**
@@ -108,7 +115,7 @@ function stillShown(state, { faces: [face], live, timeS }) {
  * @returns {SuggestionState}
  */
 export function withNothingShown(state) {
-  return { ...state, shown: null, streak: null };
+  return { ...state, shown: null, otherS: null, streak: null };
 }
 
 /**

@@ -111,13 +111,13 @@ export class TeachPanel {
     canvas.setAttribute("aria-hidden", "true");
     drawCrop(canvas, correction.crop);
     const name = document.createElement("span");
-    name.textContent = correction.label;
-    const remove = button("Remove", () => {
+    name.textContent = tLabel(correction.label);
+    const remove = button(t("Remove"), () => {
       this.#kept = this.#kept.filter((other) => other !== correction);
       (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("button").focus();
       item.remove();
       if (!this.#kept.length) this.#find(".wrong").focus();
-      this.#tell("Removed.");
+      this.#tell(t("Removed."));
     });
     remove.setAttribute("aria-label", t`Remove the face kept as ${tLabel(correction.label)}`);
     item.append(canvas, name, remove);
