@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from face_expression.errors import ExpectedError
+
 log = logging.getLogger(__name__)
 
 Work = Callable[[Any], Any]
@@ -35,7 +37,7 @@ class TaskFault:
     message: str
 
 
-class WorkersError(Exception):
+class WorkersError(ExpectedError):
     """No process can be started, or all ended before they were ready."""
 
 
