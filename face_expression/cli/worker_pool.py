@@ -225,7 +225,7 @@ def _serve(connection: Connection, make_work: Callable[[], Work]) -> None:
     while alive:
         try:
             task = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the parent is gone; an OSError if it had not read all answers
             return
         try:
             answer = work(task)

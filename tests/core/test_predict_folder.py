@@ -19,6 +19,7 @@ from face_expression.cli.worker_pool import TaskFault, WorkersError, shared_out
 from face_expression.labels import LABEL_NAMES
 from tests.support.builders import EXAMPLES, REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, save
 from tests.support.predicting import PATIENCE_S, in_process, lines, predict, started, wait_for_progress
+from tests.support.programs import run_program
 from tests.support.warm_programs import WarmProgram
 
 
@@ -146,6 +147,22 @@ def test_stopped_work_ends_though_a_process_hangs():
     assert next(answers) == (0, "A")
     stop.set()
     assert all(number == 3 for number, _ in answers)
+
+
+END_AMID_ANSWERS = """
+import functools, os, time
+from face_expression.cli.worker_pool import shared_out
+answers = shared_out("a" * 400, functools.partial(getattr, str, "upper"), workers=4, deadline_s=60)
+for _ in range(100):
+    next(answers)
+time.sleep(0.5)  # each process waits for a task now, and not all that it sent is read
+os._exit(0)
+"""
+
+
+def test_processes_whose_program_is_gone_print_nothing():
+    result = run_program("-c", END_AMID_ANSWERS)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.fixture
