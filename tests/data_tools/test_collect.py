@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -287,6 +287,23 @@ def test_a_rate_limiting_host_is_left_alone_until_its_limit_ends(tmp_path, site)
         manifest.update({"url": url, "retry_at": past} for url in rows)
     rows = fetched(tmp_path, [], quick_settings(site, connections_per_host=1))
     assert site.asked["1/status/429"] == 2 and outcome(rows[others[0]])[0] == "deferred"
+
+
+def test_a_rate_limit_holds_though_the_clock_is_set_forward(tmp_path, site, monkeypatch):
+    readings = count()
+
+    class Clock(datetime):
+        """Set forward by two days once the limit's end is known."""
+
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) + timedelta(days=2 if next(readings) else 0)
+
+    monkeypatch.setattr("data_tools.collect.fetcher.datetime", Clock)
+    urls = [site.site(1) + "/status/429?after=86400", *(site.site(1) + f"/face.jpg?{n}" for n in range(9))]
+    rows = fetched(tmp_path, urls, quick_settings(site, connections_per_host=1))
+    assert {outcome(row) for row in rows.values()} == {("deferred", "retry_later")}
+    assert "1/face.jpg" not in site.asked
 
 
 # Half a megabyte, in which thousands of rules are for thousands of crawlers each.
