@@ -169,13 +169,23 @@ class Fetcher:
 
     async def _fetch_robots(self, place: URL) -> Robots:
         """RFC 9309: a site whose robots.txt is missing allows all, one whose server fails allows nothing for now."""
+        reason = "no answer in time"
+
+        async def once() -> Robots:
+            nonlocal reason
+            try:
+                return await self._robots_once(place)
+            except Stopped as stopped:
+                reason = str(stopped)
+                raise
+
         try:
             async with asyncio.timeout(_ROBOTS_DEADLINE_S):
-                return await self._with_retries(lambda: self._robots_once(place))
+                return await self._with_retries(once)
         except (TimeoutError, Stopped) as error:
             if isinstance(error, Stopped) and error.reason in _NOT_ROBOTS:
                 raise
-            detail, at = f"robots.txt: {error or 'no answer in time'}", datetime.now(UTC) + _ROBOTS_LATER
+            detail, at = f"robots.txt: {reason}", datetime.now(UTC) + _ROBOTS_LATER
             raise Stopped(Status.DEFERRED, Reason.ROBOTS_UNREACHABLE, detail, retry_at=at) from error
 
     async def _robots_once(self, first: URL) -> Robots:

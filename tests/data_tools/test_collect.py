@@ -358,6 +358,14 @@ def test_a_robots_txt_that_leads_astray_says_nothing_of_the_picture(tmp_path, si
     assert outcome(row) == ("deferred", "robots_unreachable") and "1/face.jpg" not in site.asked
 
 
+def test_the_reason_for_no_robots_txt_is_not_lost_to_its_deadline(tmp_path, site, monkeypatch):
+    monkeypatch.setattr("data_tools.collect.fetcher._ROBOTS_DEADLINE_S", 3.0)
+    site.robots[1] = 503
+    url = site.site(1) + "/face.jpg"
+    row = fetched(tmp_path, [url], quick_settings(site, backoff_s=60.0))[url]
+    assert (*outcome(row), row["detail"]) == ("deferred", "robots_unreachable", "robots.txt: status 503")
+
+
 def test_back_off_between_requests_is_no_part_of_the_deadline(tmp_path, site):
     site.robots[1] = "User-agent: *\nCrawl-delay: 1"
     urls = [site.site(1) + f"/face.jpg?{number}" for number in range(6)]
