@@ -38,7 +38,7 @@ _ROBOTS_DEADLINE_S = 15.0
 _ROBOTS_LATER = timedelta(days=1)
 # Who was asked longest ago is forgotten, so that memory does not grow with the number of sites.
 _HOSTS_KNOWN = 2000
-_LONGEST_PARKING = timedelta(days=30)
+_LONGEST_PARKING_S = 30 * 86_400.0
 _Answer = TypeVar("_Answer")
 
 
@@ -48,8 +48,9 @@ class _Host:
 
     slots: asyncio.Semaphore
     robots: asyncio.Task | None = None
+    # Both by the event loop's clock, which nobody sets.
     next_at: float = 0.0
-    parked_until: datetime | None = None
+    parked_until: float = 0.0
 
 
 @dataclass
@@ -168,13 +169,23 @@ class Fetcher:
 
     async def _fetch_robots(self, place: URL) -> Robots:
         """RFC 9309: a site whose robots.txt is missing allows all, one whose server fails allows nothing for now."""
+        reason = "no answer in time"
+
+        async def once() -> Robots:
+            nonlocal reason
+            try:
+                return await self._robots_once(place)
+            except Stopped as stopped:
+                reason = str(stopped)
+                raise
+
         try:
             async with asyncio.timeout(_ROBOTS_DEADLINE_S):
-                return await self._with_retries(lambda: self._robots_once(place))
+                return await self._with_retries(once)
         except (TimeoutError, Stopped) as error:
             if isinstance(error, Stopped) and error.reason in _NOT_ROBOTS:
                 raise
-            detail, at = f"robots.txt: {error or 'no answer in time'}", datetime.now(UTC) + _ROBOTS_LATER
+            detail, at = f"robots.txt: {reason}", datetime.now(UTC) + _ROBOTS_LATER
             raise Stopped(Status.DEFERRED, Reason.ROBOTS_UNREACHABLE, detail, retry_at=at) from error
 
     async def _robots_once(self, first: URL) -> Robots:
@@ -206,9 +217,9 @@ class Fetcher:
         turn = max(now, host.next_at)
         host.next_at = turn + delay_s
         await asyncio.sleep(turn - now)
-        if host.parked_until and datetime.now(UTC) < host.parked_until:
-            detail = "rate limited by the host"
-            raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, retry_at=host.parked_until)
+        if (left_s := host.parked_until - asyncio.get_running_loop().time()) > 0:
+            detail, at = "rate limited by the host", datetime.now(UTC) + timedelta(seconds=left_s)
+            raise Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, retry_at=at)
 
     async def _answer(self, place: URL, host: _Host) -> Row | URL:
         """What an address gives: a picture's row, or the address it redirects to."""
@@ -232,11 +243,14 @@ class Fetcher:
         """What to do about a status that may pass: leave the whole host alone as long as it asks for."""
         detail = f"status {response.status}"
         wait_s = seconds_to_wait(response.headers.get("retry-after")) or 0.0
+        now = asyncio.get_running_loop().time()
         if wait_s > self.settings.retry_after_cap_s:
-            host.parked_until = datetime.now(UTC) + min(timedelta(seconds=min(wait_s, 1e9)), _LONGEST_PARKING)
+            parked_s = min(wait_s, _LONGEST_PARKING_S)
+            host.parked_until = now + parked_s
             detail += f"; rate limited by the host for {wait_s:g} s"
-            return Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, response.status, retry_at=host.parked_until)
-        host.next_at = max(host.next_at, asyncio.get_running_loop().time() + wait_s)
+            at = datetime.now(UTC) + timedelta(seconds=parked_s)
+            return Stopped(Status.DEFERRED, Reason.RETRY_LATER, detail, response.status, retry_at=at)
+        host.next_at = max(host.next_at, now + wait_s)
         return Stopped(Status.FAILED, Reason.HTTP_STATUS, detail, response.status, passing=True)
 
 

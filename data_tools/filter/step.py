@@ -17,6 +17,7 @@ from data_tools.work.manifest import Manifest
 from data_tools.work.schema import CANDIDATES, KEPT, SHARED_FILE, TO_FILTER, Reason, Row, Status
 from data_tools.work.summary import summary
 from face_expression.cli.ray_engine import Engine
+from face_expression.cli.worker_pool import cores
 from face_expression.errors import required
 
 _UNDECIDED = (Status.FETCHED, Status.CANDIDATE)
@@ -31,7 +32,10 @@ def filter_images(
         manifest: of the work folder.
         settings: what is kept.
         engine: who does the work.
-        workers: processes of this machine.
+        workers: processes of this machine; default: one for each core.
+
+    Raises:
+        WorkersError: if no process can be started; what is done is kept.
     """
     reject_same_content(manifest, settings)
     total, denylist = manifest.count(TO_FILTER), read_denylist(manifest.folder)
@@ -44,7 +48,7 @@ def filter_images(
         settings=settings,
         denylist=denylist,
         engine=engine,
-        workers=workers,
+        workers=min(workers or cores(), total),
     )
     for changes in tqdm(results, total=total, unit="image", desc="looking at images"):
         manifest.update([changes])

@@ -1,16 +1,10 @@
-"""The face filter on many rows: by a pool of processes of this machine, or by Ray Data.
+"""The face filter on many rows: by processes of this machine, or by Ray Data.
 
 Both give the same changes for the same rows; only their order differs.
 """
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,10 +15,8 @@ from data_tools.work.denylist import Denylist
 from data_tools.work.ray import packed, unpacked
 from data_tools.work.schema import Reason, Row, Status
 from face_expression.cli.ray_engine import Engine, ray_data
-from face_expression.cli.worker_pool import cores
-from face_expression.errors import required
+from face_expression.cli.worker_pool import TaskFault, Work, cores, shared_out
 
-_ROWS_IN_FLIGHT = 8
 _DEADLINE_S = 120.0
 
 
@@ -35,7 +27,7 @@ def judged(
     settings: FilterSettings,
     denylist: Denylist,
     engine: Engine = Engine.LOCAL,
-    workers: int | None = None,
+    workers: int,
 ) -> Iterator[Row]:
     """Look at the files of many rows; gives the changes as they come.
 
@@ -45,96 +37,67 @@ def judged(
         settings: what is kept.
         denylist: what was taken down.
         engine: who does the work.
-        workers: processes of this machine; default: as many as it has cores.
+        workers: processes of this machine, if they do.
+
+    Raises:
+        WorkersError: if no process can be started.
     """
     if engine is Engine.RAY:
         return _judged_by_ray(rows, folder, settings, denylist)
-    return _judged_by_pool(rows, folder, settings, denylist, workers or cores())
+    return _judged_here(rows, folder, settings, denylist, workers)
 
 
-_judge: Judge | None = None
-
-
-def _begin(folder: Path, settings: FilterSettings, denylist: Denylist) -> None:
-    global _judge  # the way a pool's initializer hands something to its process
-    # Ctrl-C reaches every process of a terminal; the one that gives the work ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Each core has a process of its own already.
-    cv2.setNumThreads(1)
-    _judge = Judge.make(folder, settings, denylist)
-
-
-def _end_with_parent() -> None:
-    """A pool's process waits for work for ever, also when the one that would give it was killed."""
-    multiprocessing.connection.wait([required(multiprocessing.parent_process()).sentinel])
-    os._exit(1)
-
-
-def _work(row: Row) -> Row:
-    return required(_judge).judge(row)
-
-
-def _judged_by_pool(
+def _judged_here(
     rows: Iterable[Row], folder: Path, settings: FilterSettings, denylist: Denylist, workers: int
 ) -> Iterator[Row]:
-    def new_pool(size: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            size,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(folder, settings, denylist),
-        )
-
-    source, running = iter(rows), {}
-    pool = new_pool(workers)
-    try:
-        while True:
-            while len(running) < workers * _ROWS_IN_FLIGHT and (row := next(source, None)) is not None:
-                running[pool.submit(_work, row)] = row
-            if not running:
-                return
-            done, _ = wait(running, timeout=_DEADLINE_S, return_when=FIRST_COMPLETED)
-            broken = not done or any(isinstance(future.exception(), BrokenProcessPool) for future in done)
-            for future in done:
-                if not isinstance(future.exception(), BrokenProcessPool):
-                    running.pop(future)
-                    yield future.result()
-            if broken:
-                _end(pool)
-                yield from _one_by_one(list(running.values()), new_pool)
-                running, pool = {}, new_pool(workers)
-    finally:
-        _end(pool)
+    make_work, again = partial(_make_work, folder, settings, denylist), []
+    for row, answer in _answered(rows, make_work, workers):
+        if isinstance(answer, TaskFault):
+            again.append(row)
+        else:
+            yield answer
+    # One at a time: a process may have been killed for the memory that all of them took together.
+    for row, answer in _answered(again, make_work, min(1, len(again))):
+        yield _rejection(row, answer) if isinstance(answer, TaskFault) else answer
 
 
-def _one_by_one(rows: list[Row], new_pool) -> Iterator[Row]:
-    """After a worker died or hung: find out at which row, and go on without it."""
-    pool = new_pool(1)
-    try:
-        for row in rows:
-            future: Future = pool.submit(_work, row)
-            try:
-                yield future.result(timeout=_DEADLINE_S)
-            except (BrokenProcessPool, TimeoutError) as error:
-                _end(pool)
-                pool = new_pool(1)
-                yield {
-                    "url": row["url"],
-                    "status": Status.REJECTED,
-                    "rejection_reason": Reason.INTERNAL_ERROR,
-                    "detail": f"the worker process died or hung: {error!r}",
-                }
-    finally:
-        _end(pool)
+def _answered(
+    rows: Iterable[Row], make_work: Callable[[], Work], workers: int
+) -> Iterator[tuple[Row, Row | TaskFault]]:
+    sent: dict[int, Row] = {}
+
+    def sending() -> Iterator[Row]:
+        for number, row in enumerate(rows):
+            sent[number] = row
+            yield row
+
+    for number, answer in shared_out(sending(), make_work, workers=workers, deadline_s=_DEADLINE_S):
+        if isinstance(answer, OSError):
+            raise answer
+        yield sent.pop(number), answer
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
-    """End a pool at once, its processes too if they hang."""
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
+def _make_work(folder: Path, settings: FilterSettings, denylist: Denylist) -> Work:
+    # Each core has a process of its own already.
+    cv2.setNumThreads(1)
+    judge = Judge.make(folder, settings, denylist)
+
+    def work(row: Row) -> Row | OSError:
+        try:
+            return judge.judge(row)
+        except OSError as error:  # the disk's, which ends the run
+            return error
+
+    return work
+
+
+def _rejection(row: Row, fault: TaskFault) -> Row:
+    return {
+        "url": row["url"],
+        "status": Status.REJECTED,
+        "rejection_reason": Reason.INTERNAL_ERROR,
+        "detail": f"the worker process died or hung: {fault.message}",
+    }
 
 
 def _judged_by_ray(rows: Iterable[Row], folder: Path, settings: FilterSettings, denylist: Denylist) -> Iterator[Row]:

@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from face_expression.errors import ExpectedError
+
 log = logging.getLogger(__name__)
 
 Work = Callable[[Any], Any]
@@ -35,7 +37,7 @@ class TaskFault:
     message: str
 
 
-class WorkersError(Exception):
+class WorkersError(ExpectedError):
     """No process can be started, or all ended before they were ready."""
 
 
@@ -53,7 +55,8 @@ def shared_out(
         tasks: small picklable values; they are asked for as they are needed.
         make_work: picklable; called once in each process, it gives the function that turns a task into its answer.
         workers: processes.
-        deadline_s: a process that is at one task for longer is ended.
+        deadline_s: a process that is at one task for longer is ended. Time in which the caller is busy, or in which
+            the program is stopped, hardly counts.
         stop: once set, nothing more is given out, and the iterator ends within a fraction of a second.
 
     Yields:
@@ -78,7 +81,7 @@ class _Worker:
     connection: Connection
     is_ready: bool = False
     tasks: deque[tuple[int, Any]] = field(default_factory=deque)
-    since: float = field(default_factory=time.monotonic)
+    waited_s: float = 0.0  # for its next answer
 
 
 class _Pool:
@@ -90,6 +93,7 @@ class _Pool:
         self._deadline_s = deadline_s
         self._workers: list[_Worker] = []
         self._unanswered: set[int] = set()
+        self._watched_at = time.monotonic()
 
     def start(self, count: int) -> None:
         for _ in range(count):
@@ -106,7 +110,7 @@ class _Pool:
             for worker in self._workers:
                 if worker.is_ready and len(worker.tasks) < _TASKS_SENT and (task := self._next_task()) is not None:
                     if not worker.tasks:
-                        worker.since = time.monotonic()
+                        worker.waited_s = 0.0
                     worker.tasks.append(task)
                     # A process that is gone is noticed in `answers`.
                     _send(worker.connection, task[1])
@@ -133,19 +137,27 @@ class _Pool:
         by_handle: dict[Any, _Worker] = {worker.connection: worker for worker in self._workers}
         by_handle |= {worker.process.sentinel: worker for worker in self._workers}
         signalled = {id(by_handle[handle]) for handle in wait(list(by_handle), timeout=_POLL_S)}
+        watched_s = self._watched_s()
         for worker in list(self._workers):
             if id(worker) in signalled:
                 yield from self._received(worker)
                 continue
+            worker.waited_s += watched_s
             limit_s = self._deadline_s if worker.is_ready else _START_S
-            if (worker.tasks or not worker.is_ready) and time.monotonic() - worker.since > limit_s:
+            is_late = (worker.tasks or not worker.is_ready) and worker.waited_s > limit_s
+            if is_late and not worker.connection.poll():
                 yield from self._lost(worker, f"it took longer than {limit_s:g} s")
+
+    def _watched_s(self) -> float:
+        """Seconds since the last call, without those in which the caller was busy or all processes were stopped."""
+        before, self._watched_at = self._watched_at, time.monotonic()
+        return min(self._watched_at - before, 2 * _POLL_S)
 
     def _received(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
         try:
             while worker.connection.poll():
                 answer = worker.connection.recv()
-                worker.since = time.monotonic()
+                worker.waited_s = 0.0
                 if not worker.is_ready:
                     worker.is_ready = True
                     continue
@@ -223,7 +235,7 @@ def _serve(connection: Connection, make_work: Callable[[], Work]) -> None:
     while alive:
         try:
             task = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the parent is gone; an OSError if it had not read all answers
             return
         try:
             answer = work(task)

@@ -224,9 +224,11 @@ def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
     A download that takes longer than the deadline goes on in the background and is in the cache at the next start.
     """
     answers: queue.Queue = queue.Queue()
+    reason: str | None = None
     deadline = time.monotonic() + DEADLINE_S if until is None else until
 
     def work() -> None:
+        nonlocal reason
         unconnected = 0
         while True:
             try:
@@ -236,15 +238,17 @@ def _within_deadline(find: Callable[[], Found], until: float | None) -> Found:
             except Exception as error:  # the Hub's client raises many kinds; each is reported as "out of reach"
                 unconnected += any(type(cause).__name__ == _UNCONNECTED for cause in causes(error))
                 too_late = time.monotonic() + RETRY_PAUSE_S > deadline
+                reason = in_one_line(error)
                 if not may_pass(error) or too_late or unconnected > _UNCONNECTED_TRIES:
-                    return answers.put(OutOfReachError(in_one_line(error)))
+                    return answers.put(OutOfReachError(reason))
             time.sleep(RETRY_PAUSE_S)
 
     threading.Thread(target=work, daemon=True).start()
     try:
         answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:
-        raise OutOfReachError(f"no answer within {DEADLINE_S:g} s") from None
+        # What an earlier attempt met says more than that the last one took too long.
+        raise OutOfReachError(reason or f"no answer within {DEADLINE_S:g} s") from None
     if isinstance(answer, BundleError):
         raise answer
     return answer

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from face_expression.cli.worker_pool import TaskFault, WorkersError, shared_out
 from face_expression.labels import LABEL_NAMES
 from tests.support.builders import EXAMPLES, REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, save
 from tests.support.predicting import PATIENCE_S, in_process, lines, predict, started, wait_for_progress
+from tests.support.programs import run_program
 from tests.support.warm_programs import WarmProgram
 
 
@@ -135,6 +137,78 @@ def test_a_process_that_hangs_is_ended():
     assert (found[0], found[2], found[3]) == ("A", "B", "C") and found[1] == TaskFault("it took longer than 3 s")
 
 
+class Clock:
+    """`time.monotonic`, which a test can put forward: time in which the program did not run."""
+
+    def __init__(self):
+        self._real, self._ahead_s, self._read = time.monotonic, 0.0, 0
+        self.is_over = False
+
+    def __call__(self) -> float:
+        self._read += 1
+        return self._real() + self._ahead_s
+
+    def forward(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+    def wait_until_read_again(self) -> None:
+        """Until the program has acted on the time, or does not ask for it any more."""
+        enough = self._read + 20
+        for _ in range(100 * PATIENCE_S):
+            if self._read >= enough or self.is_over:
+                return
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", made := Clock())
+    return made
+
+
+def make_waiting_work():
+    def work(task):
+        """Say that it began, and go on when a file is there."""
+        begun, go_on = map(Path, task)
+        begun.touch()
+        while not go_on.exists():
+            time.sleep(0.01)
+        return "done"
+
+    return work
+
+
+def test_a_consumer_that_takes_its_time_costs_no_task(tmp_path, clock):
+    """As `predict ... | less` does."""
+    begun, go_on = tmp_path / "begun", tmp_path / "go on"
+    answers = shared_out([(begun, tmp_path), (begun, go_on)], make_waiting_work, workers=1, deadline_s=100)
+    assert next(answers) == (0, "done")
+    clock.forward(1000)
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(lambda: (clock.wait_until_read_again(), go_on.touch()))
+        answer = next(answers)
+        clock.is_over = True
+    assert answer == (1, "done")
+
+
+def test_a_program_that_is_stopped_and_continued_costs_no_task(tmp_path, clock):
+    """As Ctrl-Z and `fg` do with it and its processes."""
+    begun, go_on = tmp_path / "begun", tmp_path / "go on"
+
+    def stop_and_continue() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        clock.forward(1000)
+        clock.wait_until_read_again()
+        go_on.touch()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(stop_and_continue)
+        found = list(shared_out([(begun, go_on)], make_waiting_work, workers=1, deadline_s=100))
+        clock.is_over = True
+    assert found == [(0, "done")]
+
+
 def test_processes_that_never_get_ready_end_the_work():
     with pytest.raises(WorkersError, match="ended before they were ready"):
         list(shared_out("ab", never_ready, workers=2, deadline_s=20))
@@ -146,6 +220,22 @@ def test_stopped_work_ends_though_a_process_hangs():
     assert next(answers) == (0, "A")
     stop.set()
     assert all(number == 3 for number, _ in answers)
+
+
+END_AMID_ANSWERS = """
+import functools, os, time
+from face_expression.cli.worker_pool import shared_out
+answers = shared_out("a" * 400, functools.partial(getattr, str, "upper"), workers=4, deadline_s=60)
+for _ in range(100):
+    next(answers)
+time.sleep(0.5)  # each process waits for a task now, and not all that it sent is read
+os._exit(0)
+"""
+
+
+def test_processes_whose_program_is_gone_print_nothing():
+    result = run_program("-c", END_AMID_ANSWERS)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from data_tools.filter.face_filter import Judge
 from data_tools.filter.step import filter_images
 from data_tools.settings import FilterSettings
 from data_tools.work.denylist import Denylist, deny
-from data_tools.work.manifest import opened
+from data_tools.work.manifest import Manifest, opened
 from face_expression import read_picture
-from face_expression.errors import BundleError
+from face_expression.errors import BundleError, DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.io.files import store
 from tests.support.builders import REPOSITORY, calm_photo, scene
@@ -258,23 +258,77 @@ def test_the_file_of_a_picture_that_was_taken_down_goes_too(tmp_path):
         assert not manifest.files.raw_path(name).exists() and manifest.files.raw_path(row["content_sha256"]).exists()
 
 
-def test_a_worker_that_dies_takes_only_its_row_with_it(tmp_path, monkeypatch):
+@pytest.fixture
+def in_workers(tmp_path, monkeypatch):
+    """Have each worker process run some code first: every process that Python starts reads this file."""
+
+    def run(code: str) -> None:
+        (tmp_path / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", f"{REPOSITORY}:{tmp_path}")
+
+    return run
+
+
+DEADLY = """
+import io, os
+import PIL.Image as image
+whole = image.open
+def deadly(file, *args, **options):
+    if isinstance(file, io.BytesIO) and file.getvalue() == b"this one kills":
+        END
+    return whole(file, *args, **options)
+image.open = deadly
+"""
+AT_EACH_TRY = DEADLY.replace("END", "os._exit(9)")
+
+
+def test_a_worker_that_dies_takes_only_its_row_with_it(tmp_path, in_workers):
     folder = put(tmp_path, [encoded(HAPPY), b"this one kills", encoded(calm_photo())])
-    monkeypatch.setenv("PYTHONPATH", f"{REPOSITORY}:{tmp_path}")
-    # Every process that Python starts reads this file first.
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, io\n"
-        "import PIL.Image as image\n"
-        "whole = image.open\n"
-        "def deadly(file, *args, **options):\n"
-        "    if isinstance(file, io.BytesIO) and file.getvalue() == b'this one kills':\n"
-        "        os._exit(9)\n"
-        "    return whole(file, *args, **options)\n"
-        "image.open = deadly\n"
-    )
+    in_workers(AT_EACH_TRY)
     rows = filtered(folder, workers=2)
     assert outcomes(rows) == ["kept", "internal_error", "kept"]
     assert "died or hung" in rows[1]["detail"]
+
+
+def test_a_worker_may_die_while_the_manifest_is_written(tmp_path, in_workers, monkeypatch):
+    contents = [f"no picture {number}".encode() for number in range(60)]
+    contents[30] = b"this one kills"
+    folder = put(tmp_path, contents)
+    in_workers(AT_EACH_TRY)
+    update = Manifest.update
+
+    def slow_update(manifest, rows):
+        time.sleep(0.002)
+        update(manifest, rows)
+
+    monkeypatch.setattr(Manifest, "update", slow_update)
+    found = outcomes(filtered(folder, workers=2))
+    assert found[30] == "internal_error" and found.count("not_an_image") == 59
+
+
+def test_a_worker_killed_at_a_harmless_row_costs_no_row(tmp_path, in_workers):
+    """As when memory runs out, since many processes work at once."""
+    folder = put(tmp_path, [encoded(HAPPY), b"this one kills", encoded(calm_photo())])
+    mark = str(tmp_path / "killed")
+    in_workers(DEADLY.replace("END", f"if not os.path.exists({mark!r}): os.mkdir({mark!r}); os._exit(9)"))
+    assert outcomes(filtered(folder, workers=2)) == ["kept", "not_an_image", "kept"]
+
+
+FULL_DISK = """
+import errno, pathlib
+def full(path, content):
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+pathlib.Path.write_bytes = full
+"""
+
+
+def test_a_full_disk_ends_the_run_and_rejects_nothing(tmp_path, in_workers):
+    folder = put(tmp_path, [encoded(HAPPY), encoded(calm_photo())])
+    in_workers(FULL_DISK)
+    with pytest.raises(DataError, match="No space left on device"):
+        filtered(folder)
+    with opened(folder) as manifest:
+        assert {row["status"] for row in manifest.rows()} == {"fetched"}
 
 
 FILTER = ["-m", "data_tools", "filter", "--detector", "haar", "--workers", "1"]

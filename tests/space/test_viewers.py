@@ -11,7 +11,7 @@ from space.live_sessions import BusyServerError, RefusedError, ViewerLimits, Vie
 from tests.support.builders import calm_face, happy_face, scene
 
 HAPPY, CALM = (encode_jpeg(scene([(face, 140, 60, 360)])) for face in (happy_face(), calm_face()))
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 class SlowPipeline:

@@ -16,8 +16,8 @@ from tests.support.local_web import LocalWeb
 
 
 def quick_settings(site: LocalWeb, **more: object) -> FetchSettings:
-    """Settings that allow the addresses of a local web, and wait for little."""
-    quick = {"deadline_s": 3.0, "backoff_s": 0.01, "max_bytes": 1_000_000}
+    """Settings that allow the addresses of a local web, and wait little between two attempts."""
+    quick = {"deadline_s": 20.0, "backoff_s": 0.01, "max_bytes": 1_000_000}
     return FetchSettings(**{**quick, "allow_addresses": site.addresses, **more})
 
 

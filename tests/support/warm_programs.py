@@ -45,7 +45,11 @@ class WarmProgram:
         self.returncode: int | None = None
         self.stdout, self.stderr = stdout, stderr
         self._connection, self._lines = connection, b""
-        self.pid = int(self._next_line(PATIENCE_S) or 0)
+        line = self._next_line(PATIENCE_S)
+        if line is None:
+            raise ChildProcessError(f"the process that forks programs did not answer within {PATIENCE_S} s")
+        # Never 0: a signal to that would be to this process and its whole group.
+        self.pid = int(line)
 
     def __enter__(self):
         return self

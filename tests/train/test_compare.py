@@ -22,6 +22,7 @@ from tests.support.warm_programs import TRAIN, run_warm
 from train.__main__ import app
 from train.compare.measure import count_macs
 from train.compare.plot import BUBBLE_ALPHA
+from train.compare.step import train_timed
 
 MODELS = ("custom_cnn", "test_resnet")
 BUDGET = ["--limit", "112", "--epochs", "5", "--size", "32", "--batch-size", "8", "--workers", "0"]
@@ -84,6 +85,15 @@ def test_a_killed_comparison_goes_on_where_it_was(comparison):
     timing = folder / MODELS[0] / "timing.json"
     last_part_s = timing.stat().st_mtime - json.loads(timing.read_text())["began"]
     assert json.loads(timing.read_text())["training_s"] > last_part_s, "the time before the kill is forgotten"
+
+
+def test_a_clock_that_is_set_back_while_a_network_trains_changes_no_duration(tmp_path, monkeypatch):
+    def train(**_) -> None:
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+
+    monkeypatch.setattr("train.compare.step.finetune", train)
+    train_timed(tmp_path)
+    assert json.loads((tmp_path / "timing.json").read_text())["training_s"] >= 0
 
 
 def test_every_network_has_the_same_budget(comparison):

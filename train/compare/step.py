@@ -187,7 +187,8 @@ def train_timed(folder: Path, **arguments) -> None:
         arguments: those of `finetune` beside `output` and `resume`.
     """
     run, file = folder / "run", folder / "timing.json"
-    began, spent = time.time(), 0.0
+    # `began` is compared with the times of files; the duration must not depend on a clock that is set meanwhile.
+    began, began_s, spent = time.time(), time.monotonic(), 0.0
     saved = [path.stat().st_mtime for path in run.glob(f"checkpoint-*/{EMA_FOLDER}/model.safetensors")]
     if file.is_file():
         before = json.loads(file.read_text())
@@ -198,7 +199,7 @@ def train_timed(folder: Path, **arguments) -> None:
     timing = {"trained_on": torch.cuda.get_device_name() if torch.cuda.is_available() else machine_name()}
     write_json(file, {**timing, "began": began, "training_s": spent, "finished": False})
     finetune(output=run, resume=bool(saved), **arguments)
-    spent += time.time() - began
+    spent += time.monotonic() - began_s
     write_json(file, {**timing, "began": began, "training_s": spent, "finished": True})
 
 
