@@ -59,7 +59,6 @@ export const GERMAN = Object.freeze({
   "The model cannot be used on this device: {1}.": "Das Modell kann auf diesem Gerät nicht benutzt werden: {1}.",
   "You can choose \"on the server\" instead.": "Sie können stattdessen „auf dem Server“ wählen.",
   "Try again": "Noch einmal versuchen",
-  "the worker cannot be started": "der Worker lässt sich nicht starten",
   "the model on this device does not answer": "das Modell auf diesem Gerät antwortet nicht",
   "the model on this device has stopped": "das Modell auf diesem Gerät ist stehen geblieben",
   "this picture cannot be processed": "dieses Bild kann nicht verarbeitet werden",
