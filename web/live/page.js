@@ -93,7 +93,8 @@ const MARKUP = `
       <canvas class="demo" role="img" aria-label="Demonstration with a photo and drawn faces: not you" hidden></canvas>
       <canvas class="overlay" aria-hidden="true"></canvas>
       <div class="invitation" hidden>
-        <p>This is not you. <span>What does <em>your</em> expression look like? No picture leaves your device.</span></p>
+        <p>This is not you. <span>What does <em>your</em> expression look like? No picture leaves your device.</span>
+          <span class="short">Try your own face.</span></p>
         <button type="button" class="start-here">Start my camera</button>
       </div>
       <div class="loading"><progress max="1" value="0" aria-label="Loading"></progress><p>Loading the model …</p></div>

@@ -58,6 +58,7 @@ export const GERMAN = Object.freeze({
   "Use my camera": "Meine Kamera benutzen",
   "The model cannot be used on this device: {1}.": "Das Modell kann auf diesem Gerät nicht benutzt werden: {1}.",
   "You can choose \"on the server\" instead.": "Sie können stattdessen „auf dem Server“ wählen.",
+  "Try your own face.": "Zeigen Sie Ihr Gesicht.",
   "Try again": "Noch einmal versuchen",
   "the model on this device does not answer": "das Modell auf diesem Gerät antwortet nicht",
   "the model on this device has stopped": "das Modell auf diesem Gerät ist stehen geblieben",
