@@ -245,6 +245,7 @@ class View {
       const engine = await this.#makeEngine(name);
       if (this.#find(`[value=${name}]`).checked) {
         this.#engine = engine;
+        this.#faceSeenAt = performance.now();
         if (!this.#source.isLive) this.#source.restartDemo();
         for (const panel of this.#panels) panel.engineChanged?.(engine);
       }
@@ -299,6 +300,7 @@ class View {
     this.#sign.show(!isOpen && this.#source.isLive);
     if (this.#isResting === !isOpen) return;
     this.#isResting = !isOpen;
+    this.#faceSeenAt = performance.now();
     this.#loop += 1;
     this.#source.rest(this.#isResting);
     if (isOpen) this.#step(this.#loop);

@@ -490,7 +490,7 @@ export const GERMAN = Object.freeze({
   "Record": "Aufnehmen",
   "Click to Access Webcam": "Hier klicken, um die Kamera zu erlauben",
   "What the program sees": "Was das Programm sieht",
-  "Largest face": "Größtes Gesicht",
+  "Main face": "Hauptgesicht",
   ". Light from the front works best. A session lasts {1} minutes at most; then press Record again.":
     ". Licht von vorn ist am besten. Eine Sitzung dauert höchstens {1} Minuten; drücken Sie dann noch einmal.",
   // What goes wrong in the engine, at loading, with a file, and on the server.
