@@ -97,6 +97,7 @@ class DuckDuckGo:
         self._filters = {"license_image": license_image} if license_image else {}
         self._pauses_s = pauses_s
         self._wait = wait
+        self._failure: str | None = None  # of the last request
 
     def search(self, query: Query, page: int) -> list[Hit]:
         """See `Source`."""
@@ -109,17 +110,23 @@ class DuckDuckGo:
             if pause_s is not None:
                 log.warning("DuckDuckGo gives nothing; asking again in %g s", pause_s)
                 self._wait(pause_s)
+        if self._failure is not None:
+            raise SearchBlocked(f"DuckDuckGo cannot be reached: {self._failure}")
         raise SearchBlocked("DuckDuckGo gives nothing any more, which is how it says that it was asked too much")
 
     def _images(self, text: str, page: int) -> list[dict] | None:
         """One page, empty if there is none, None if asking for it went wrong."""
+        self._failure = None
         try:
             return self._engine.images(
                 text, backend="duckduckgo", type_image="photo", page=page + 1, max_results=None, **self._filters
             )
         except Exception as error:  # ddgs raises "no results", time-outs and its own mistakes alike
             log.info("searching %r, page %d: %r", text, page, error)
-            return [] if str(error) == _NOTHING_FOUND else None
+            if str(error) == _NOTHING_FOUND:
+                return []
+            self._failure = str(error)
+            return None
 
 
 class UrlList:

@@ -115,6 +115,12 @@ def test_a_lasting_block_is_reported_and_what_was_found_stays(engine, tmp_path):
     assert [row["query_label"] for row in rows] == ["sad", "happy"]
 
 
+def test_a_search_engine_out_of_reach_is_not_called_a_rate_limit():
+    unreachable = DuckDuckGo(proxy="http://127.0.0.1:9", pauses_s=(0.0,))
+    with pytest.raises(SearchBlocked, match=r"cannot be reached: .*refused"):
+        unreachable.search(SAD, 0)
+
+
 @pytest.mark.parametrize(
     ("given", "taken"),
     [

@@ -1,5 +1,6 @@
 """Programs that speak to the running app over HTTP, each from an address of its own."""
 
+import contextlib
 import json
 import threading
 import time
@@ -76,7 +77,8 @@ class Camera:
 
     def _read(self) -> None:
         url = f"{self.client.api}queue/data?session_hash={self.session}"
-        with self.client.http.stream("GET", url) as events:
+        gone = (httpx.NetworkError, httpx.ProtocolError)  # the app, with which the stream ends at the latest
+        with contextlib.suppress(*gone), self.client.http.stream("GET", url) as events:
             self.messages += (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
 
     def answers(self) -> list[str]:
