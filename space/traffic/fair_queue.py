@@ -30,7 +30,9 @@ READING_S = 1.0
 MAX_PATH = 4096
 # In the names that Gradio gives the tasks of events, before the event's.
 _SEPARATOR = "<gradio-sep>"
-# A page's connection stays open for so long after its last answer; an event that comes right after its end waits.
+# Where pages and programs let an event join, whose answers come on one connection of theirs.
+_JOIN = "/queue/join"
+# That connection stays open for so long after its last answer; an event that comes right after its end waits.
 LINGER_S = 5.0
 SETTLED_S = 0.5
 NOBODY_WAITS = "nobody was waiting for the answer when it was this event's turn; send it again, and read the answer"
@@ -41,7 +43,7 @@ _NAMES = {Kind.PICTURE: "pictures", Kind.VIDEO: "videos", Kind.CAMERA: "pictures
 class Mailbox(asyncio.Queue):
     """The messages that a session has not read yet: who reads it, when it was last read, and its size.
 
-    `line` is an event that never is, for which Gradio keeps the page's connection open; see `FairQueue.hang_up`.
+    `line` is an event that never is, for which Gradio keeps the connection open; see `FairQueue.hang_up`.
     """
 
     def __init__(self):
@@ -111,7 +113,8 @@ class FairQueue(queueing.Queue):
             fn = route_utils.get_fn(self.blocks, None, body)
         except KeyError:
             return False, "there is no such function", "error"
-        if fn.api_visibility != "public":
+        # Pages and programs alike, but not `call/NAME`, whose connection is for one answer.
+        if request.url.path.endswith(_JOIN):
             await self._keep_line(body.session_hash)
         kind, size = kind_of(fn), size_of(body.data)
         # A component that is cleared sends nothing.
@@ -161,12 +164,12 @@ class FairQueue(queueing.Queue):
         return self.cached_event_analytics_summary
 
     def hang_up(self) -> None:
-        """End the pages' connections that carried nothing for `LINGER_S`, though the page stays open.
+        """End the connections of pages and programs that carried nothing for `LINGER_S`.
 
-        Gradio ends one as soon as it has carried the last answer. The page may have asked for more meanwhile, as it
-        does when one answer leads to the next question: it then takes the connection for open still, opens no other,
-        and never sees that answer. So a connection outlives such chains, and whoever asks at its end is answered when
-        the page knows of the end.
+        Gradio ends one as soon as it has carried the last answer. A page may have asked for more meanwhile, as it does
+        when one answer leads to the next question, and so may a program, such as what serves MCP's tools: it then takes
+        the connection for open still, opens no other, and waits for ever. So a connection outlives such chains, and an
+        event that comes at its end waits until the other side knows of the end.
         """
         now_s = time.monotonic()
         for session, box in self._boxes():
@@ -175,7 +178,7 @@ class FairQueue(queueing.Queue):
                 box.line, box.hung_up_s = "", now_s
 
     async def _keep_line(self, session: str) -> None:
-        """Keep a page's connection open, or wait until the page knows that it has ended."""
+        """Keep a connection open, or wait until the other side knows that it has ended."""
         box = self._mailbox(session)
         box.used_s = time.monotonic()
         box.line = box.line or uuid.uuid4().hex

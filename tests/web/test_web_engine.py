@@ -333,12 +333,18 @@ def test_a_bundle_that_cannot_be_used_is_reported(change, words, node, yunet_wei
 
 
 # One process for all of them; `node --test` starts one for each file, and each would load ONNX Runtime anew.
+# Which language the texts have is chosen as they are loaded, so the German ones need a process of their own.
+ONE_PROCESS_EACH = ["english", "german"]
 RUN_MODULE_TESTS = """import { readdirSync } from "node:fs";
-for (const name of readdirSync("test")) await import(`${process.cwd()}/test/${name}`);"""
+const wanted = readdirSync("test").filter((name) => name.startsWith("german") === (process.argv[1] === "german"));
+for (const name of wanted) await import(`${process.cwd()}/test/${name}`);"""
 
 
 def test_the_modules_pass_their_own_tests(node):
-    command = [node, "--input-type=module", "-e", RUN_MODULE_TESTS]
-    result = subprocess.run(command, cwd=WEB, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0 and "\n# fail 0\n" in result.stdout, result.stdout
-    assert int(re.search(r"\n# pass (\d+)\n", result.stdout)[1]) > 200
+    passed = 0
+    for which in ONE_PROCESS_EACH:
+        command = [node, "--input-type=module", "-e", RUN_MODULE_TESTS, which]
+        result = subprocess.run(command, cwd=WEB, capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0 and "\n# fail 0\n" in result.stdout, result.stdout
+        passed += int(re.search(r"\n# pass (\d+)\n", result.stdout)[1])
+    assert passed > 200
