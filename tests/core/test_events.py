@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,7 +51,8 @@ def test_a_video_gives_a_line_for_each_change(tmp_path):
 def test_a_camera_needs_no_window(monkeypatch, caplog):
     screen = FakeScreen(monkeypatch, frames())
     times = iter(range(1000))
-    monkeypatch.setattr("face_expression.cli.camera_window.time.monotonic", lambda: next(times) / FRAMES_PER_S)
+    clock = SimpleNamespace(monotonic=lambda: next(times) / FRAMES_PER_S)
+    monkeypatch.setattr("face_expression.cli.camera_window.time", clock)
     code, events, _ = lines("0")
     assert code == 1 and "gives no more pictures" in caplog.text
     assert not screen.shown and screen.released

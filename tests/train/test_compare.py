@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import datasets
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_killed_comparison_goes_on_where_it_was(comparison):
 
 def test_a_clock_that_is_set_back_while_a_network_trains_changes_no_duration(tmp_path, monkeypatch):
     def train(**_) -> None:
-        monkeypatch.setattr(time, "time", lambda: 0.0)
+        monkeypatch.setattr("train.compare.step.time", SimpleNamespace(time=lambda: 0.0, monotonic=time.monotonic))
 
     monkeypatch.setattr("train.compare.step.finetune", train)
     train_timed(tmp_path)
