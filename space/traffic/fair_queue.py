@@ -32,9 +32,10 @@ MAX_PATH = 4096
 _SEPARATOR = "<gradio-sep>"
 # Where pages and programs let an event join, whose answers come on one connection of theirs.
 _JOIN = "/queue/join"
-# That connection stays open for so long after its last answer; an event that comes right after its end waits.
-LINGER_S = 5.0
-SETTLED_S = 0.5
+# That connection stays open for so long after its last answer, so that few ask at its end; who does waits until the
+# other side has seen the end, though it may be busy.
+LINGER_S = 60.0
+SETTLED_S = 2.0
 NOBODY_WAITS = "nobody was waiting for the answer when it was this event's turn; send it again, and read the answer"
 FULL = "too many people use this server now, and you have most of what waits; try again in a minute"
 _NAMES = {Kind.PICTURE: "pictures", Kind.VIDEO: "videos", Kind.CAMERA: "pictures", Kind.OTHER: "requests"}
@@ -75,7 +76,7 @@ class Mailbox(asyncio.Queue):
         item = super()._get()
         self.held_bytes -= size_of(getattr(item, "output", None))
         if not isinstance(item, HeartbeatMessage):
-            self.used_s = time.monotonic()
+            self.used_s = max(self.used_s, time.monotonic())
         return item
 
 
@@ -179,11 +180,13 @@ class FairQueue(queueing.Queue):
 
     async def _keep_line(self, session: str) -> None:
         """Keep a connection open, or wait until the other side knows that it has ended."""
-        box = self._mailbox(session)
-        box.used_s = time.monotonic()
+        box, now_s = self._mailbox(session), time.monotonic()
+        wait_s = max(box.hung_up_s + SETTLED_S - now_s, 0.0)
+        # Not before the event is there: it must not end while the event waits.
+        box.used_s = now_s + wait_s
         box.line = box.line or uuid.uuid4().hex
         self.pending_event_ids_session[session].add(box.line)
-        await asyncio.sleep(max(box.hung_up_s + SETTLED_S - box.used_s, 0.0))
+        await asyncio.sleep(wait_s)
 
     def is_wanted(self, session: str) -> bool:
         """Whether somebody waits for a session's answers, or did a moment ago."""

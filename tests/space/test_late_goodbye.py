@@ -27,7 +27,7 @@ LATE_GOODBYE = """() => {
                 to.enqueue(part.slice(0, start));
                 window.goodbyes += 1;
                 window.atGoodbye();
-                await new Promise((done) => setTimeout(done, 300));
+                await new Promise((done) => setTimeout(done, 1200));
                 to.enqueue(part.slice(start));
             },
         });
