@@ -35,6 +35,8 @@ _JOIN = "/queue/join"
 # That connection stays open for so long after its last answer, so that few ask at its end; who does waits until the
 # other side has seen the end, though it may be busy.
 LINGER_S = 60.0
+# A program of gradio_client does not end before its connection has.
+PROGRAM_LINGER_S = 1.0
 SETTLED_S = 2.0
 NOBODY_WAITS = "nobody was waiting for the answer when it was this event's turn; send it again, and read the answer"
 FULL = "too many people use this server now, and you have most of what waits; try again in a minute"
@@ -53,6 +55,7 @@ class Mailbox(asyncio.Queue):
         self.read_s = time.monotonic()
         self.held_bytes = 0
         self.line = ""
+        self.is_of_program = False
         self.used_s = self.hung_up_s = -math.inf
 
     async def get(self) -> EventMessage:
@@ -116,7 +119,7 @@ class FairQueue(queueing.Queue):
             return False, "there is no such function", "error"
         # Pages and programs alike, but not `call/NAME`, whose connection is for one answer.
         if request.url.path.endswith(_JOIN):
-            await self._keep_line(body.session_hash)
+            await self._keep_line(body.session_hash, of_program=fn.api_visibility == "public")
         kind, size = kind_of(fn), size_of(body.data)
         # A component that is cleared sends nothing.
         rate = self._rates.get((kind, fn.api_visibility)) if any(part is not None for part in body.data) else None
@@ -165,7 +168,7 @@ class FairQueue(queueing.Queue):
         return self.cached_event_analytics_summary
 
     def hang_up(self) -> None:
-        """End the connections of pages and programs that carried nothing for `LINGER_S`.
+        """End the connections that carried nothing for `LINGER_S`, those of programs for `PROGRAM_LINGER_S`.
 
         Gradio ends one as soon as it has carried the last answer. A page may have asked for more meanwhile, as it does
         when one answer leads to the next question, and so may a program, such as what serves MCP's tools: it then takes
@@ -174,13 +177,15 @@ class FairQueue(queueing.Queue):
         """
         now_s = time.monotonic()
         for session, box in self._boxes():
-            if box.line and now_s - box.used_s > LINGER_S and self.pending_event_ids_session.get(session) == {box.line}:
+            linger_s = PROGRAM_LINGER_S if box.is_of_program else LINGER_S
+            if box.line and now_s - box.used_s > linger_s and self.pending_event_ids_session.get(session) == {box.line}:
                 box.put_nowait(ProcessCompletedMessage(event_id=box.line, output={}, success=True))
                 box.line, box.hung_up_s = "", now_s
 
-    async def _keep_line(self, session: str) -> None:
+    async def _keep_line(self, session: str, *, of_program: bool) -> None:
         """Keep a connection open, or wait until the other side knows that it has ended."""
         box, now_s = self._mailbox(session), time.monotonic()
+        box.is_of_program = of_program
         wait_s = max(box.hung_up_s + SETTLED_S - now_s, 0.0)
         # Not before the event is there: it must not end while the event waits.
         box.used_s = now_s + wait_s
