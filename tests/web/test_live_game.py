@@ -187,6 +187,13 @@ def test_a_model_that_stops_answering_is_reported_in_the_game_and_started_anew(p
     expect(page.locator("#live-view .headline")).to_contain_text("%", timeout=PATIENCE_MS)
 
 
+def make_one_face_and_stop(page: Page) -> None:
+    play(page)
+    skip_to(page, MADE_BY_THE_CAMERA)
+    expect(message_of(page)).to_contain_text("Made: ", timeout=PATIENCE_MS)
+    button(page, "Stop").click()
+
+
 def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
     page.evaluate(
         """() => {
@@ -194,10 +201,7 @@ def test_the_picture_is_shared_by_the_browsers_own_sheet(page):
             navigator.share = async ({ files }) => { window.shared = files.map(({ name, size }) => ({ name, size })); };
         }"""
     )
-    play(page)
-    skip_to(page, MADE_BY_THE_CAMERA)
-    expect(message_of(page)).to_contain_text("Made: ", timeout=PATIENCE_MS)
-    button(page, "Stop").click()
+    make_one_face_and_stop(page)
     button(page, "Share the picture").click()
     (shared,) = page.evaluate("window.shared")
     assert shared["name"] == "make-this-face.png" and shared["size"] > 10_000
@@ -219,10 +223,7 @@ def test_a_deleted_picture_is_not_kept_to_be_shared(page):
             };
         }"""
     )
-    play(page)
-    skip_to(page, MADE_BY_THE_CAMERA)
-    expect(message_of(page)).to_contain_text("Made: ", timeout=PATIENCE_MS)
-    button(page, "Stop").click()
+    make_one_face_and_stop(page)
     button(page, "Delete").click()
     assert page.evaluate("Promise.all(late.map((make) => make())).then(({ length }) => length)") == 1
     expect(game(page).locator(".share")).to_have_attribute("hidden", "")

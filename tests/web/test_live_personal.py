@@ -280,6 +280,15 @@ def check_same_answers(page: Page, file) -> None:
     np.testing.assert_allclose(pipeline.classify(sides).mean(axis=0), shown, atol=0.1)
 
 
+def remember_a_face(page: Page) -> None:
+    """Keep a calm face as fear, in this browser, too."""
+    start(page)
+    show_face(page, "calm", "neutral")
+    keep_face(page, "fear")
+    panel(page).get_by_label("remember it in this browser").check()
+    expect(status(page)).to_contain_text("kept on this device")
+
+
 def test_it_is_kept_on_this_device_only_if_asked(page):
     start(page)
     show_face(page, "calm", "neutral")
@@ -287,11 +296,7 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     page.reload()
     wait_until_loaded(page)
     expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
-    start(page)
-    show_face(page, "calm", "neutral")
-    keep_face(page, "fear")
-    panel(page).get_by_label("remember it in this browser").check()
-    expect(status(page)).to_contain_text("kept on this device")
+    remember_a_face(page)
     wait_for_another_moment(page)
     keep_face(page, "fear")
     expect(page.locator("#live-view .adapted")).to_be_visible()
@@ -317,21 +322,13 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     wait_until_loaded(page)
     expect(panel(page).locator(".corrections .result")).to_have_text("No face is kept yet.")
 
-    start(page)
-    show_face(page, "calm", "neutral")
-    keep_face(page, "fear")
-    panel(page).get_by_label("remember it in this browser").check()
-    expect(status(page)).to_contain_text("kept on this device")
+    remember_a_face(page)
     keep_the_shape_of_an_old_page(page)
     page.reload()
     wait_until_loaded(page)
     expect(status(page)).to_contain_text("cannot be used by this version of the page, and is deleted")
 
-    start(page)
-    show_face(page, "calm", "neutral")
-    keep_face(page, "fear")
-    panel(page).get_by_label("remember it in this browser").check()
-    expect(status(page)).to_contain_text("kept on this device")
+    remember_a_face(page)
     page.evaluate("() => { IDBObjectStore.prototype.delete = () => { throw new Error('disk full') } }")
     press(page, "Delete everything")
     expect(status(page)).to_contain_text("could not be deleted: disk full. Delete this site's data in its settings.")
