@@ -15,6 +15,7 @@ import pytest
 from face_expression import Pipeline, load_pipeline
 from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
+from tests.support.after_a_failure import describe_what_was_open
 from tests.support.builders import REPOSITORY, SHARED
 from tests.support.durations import read_durations, slowest_first, write_durations
 from tests.support.local_hub import running_hub
@@ -27,6 +28,15 @@ def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):
         order = slowest_first({item.nodeid.split("::")[0] for item in items}, read_durations())
         items.sort(key=lambda item: order[item.nodeid.split("::")[0]])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test in a browser that fails says what its pages showed, and what its app had still to do."""
+    report = yield
+    if report.when == "call" and report.failed:
+        report.sections += describe_what_was_open(getattr(item, "funcargs", {}))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Error as BrowserError
 
 from tests.support.browsing import PATIENCE_MS, WIDE
 from tests.support.builders import write_y4m
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 expect.set_options(timeout=PATIENCE_MS)
+ERROR = 400
+# What `describe_page` leaves out: requests that the test itself aborted.
+BY_A_TEST = "ERR_FAILED"
+MOST_LINES = 40
 
 
 class Browsers:
@@ -41,8 +46,19 @@ class Browsers:
 
 
 def patient_page(context: BrowserContext, address: str) -> Page:
-    """An empty page that waits long, and lists in `foreign_requests` what it asks of others than an address."""
+    """An empty page that waits long.
+
+    It lists in `foreign_requests` what it asks of others than an address, and in `complaints` what went wrong in it.
+    """
     page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda line: page.complaints.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("requestfailed", lambda request: page.complaints.append(f"{request.url}: {request.failure}"))
+    page.on(
+        "response",
+        lambda answer: page.complaints.append(f"{answer.url}: {answer.status}") if answer.status >= ERROR else None,
+    )
     page.set_default_timeout(PATIENCE_MS)
     page.foreign_requests = []
     page.on(
@@ -110,6 +126,20 @@ class PageOpener:
             arguments.append(f"--use-file-for-fake-video-capture={path}")
         return arguments
 
+    def describe(self) -> str:
+        """What the open pages show, and what went wrong in them."""
+        return "\n\n".join(describe_page(page) for context in self._contexts for page in context.pages)
+
     def close(self) -> None:
         for context in self._contexts:
             context.close()
+
+
+def describe_page(page: Page) -> str:
+    """The words of a page, and its `complaints`."""
+    try:
+        words = " | ".join(page.locator("body").inner_text(timeout=5000).split("\n"))
+    except BrowserError as error:
+        words = f"(cannot be read: {error.message})"
+    complaints = [line for line in getattr(page, "complaints", ()) if BY_A_TEST not in line]
+    return "\n".join([page.url, words, *complaints[-MOST_LINES:]])
