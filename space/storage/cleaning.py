@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import stat
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -17,6 +18,10 @@ from space.upkeep import repeating
 # Younger than anything.
 ALL = -1000.0
 AHEAD_S = 60.0
+# The folders that are swept, and what each app of this process wants kept there. A notebook's cell that is run again
+# starts a second app, which has the first one's folders.
+_kept: dict[Path, dict[int, set[str]]] = {}
+_kept_lock = threading.Lock()
 
 
 def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
@@ -39,11 +44,29 @@ def sweep(folder: Path, age_s: float, keep: set[str]) -> None:
                     remove()
 
 
+def _keep(folder: Path, app: gr.Blocks, paths: set[str]) -> set[str]:
+    """Note what an app wants kept in a folder; gives what all want."""
+    with _kept_lock:
+        of_apps = _kept.setdefault(folder, {})
+        of_apps[id(app)] = paths
+        return set().union(*of_apps.values())
+
+
+def _leave(folder: Path, app: gr.Blocks) -> bool:
+    """Whether nobody has a folder any more, once an app has left it."""
+    with _kept_lock:
+        del _kept[folder][id(app)]
+        if _kept[folder]:
+            return False
+        del _kept[folder]
+        return True
+
+
 @contextlib.asynccontextmanager
 async def sweeping(
     page: gr.Blocks, videos: Path, *, keep_uploads_s: float, keep_videos_s: float, in_use: Callable[[], set[str]]
 ) -> AsyncGenerator[None]:
-    """While it lasts, whatever is too old is deleted; at its end, everything is.
+    """While it lasts, whatever is too old is deleted; at its end, everything is, unless another app has the folder.
 
     Args:
         page: whose uploads are deleted.
@@ -57,13 +80,16 @@ async def sweeping(
     keep = {path for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
 
     async def sweep_what_is_old() -> None:
-        await asyncio.to_thread(sweep, uploads, keep_uploads_s, keep | in_use())
-        await asyncio.to_thread(sweep, videos, keep_videos_s, in_use())
+        for folder, age_s in ((uploads, keep_uploads_s), (videos, keep_videos_s)):
+            await asyncio.to_thread(sweep, folder, age_s, _keep(folder, page, keep | in_use()))
         forget_deleted_files(page)
 
+    for folder in (uploads, videos):
+        _keep(folder, page, keep)
     try:
         async with repeating(sweep_what_is_old, max(1.0, keep_uploads_s / 10)):
             yield
     finally:
         for folder in (uploads, videos):
-            sweep(folder, ALL, set())
+            if _leave(folder, page):
+                sweep(folder, ALL, set())
