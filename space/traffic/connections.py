@@ -150,11 +150,11 @@ class _LimitedProtocol(H11Protocol):
             self.transport.pause_reading()
             self._wait(self.budget.late_s, self._refuse)
             return
-        before = self.cycle
+        before, had_body_to_come = self.cycle, self._has_body_to_come()
         super().data_received(data)
         if self._has_body_to_come():
             self._wait(self.limits.silent_s)
-        elif self.cycle is not before:
+        elif had_body_to_come or self.cycle is not before:
             self._wait_for_more()
 
     def on_response_complete(self) -> None:

@@ -25,7 +25,9 @@ from tests.support.service_clients import PATIENCE_S, until
 
 
 async def echo(request) -> PlainTextResponse:
-    return PlainTextResponse(str(len(await request.body())))
+    size = len(await request.body())
+    await asyncio.sleep(float(request.query_params.get("work_s", 0)))
+    return PlainTextResponse(str(size))
 
 
 @contextlib.contextmanager
@@ -114,6 +116,15 @@ def test_connections_that_answer_are_not_closed_for_others():
         assert slow.recv(1000).startswith(b"HTTP/1.1 200")
         for connection in idle:
             connection.close()
+
+
+def test_an_answer_may_take_long_though_the_body_came_after_the_head():
+    with serving(ConnectionLimits(silent_s=0.5)) as place, socket.create_connection(place) as connection:
+        connection.sendall(b"POST /?work_s=1.5 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        time.sleep(0.1)
+        connection.sendall(b"cd")
+        connection.settimeout(PATIENCE_S)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 def body_of(parts, pause_s=0.0):
