@@ -92,6 +92,9 @@ body:not(.live-cannot-run) button[role="tab"][aria-controls="basic-tab"] {displa
 /* What lies below the live view is shown with it, so that nothing moves while it loads. */
 body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 #basic-camera video, #basic-view img, #photo-upload img, #photo-result img {max-height: 62vh}
+/* Their places are there before their pictures are: a click must not miss because something moved under it. */
+#photo-examples .gallery-item {width: 6rem; height: 6rem}
+#photo-examples .gallery-item :is(span, .container, img) {display: block; width: 100%; max-width: none; height: 100%}
 #video-result video {display: block; margin: auto; max-width: 100%; max-height: 62vh}
 #video-result video[hidden], .cannot-play:empty {display: none}
 #video-legend span {margin-right: 1rem; white-space: nowrap}

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 # Before Gradio is imported: of several processes of tests, each looks for free ports of its own.
-os.environ.setdefault("GRADIO_SERVER_PORT", str(7860 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])))
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["GRADIO_SERVER_PORT"] = str(7960 + 100 * int(worker.removeprefix("gw")))
 
 import pytest
 

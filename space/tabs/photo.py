@@ -72,4 +72,4 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos, *, remember_s: int) -> N
         concurrency_limit=AT_ONCE[Kind.PICTURE],
         api_visibility="private",
     )
-    gr.Examples(sorted(str(path) for path in EXAMPLES.glob("*.jpg")), photo, label="Examples")
+    gr.Examples(sorted(str(path) for path in EXAMPLES.glob("*.jpg")), photo, label="Examples", elem_id="photo-examples")

@@ -174,6 +174,29 @@ def test_examples_need_no_network(open_page):
     assert page.foreign_requests == []
 
 
+def test_examples_keep_their_places_while_their_pictures_come(open_page, served_app):
+    page = open_page(live=False, leave_blank=True)
+    held = []
+    page.route(re.compile(r"\.jpg$"), lambda route: held.append(route))
+    page.goto(served_app[0])
+    open_photo_tab(page)
+    examples = page.locator(EXAMPLE)
+    expect(examples).to_have_count(4)
+    page.wait_for_timeout(500)
+    assert len(held) == 4
+    empty = [box.bounding_box() for box in examples.all()]
+    assert all(box["width"] > 60 and box["height"] > 60 for box in empty), empty
+    # Pressed before the pictures come, and released after.
+    examples.nth(1).hover()
+    page.mouse.down()
+    for route in held:
+        route.continue_()
+    page.wait_for_function("[...document.querySelectorAll('.gallery-item img')].every((image) => image.naturalWidth)")
+    assert [box.bounding_box() for box in examples.all()] == empty
+    page.mouse.up()
+    expect(page.locator(".face-card")).to_have_count(1)
+
+
 def test_examples_show_a_group_and_a_not_sure(open_page):
     page = open_page(live=False)
     open_photo_tab(page)
