@@ -181,7 +181,7 @@ test("no cell of a CSV is a formula, and no number is changed", () => {
   assert.equal(csvCell('=HYPERLINK("x")'), `"'=HYPERLINK(""x"")"`);
 });
 
-test("JSON says that answers were adapted to one person, and the CSV keeps its columns", () => {
+test("both files say which answers were adapted to one person", () => {
   const session = played([[3, face("happy")], [3.5, { ...face("happy"), personal: true }]]);
   const file = JSON.parse(toJson(session));
   assert.deepEqual(file.rows.map((row) => row.personal), [undefined, true]);
@@ -189,7 +189,9 @@ test("JSON says that answers were adapted to one person, and the CSV keeps its c
   assert.match(file.about.at(-1), /adapted to one person/);
   const alone = played([[3, face("happy")]]);
   assert.doesNotMatch(toJson(alone), /personal/);
-  assert.equal(toCsv(session).split("\r\n")[0], toCsv(alone).split("\r\n")[0]);
+  const [head, ...lines] = toCsv(session).split("\r\n");
+  assert.equal(head, `${toCsv(alone).split("\r\n")[0]},personal`);
+  assert.deepEqual(lines.slice(0, 2).map((line) => line.split(",").at(-1)), ["false", "true"]);
 });
 
 test("JSON says what its fields are, and holds the rows of the CSV", () => {

@@ -31,15 +31,18 @@ const SUMMARY_FIELDS = {
 
 /**
  * @param {import("./session.js").Session} session
- * @returns {string} as RFC 4180 has it: one line for each row under one line of names
+ * @returns {string} as RFC 4180 has it: one line for each row under one line of names; the last column, `personal`, is
+ *   there only where *Learn my face* was in use
  */
 export function toCsv({ labelNames, rows }) {
   const names = ["time_s", "scene", "track_id", "x0_px", "y0_px", "x1_px", "y1_px"];
-  const lines = [[...names, ...labelNames, "label", "reliable", "reasons"]];
+  const isPersonal = rows.some((row) => row.personal);
+  const lines = [[...names, ...labelNames, "label", "reliable", "reasons", ...(isPersonal ? ["personal"] : [])]];
   for (const row of rows) {
     const { time_s, scene, track_id, box_px, probabilities, label, reliable, reasons } = toRecord(row, labelNames);
     const values = labelNames.map((name) => probabilities[name]);
-    lines.push([time_s, scene, track_id, ...box_px, ...values, label, reliable, reasons.join("; ")]);
+    const last = isPersonal ? [row.personal ?? false] : [];
+    lines.push([time_s, scene, track_id, ...box_px, ...values, label, reliable, reasons.join("; "), ...last]);
   }
   return lines.map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
 }
