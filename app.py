@@ -39,7 +39,7 @@ from space.live_files import LiveFiles, device_files
 from space.live_frames import frames_route
 from space.live_sessions import Viewers
 from space.memory import share_arenas
-from space.page_head import LANGUAGE_OF_THE_ADDRESS, PageHead
+from space.page_head import LANGUAGE_OF_THE_ADDRESS, SLOW_HIDDEN_COUNTERS, PageHead
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
@@ -99,9 +99,11 @@ body:not(:has(.live)) :is(#notice, #source, footer) {display: none}
 #video-result video[hidden], .cannot-play:empty {display: none}
 #video-legend span {margin-right: 1rem; white-space: nowrap}
 #video-legend b {display: inline-block; width: 1.4rem; height: .3rem; vertical-align: middle}
-.face-card {max-width: 420px; padding: .75rem 1rem; border: 1px solid var(--border-color-primary); border-radius: 12px}
+.face-cards {display: flex; flex-wrap: wrap; gap: 1rem}
+.face-card {flex: 1 1 260px; max-width: 420px; padding: .75rem 1rem; border-radius: 12px}
+.face-card {border: 1px solid var(--border-color-primary)}
 .face-card {background: var(--block-background-fill)}
-.face-card .html-container {padding: 0 !important}
+.face-card p {margin: 0 0 .75rem}
 .face-bars {display: grid; grid-template-columns: max-content 1fr; gap: .25rem .75rem; align-items: center; margin: 0}
 .face-bars dd {display: flex; gap: .5rem; align-items: center; margin: 0}
 .face-bars span {flex: 1; height: .8rem; border-radius: 99px; background: rgb(127 127 127 / 25%); overflow: hidden}
@@ -182,7 +184,7 @@ def build_app(pipeline: Pipeline, *, keep_uploads_s: int = KEEP_UPLOADS_S, limit
         with gr.Tab("Live (basic)", elem_id="basic-tab"):
             build_basic_tab(pipeline)
         with gr.Tab("Photo"):
-            build_photo_tab(pipeline, photos, remember_s=keep_uploads_s)
+            build_photo_tab(pipeline, photos)
         with gr.Tab("Video"):
             build_video_tab(
                 pipeline, page.videos, videos, max_upload=MAX_UPLOAD, keep_s=KEEP_VIDEOS_S, is_wanted=is_wanted
@@ -249,7 +251,7 @@ def launch(page: Page, **options) -> None:
                 "lifespan": lifespan,
                 "middleware": [
                     Middleware(ResponseHeaders),
-                    Middleware(PageHead, html=LANGUAGE_OF_THE_ADDRESS + page.live_files.head),
+                    Middleware(PageHead, html=LANGUAGE_OF_THE_ADDRESS + SLOW_HIDDEN_COUNTERS + page.live_files.head),
                     same_origin(options.get("server_name")),
                     Middleware(
                         RequestLimits, limits=page.limits, sessions=page.sessions, queue=queue_of(page), budget=budget

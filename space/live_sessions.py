@@ -98,7 +98,7 @@ class Viewers:
         self._limits = limits or ViewerLimits()
         self._clock = clock
         self._frames = TokenBuckets(self._limits.frames_per_s, max(self._limits.frames_per_s / 5, 1.0), clock_s=clock)
-        self._turns = Turns(self._limits.threads)
+        self._turns = Turns(self._limits.threads, clock_s=clock)
         self._load = WorkLoad(self._limits.threads, self._limits.busy_share)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="look")
         self._viewers: dict[str, _Viewer] = {}

@@ -14,6 +14,19 @@ LANGUAGE_OF_THE_ADDRESS = """<script>(() => {
     Object.defineProperty(navigator, "language", { get: () => asked });
 })();</script>"""
 
+# Gradio counts the seconds of a wait in an animation. Where what shows it is taken away in the same moment as the wait
+# ends, as the page's own first "Loading..." is, the animation goes on for ever, 60 times a second. It may count once a
+# second while no wait is shown.
+SLOW_HIDDEN_COUNTERS = """<script>(() => {
+    const next = window.requestAnimationFrame.bind(window);
+    const shown = '[data-testid="status-tracker"]:not(.hide)';
+    const isCounter = (callback) => /performance\\.now\\(\\)-[^;]*\\/1e3/.test(callback);
+    window.requestAnimationFrame = (callback) => {
+        if (!isCounter(callback) || document.querySelector(shown)) return next(callback);
+        return setTimeout(next, 1000, callback);
+    };
+})();</script>"""
+
 
 class PageHead:
     """Adds HTML to the head of the page; Gradio's own `head=` comes in only when its scripts have built the page.

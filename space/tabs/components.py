@@ -3,13 +3,15 @@
 import base64
 import binascii
 import itertools
+from collections.abc import Sequence
 from html import escape
 
 import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData
 
-from face_expression import COLORS, Face, encode_jpeg
+from face_expression import COLORS, Face, encode_jpeg, face_summary
+from face_expression.output.markdown import bold_as_html
 from face_expression.output.percent import MOST_SHOWN, shown_percent
 from space.gradio_internals import replace_methods
 
@@ -56,3 +58,13 @@ def bars_as_html(values: dict[str, float]) -> str:
         for (name, value), color in zip(values.items(), itertools.cycle(COLORS), strict=False)
     )
     return f'<dl class="face-bars">{"".join(rows)}</dl>'
+
+
+def face_cards(faces: Sequence[Face], label_names: tuple[str, ...]) -> str:
+    """The sentence and the bars of each face, numbered from 1, as HTML."""
+    cards = (
+        f'<section class="face-card"><p><strong>{number}.</strong> {bold_as_html(face_summary(face))}</p>'
+        f"{bars_as_html(face_bars(face, label_names))}</section>"
+        for number, face in enumerate(faces, start=1)
+    )
+    return f'<div class="face-cards">{"".join(cards)}</div>'

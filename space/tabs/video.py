@@ -1,7 +1,7 @@
 """A video, its annotated copy, and what the expression of each person looked like over time."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd
+from gradio.components import Component
 
 from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, label_file, read_header, read_video
 from face_expression.output.markdown import plain_words
@@ -27,7 +28,8 @@ TOO_MANY_FRAMES = f"only the first {MAX_VIDEO_FRAMES} frames were processed, whi
 # Grey that is seen on white and on black.
 UNSURE_COLOR = "#8b9099"
 EXAMPLE = EXAMPLES / "clip.mp4"
-HIDDEN = gr.update(value="", visible=False)
+HIDDEN = gr.update(value=None, visible=False)
+SKIPPED = [gr.skip()] * (3 + 2 * MOST_PEOPLE + 2)
 # Browsers without H.264 say so by an error, or play the sound alone. Neither event bubbles.
 SAY_WHAT_CANNOT_BE_PLAYED = """
 const say = ({ target, type }) => {
@@ -45,7 +47,8 @@ for (const event of ["error", "loadedmetadata"]) element.addEventListener(event,
 
 @dataclass(frozen=True)
 class VideoEvents:
-    """What happens to a visitor's video; the answers are for the status, the button that cancels, and the result.
+    """What happens to a visitor's video; the answers are for the status, the button that cancels, the result, and what
+    `shown_people` gives.
 
     `first_looks`: where first frames are read. The others are as in `build_video_tab`.
     """
@@ -59,7 +62,7 @@ class VideoEvents:
     def on_upload(self, path: str | None, request: gr.Request):
         """Take what was sent, or nothing any more."""
         self.folders.forget(session_of(request))
-        return ("", gr.update(visible=False), HIDDEN) if path is None else self._take(Path(path), request)
+        return self._without_result("") if path is None else self._take(Path(path), request)
 
     def on_example(self, request: gr.Request):
         """Take the example as if it had been sent."""
@@ -74,34 +77,36 @@ class VideoEvents:
             )
         except (VideoError, OSError) as error:
             self.folders.forget(session_of(request))
-            return cannot_be_used(error), gr.update(visible=False), HIDDEN
-        return "The video is here. Its place in the queue, then its progress:", gr.update(visible=True), HIDDEN
+            return self._without_result(cannot_be_used(error))
+        return self._without_result("The video is here. Its place in the queue, then its progress:", can_cancel=True)
 
     def on_video(self, name: str | None, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-        """Label the video in its turn; gives the people as well."""
+        """Label the video in its turn."""
         session = session_of(request)
         folder = self.folders.of(session)
         if folder is None or not folder.source.exists():
-            return [gr.skip()] * 4
+            return SKIPPED
         try:
             people, summary = self.videos.run(
                 label_for_visitor, self.pipeline, folder, progress, lambda: self.is_wanted(session)
             )
         except (VideoError, OSError) as error:
-            if folder.stop.is_set():
-                return [gr.skip()] * 4
-            return cannot_be_used(error), gr.update(visible=False), HIDDEN, []
+            return SKIPPED if folder.stop.is_set() else self._without_result(cannot_be_used(error))
         folder.source.unlink(missing_ok=True)
         if folder.stop.is_set():
             # Another video has come meanwhile, or the visitor has cancelled this one.
-            return [gr.skip()] * 4
+            return SKIPPED
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
-        return summary, gr.update(visible=False), shown, people
+        return [summary, gr.update(visible=False), shown, *shown_people(people, self.pipeline.label_names)]
 
     def on_cancel(self, request: gr.Request):
         """Stop, and forget the video."""
         self.folders.forget(session_of(request))
-        return "Cancelled. The video is deleted.", gr.update(visible=False), HIDDEN
+        return self._without_result("Cancelled. The video is deleted.")
+
+    def _without_result(self, status: str, *, can_cancel: bool = False) -> list:
+        """A status, and nothing of a video before."""
+        return [status, gr.update(visible=can_cancel), HIDDEN, *shown_people([], self.pipeline.label_names)]
 
 
 def build_video_tab(
@@ -123,7 +128,6 @@ def build_video_tab(
         keep_s: how long a video is kept, for the page to say.
         is_wanted: whether somebody waits for the answers of a session; if not, a video is left undone.
     """
-    labels = pipeline.label_names
     events = VideoEvents(pipeline, folders, videos, Workers(AT_ONCE[Kind.VIDEO], "first-look"), is_wanted)
 
     gr.Markdown(
@@ -138,45 +142,48 @@ def build_video_tab(
     status = gr.Markdown(elem_id="video-status")
     cancel = gr.Button("Cancel", visible=False, elem_id="video-cancel")
     result = gr.HTML(visible=False, js_on_load=SAY_WHAT_CANNOT_BE_PLAYED, elem_id="video-result")
-    people = gr.State([], time_to_live=keep_s)
-    shown = [status, cancel, result]
+    shown = [status, cancel, result, *build_people()]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": status}
     taken = video.upload(events.on_upload, video, shown, queue=False, **private)
-    # Only what goes through the queue tells Gradio that a state is another one, and so what to render anew.
-    forget_people: dict[str, Any] = {
-        "fn": lambda: [],
-        "outputs": people,
-        "concurrency_limit": None,
-        "api_visibility": "private",
-        "show_progress": "hidden",
-    }
     tried = example.click(events.on_example, None, shown, queue=False, **private)
     labelled = [
-        begun.then(**forget_people).then(
+        begun.then(
             events.on_video,
             video,
-            [*shown, people],
+            shown,
             concurrency_id=Kind.VIDEO,
             concurrency_limit=AT_ONCE[Kind.VIDEO],
             **private,
         )
         for begun in (taken, tried)
     ]
-    video.clear(events.on_upload, video, shown, queue=False, cancels=labelled, **private).then(**forget_people)
-    cancel.click(events.on_cancel, None, shown, queue=False, cancels=labelled, **private).then(**forget_people)
+    video.clear(events.on_upload, video, shown, queue=False, cancels=labelled, **private)
+    cancel.click(events.on_cancel, None, shown, queue=False, cancels=labelled, **private)
 
-    @gr.render(inputs=people)
-    def show_people(seen: list[Person]) -> None:
-        visible, others = visible_people(seen, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
-        # Where nothing at all is rendered, Gradio keeps what was rendered before.
-        with gr.Column():
-            if visible:
-                gr.HTML(legend(labels), elem_id="video-legend")
-            for person in visible:
-                gr.Markdown(person_summary(person), elem_classes="video-person")
-                expression_plot(person, labels, end_s=max(other.end_s for other in visible))
-            if others:
-                gr.Markdown(f"And {others} more, in view for less long; the table has them all.")
+
+def build_people() -> list[Component]:
+    """What `shown_people` fills: the legend, a sentence and a plot for each person, and a sentence about the others.
+
+    Not `gr.render`: each time, Gradio would leave an animation running in the page that never ends.
+    """
+    parts: list[Component] = [gr.HTML(visible=False, elem_id="video-legend")]
+    for _ in range(MOST_PEOPLE):
+        parts += [gr.Markdown(visible=False, elem_classes="video-person"), gr.LinePlot(visible=False)]
+    return [*parts, gr.Markdown(visible=False)]
+
+
+def shown_people(people: Sequence[Person], labels: tuple[str, ...]) -> list:
+    """Who was seen in a video, for what `build_people` gives."""
+    visible, others = visible_people(people, most=MOST_PEOPLE, least_s=LEAST_IN_VIEW_S)
+    parts: list = [gr.update(value=legend(labels), visible=True) if visible else HIDDEN]
+    for person in visible:
+        parts += [
+            gr.update(value=person_summary(person), visible=True),
+            expression_plot(person, labels, end_s=max(other.end_s for other in visible)),
+        ]
+    parts += [HIDDEN, HIDDEN] * (MOST_PEOPLE - len(visible))
+    words = f"And {others} more, in view for less long; the table has them all."
+    return [*parts, gr.update(value=words, visible=True) if others else HIDDEN]
 
 
 def cannot_be_used(error: VideoError | OSError) -> str:
@@ -276,5 +283,6 @@ def expression_plot(person: Person, labels: tuple[str, ...], *, end_s: float) ->
         color_map=line_colors(labels),
         tooltip="all",
         height=240,
+        visible=True,
         elem_classes="expressions",
     )

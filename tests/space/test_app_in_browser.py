@@ -197,6 +197,32 @@ def test_examples_keep_their_places_while_their_pictures_come(open_page, served_
     expect(page.locator(".face-card")).to_have_count(1)
 
 
+COUNT_ANIMATION_FRAMES = """
+    window.animationFrames = 0;
+    const next = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (callback) => { window.animationFrames += 1; return next(callback); };
+"""
+
+
+def test_when_the_work_is_done_nothing_goes_on_in_the_page(open_page, served_app):
+    page = open_page(live=False, leave_blank=True)
+    page.add_init_script(COUNT_ANIMATION_FRAMES)
+    page.goto(served_app[0])
+    open_photo_tab(page)
+    for number, cards in ((0, 1), (3, 2)):
+        page.locator(EXAMPLE).nth(number).click()
+        expect(page.locator(".face-card")).to_have_count(cards)
+    page.get_by_role("tab", name="Video").click()
+
+    def frames_in_a_second() -> int:
+        before = page.evaluate("animationFrames")
+        page.wait_for_timeout(1000)
+        return page.evaluate("animationFrames") - before
+
+    # What shows progress swings out for a while.
+    assert wait_until(lambda: frames_in_a_second() < 10)
+
+
 def test_examples_show_a_group_and_a_not_sure(open_page):
     page = open_page(live=False)
     open_photo_tab(page)

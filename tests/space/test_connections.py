@@ -119,8 +119,8 @@ def test_connections_that_answer_are_not_closed_for_others():
 
 
 def test_an_answer_may_take_long_though_the_body_came_after_the_head():
-    with serving(ConnectionLimits(silent_s=0.5)) as place, socket.create_connection(place) as connection:
-        connection.sendall(b"POST /?work_s=1.5 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+    with serving(ConnectionLimits(silent_s=3)) as place, socket.create_connection(place) as connection:
+        connection.sendall(b"POST /?work_s=5 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
         time.sleep(0.1)
         connection.sendall(b"cd")
         connection.settimeout(PATIENCE_S)

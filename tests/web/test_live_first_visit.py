@@ -70,7 +70,7 @@ def link(served_app) -> Iterator[CountingLink]:
 @pytest.mark.parametrize("encoding", ["br", "gzip", "identity"])
 def test_every_file_comes_compressed_at_an_address_that_may_be_kept(served_app, encoding):
     address, _, app = served_app
-    with httpx.Client(base_url=address, headers={"Accept-Encoding": encoding}) as client:
+    with httpx.Client(base_url=address, headers={"Accept-Encoding": encoding}, timeout=60) as client:
         for place in (*app.live_files.places.values(), app.live_files.demo, app.live_files.page):
             with client.stream("GET", place) as answer:
                 raw = b"".join(answer.iter_raw())
@@ -84,7 +84,7 @@ def test_every_file_comes_compressed_at_an_address_that_may_be_kept(served_app, 
 
 
 def test_a_file_without_its_hash_is_sent_once(served_app):
-    with httpx.Client(base_url=served_app[0]) as client:
+    with httpx.Client(base_url=served_app[0], timeout=60) as client:
         first = client.get("live/files/model")
         again = client.get("live/files/model", headers={"If-None-Match": first.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")

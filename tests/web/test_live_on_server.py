@@ -211,7 +211,7 @@ def test_a_frame_of_a_program_is_answered_as_the_pages_are(served_app):
 
 def test_what_is_far_too_long_is_refused_before_it_is_read(served_app):
     assert send(served_app[0], bytes(400_000)).status_code == 413
-    assert send(served_app[0], X_Visitor="after it").json()["faces"]
+    assert send(served_app[0], X_Visitor="a program", X_Time_S="9.0").json()["faces"]
 
 
 @pytest.mark.parametrize(
