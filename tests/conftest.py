@@ -19,6 +19,7 @@ from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
 from tests.support.after_a_failure import describe_what_was_open
 from tests.support.builders import REPOSITORY, SHARED
 from tests.support.durations import read_durations, slowest_first, write_durations
+from tests.support.hub_patience import without_waiting
 from tests.support.local_hub import running_hub
 from tests.support.needs import skip_or_fail
 from tests.support.wide_limits import WIDE_LIMITS
@@ -169,6 +170,5 @@ def hub():
 
 @pytest.fixture
 def nobody_waits_and_nothing_is_cached(monkeypatch, tmp_path):
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    without_waiting(monkeypatch)
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")

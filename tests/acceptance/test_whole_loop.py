@@ -103,7 +103,7 @@ def make_work(folder):
 def ask_about(address, jpeg):
     """What the app says of a photo, asked as its live view asks."""
     headers = {"Content-Type": "image/jpeg", "X-Visitor": "v", "X-Time-S": "1", "X-Scene": "0"}
-    answer = httpx.post(f"{address}/live/frames", content=jpeg.read_bytes(), headers=headers, timeout=20)
+    answer = httpx.post(f"{address}/live/frames", content=jpeg.read_bytes(), headers=headers, timeout=60)
     (face,) = answer.json()["faces"]
     return face["label"], face["probabilities"]
 

@@ -17,6 +17,7 @@ from face_expression.hub.download import (
     open_bundle,
 )
 from tests.support.builders import EXAMPLES, REPOSITORY
+from tests.support.hub_patience import MUCH_PATIENCE, WITH_PATIENCE
 from tests.support.local_hub import COMMIT, running_hub
 from tests.support.programs import lines, predict, run_program
 from tests.support.served_apps import read, started
@@ -47,9 +48,10 @@ def at_home(hub):
     return {"HF_HOME": str(hub.cache), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
 
 
-def ask(hub, model=f"{REPO}@v1", **environment):
+def ask(hub, model=f"{REPO}@v1", *, patient=True, **environment):
     return predict(
         EXAMPLES / "astronaut.jpg",
+        start=("-c", WITH_PATIENCE) if patient else ("-m",),
         **{"HF_ENDPOINT": hub.endpoint, **at_home(hub), **({MODEL_VARIABLE: model} if model else {}), **environment},
     )
 
@@ -65,7 +67,7 @@ def test_a_bundle_comes_from_the_hub_and_stays_in_the_cache(hub):
     assert f"model {REPO}@v1 from the Hub, face detector yunet" in first.stderr
     assert any("/v1/" in path or path.endswith("/v1") for path in hub.requests)
     hub.fault = "unavailable"
-    second = ask(hub)
+    second = ask(hub, patient=False)
     assert confidence(second) < 0.3
     assert "is unavailable on the Hub; falling back to the cache: " in second.stderr
     assert f"using model {REPO}@v1 from the cache, face detector yunet" in second.stderr
@@ -102,9 +104,10 @@ print(load_pipeline().source)
 """
 
 
-def load(hub, endpoint=None):
+def load(hub, endpoint=None, *, patient=False):
     environment = {"PATH": "/usr/bin:/bin", "HF_ENDPOINT": endpoint or hub.endpoint, **at_home(hub)}
-    result = run_warm("-c", LOAD, environment={**environment, MODEL_VARIABLE: f"{REPO}@v1"})
+    code = MUCH_PATIENCE + LOAD if patient else LOAD
+    result = run_warm("-c", code, environment={**environment, MODEL_VARIABLE: f"{REPO}@v1"})
     assert result.returncode == 0, result.stderr
     return result
 
@@ -122,7 +125,7 @@ def load(hub, endpoint=None):
 )
 def test_a_bad_hub_gives_the_embedded_bundle_and_the_reason_in_one_line(hub, fault, words):
     hub.fault = fault
-    result = load(hub, "http://127.0.0.1:9" if fault == "refused" else None)
+    result = load(hub, "http://127.0.0.1:9" if fault == "refused" else None, patient=fault == "corrupt")
     assert "model embedded in this program" in result.stdout
     warning, used = result.stderr.splitlines()
     assert warning.startswith(f"the model {REPO}@v1 cannot be used, falling back to the embedded model: ")

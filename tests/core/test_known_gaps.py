@@ -47,7 +47,9 @@ def test_a_sentence_for_every_bundle(tmp_path, metrics, words):
 
 
 def test_a_bundle_without_figures_or_with_broken_ones(tmp_path, caplog):
-    assert gaps_in_words(tmp_path) == UNMEASURED and not caplog.records
+    assert gaps_in_words(tmp_path) == UNMEASURED
+    # Others in this process may have something to say, too.
+    assert not [record for record in caplog.records if record.name.startswith("face_expression")]
     (tmp_path / METRICS_FILE).write_text("{")
     assert gaps_in_words(tmp_path) == UNMEASURED and "cannot be read" in caplog.text
 

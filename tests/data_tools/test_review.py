@@ -504,7 +504,7 @@ def test_pages_of_other_sites_decide_nothing(manifest, monkeypatch, tmp_path):
     launch(blocks, None)
     try:
         address = blocks.local_url
-        components = httpx.get(f"{address}config").json()["components"]
+        components = httpx.get(f"{address}config", timeout=60).json()["components"]
         number = next(component["id"] for component in components if component["props"].get("elem_id") == "faces")
         wanted = {"image_sha256": sha256, "decision": "reject", "label": None}
         sent = {"data": wanted, "component_id": number, "session_hash": "a", "fn_name": "decide_one"}
@@ -514,9 +514,9 @@ def test_pages_of_other_sites_decide_nothing(manifest, monkeypatch, tmp_path):
             ({"Host": "elsewhere.example"}, 403),
             ({"Content-Type": "text/plain"}, 415),
         ]:
-            answer = httpx.post(f"{address}gradio_api/component_server", json=sent, headers=headers)
+            answer = httpx.post(f"{address}gradio_api/component_server", json=sent, headers=headers, timeout=60)
             assert answer.status_code == status and read_decisions(manifest.folder) == {}
-        answer = httpx.post(f"{address}gradio_api/component_server", json=sent)
+        answer = httpx.post(f"{address}gradio_api/component_server", json=sent, timeout=60)
         assert answer.json()["told"] == "rejected" and sha256 in read_decisions(manifest.folder)
     finally:
         blocks.close()

@@ -305,11 +305,13 @@ def watched(folder: Path):
         while not done.wait(0.005):
             names.update(path.name for path in files_in(folder))
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
-    yield names
-    done.set()
-    thread.join()
+    try:
+        yield names
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_nothing_that_was_shown_is_kept_on_disk(open_page, served_app, tmp_path):
@@ -378,7 +380,7 @@ def test_a_visitor_who_leaves_is_forgotten(open_page, served_app, tmp_path):
 )
 def test_endpoints_that_would_keep_something_are_closed(served_app, method, path):
     options = {"json": {"data": {}}} if method == "post" else {}
-    answer = httpx.request(method, f"{served_app[0]}gradio_api/{path}", **options)
+    answer = httpx.request(method, f"{served_app[0]}gradio_api/{path}", **options, timeout=60)
     assert answer.status_code == 404
 
 
@@ -388,8 +390,8 @@ def answer_to_camera(served_app, picture: bytes, session: str) -> str:
     (stream,) = (number for number, function in page.fns.items() if function.name == "on_frame")
     url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
     data = {"data": [{"url": url}, None], "fn_index": stream, "session_hash": session}
-    httpx.post(f"{address}/gradio_api/queue/join", json=data).raise_for_status()
-    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash={session}", timeout=20) as answer:
+    httpx.post(f"{address}/gradio_api/queue/join", json=data, timeout=60).raise_for_status()
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash={session}", timeout=60) as answer:
         words = ("cannot be used", "looks ", "process_completed")
         return next(line for line in answer.iter_lines() if any(word in line for word in words))
 

@@ -100,7 +100,7 @@ def test_idle_connections_keep_nobody_out():
     with serving(ConnectionLimits(most=20)) as place:
         idle = [socket.create_connection(place) for _ in range(60)]
         for _ in range(3):
-            assert httpx.post("http://{}:{}/a".format(*place), content=b"abc").text == "3"
+            assert httpx.post("http://{}:{}/a".format(*place), content=b"abc", timeout=PATIENCE_S).text == "3"
         assert ends(idle[0])
         for connection in idle:
             connection.close()
@@ -226,7 +226,9 @@ def test_who_goes_on_after_refusals_has_spent_the_requests():
         assert set(statuses) == {413, 429} and statuses[:10] == [413] * 10
         address = "http://{}:{}/a".format(*place)
         give_up_at = time.monotonic() + PATIENCE_S
-        while (answer := httpx.post(address, content=b"abc")).status_code == 429 and time.monotonic() < give_up_at:
+        while (
+            answer := httpx.post(address, content=b"abc", timeout=PATIENCE_S)
+        ).status_code == 429 and time.monotonic() < give_up_at:
             time.sleep(0.1)
         assert answer.text == "3"
 
@@ -256,7 +258,7 @@ def test_some_refusals_behind_a_proxy_come_late():
         assert select.select([late], [], [], 0)[0] == []
         assert status(late) == 429
         # The proxy has other visitors, too.
-        assert httpx.post("http://{}:{}/a".format(*place), content=b"abc").text == "3"
+        assert httpx.post("http://{}:{}/a".format(*place), content=b"abc", timeout=PATIENCE_S).text == "3"
 
 
 def test_hundreds_of_connections_at_once_wait_to_be_accepted():

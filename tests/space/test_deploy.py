@@ -16,6 +16,7 @@ from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
 from space.deploy.step import app, deploy, deploy_static, write
 from tests.support.builders import EXAMPLES, REPOSITORY
+from tests.support.hub_patience import WITH_PATIENCE, without_waiting
 from tests.support.local_hub import OWNER, READER, WRITER, Repository, StoredFile, running_hub
 from tests.support.programs import lines
 from tests.support.served_apps import read, started
@@ -63,8 +64,7 @@ def model_repository(weights, *, temperature=50.0, card="datasets: [somebody/exp
 @pytest.fixture
 def hub(hub, yunet_weights, monkeypatch):
     """A Hub with a model, for deployments in this process of fewer files, with nobody waiting."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    without_waiting(monkeypatch)
     parts = ("app.py", "requirements.txt", "face_expression/__init__.py", "space/live_files.py", "web/vendor/*.wasm")
     monkeypatch.setattr("space.deploy.space_files._PARTS", parts)
     hub.repositories[MODEL] = model_repository(yunet_weights)
@@ -143,7 +143,8 @@ def test_everything_goes_up_in_one_commit_and_the_address_is_printed(deployed):
 
 def test_the_app_starts_from_what_was_pushed(deployed, snapshot, tmp_path):
     (variable,) = deployed.repositories[KEY].variables.items()
-    with started(snapshot, tmp_path, HF_ENDPOINT=deployed.endpoint, **dict([variable])) as (address, page, log):
+    environment = dict([variable]) | {"HF_ENDPOINT": deployed.endpoint}
+    with started(snapshot, tmp_path, ("-c", WITH_PATIENCE), **environment) as (address, page, log):
         in_use = f"model {MODEL}@{deployed.commit} from the Hub, face detector yunet"
         assert in_use in page, log.read_text()
         assert read(f"{address}/live/page.js") == (REPOSITORY / "web" / "live" / "page.js").read_bytes()

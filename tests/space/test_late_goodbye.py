@@ -68,7 +68,7 @@ def test_a_question_at_the_moment_of_the_goodbye(page, monkeypatch):
 def test_a_program_that_asks_again_is_answered_on_the_connection_it_has(served_app):
     """gradio_client, by which MCP's tools are served, opens no other while it takes one for open."""
     api = f"{served_app[0]}gradio_api/"
-    events = httpx.get(f"{served_app[0]}config").json()["dependencies"]
+    events = httpx.get(f"{served_app[0]}config", timeout=60).json()["dependencies"]
     number = next(event["id"] for event in events if event["api_name"] == "analyze_image")
     photo = base64.b64encode(encode_jpeg(scene([(happy_face(), 30, 60, 220)]))).decode()
 

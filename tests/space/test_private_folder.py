@@ -147,10 +147,12 @@ def test_nothing_is_left_when_the_app_ends(tmp_path, end, start):
                 time.sleep(0.05)
         for number in range(3):
             content = (EXAMPLES / "astronaut.jpg").read_bytes() + bytes([number])
-            httpx.post(f"{address}gradio_api/upload", files={"files": ("a.jpg", content)}).raise_for_status()
+            httpx.post(
+                f"{address}gradio_api/upload", files={"files": ("a.jpg", content)}, timeout=PATIENCE_S
+            ).raise_for_status()
         assert len([path for path in files_in(tmp_path) if path.name.endswith("a.jpg")]) == 3
         # A page that is open, and an upload that never ends.
-        with httpx.stream("GET", f"{address}gradio_api/heartbeat/page") as page:
+        with httpx.stream("GET", f"{address}gradio_api/heartbeat/page", timeout=PATIENCE_S) as page:
             assert page.status_code == 200
             process.send_signal(end)
             outputs = process.communicate(timeout=PATIENCE_S)
@@ -203,7 +205,9 @@ def test_the_app_ends_while_a_photo_is_being_analyzed(tmp_path):
         lines = iter(required(process.stdout).readline, "")
         assert any("Running on local URL" in line for line in lines)
         sent = base64.b64encode((EXAMPLES / "astronaut.jpg").read_bytes()).decode()
-        httpx.post(f"http://127.0.0.1:{port}/gradio_api/call/analyze_image", json={"data": [sent]}).raise_for_status()
+        httpx.post(
+            f"http://127.0.0.1:{port}/gradio_api/call/analyze_image", json={"data": [sent]}, timeout=PATIENCE_S
+        ).raise_for_status()
         assert any("at work" in line for line in lines)
         process.terminate()
         assert process.wait(PATIENCE_S) == 0

@@ -51,4 +51,4 @@ def test_only_this_computer_s_own_pages_and_programs_are_answered(served_app, pa
 
 def test_a_page_of_another_site_reads_nothing(served_app):
     for headers in ({"Host": "elsewhere.example"}, {"Origin": "http://elsewhere.example"}):
-        assert httpx.get(f"{served_app[0]}config", headers=headers).status_code == 403
+        assert httpx.get(f"{served_app[0]}config", headers=headers, timeout=60).status_code == 403

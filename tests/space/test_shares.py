@@ -133,7 +133,9 @@ def test_events_that_are_cancelled_before_they_begin_keep_no_place(served, yunet
 @pytest.mark.parametrize("path", ["run", "api"])
 @pytest.mark.parametrize("name", ["analyze_image", "on_photo", "analyze_video", "on_frame", "predict"])
 def test_nothing_goes_around_the_queue(served_app, path, name):
-    answer = httpx.post(f"{served_app[0]}gradio_api/{path}/{name}", json={"data": [PICTURE], "fn_index": None})
+    answer = httpx.post(
+        f"{served_app[0]}gradio_api/{path}/{name}", json={"data": [PICTURE], "fn_index": None}, timeout=PATIENCE_S
+    )
     assert answer.status_code in (404, 500) and "happy" not in answer.text
 
 
@@ -183,7 +185,7 @@ def test_what_does_not_exist_is_no_error_of_the_server(served_app):
         ("component_server", {"data": {}, "component_id": 1, "session_hash": {}, "fn_name": "look_at_frame"}),
         ("component_server", {"data": {}, "component_id": 1, "session_hash": "a" * 999, "fn_name": "a"}),
     ]:
-        assert 400 <= httpx.post(f"{api}{path}", json=sent).status_code < 500, path
+        assert 400 <= httpx.post(f"{api}{path}", json=sent, timeout=PATIENCE_S).status_code < 500, path
 
 
 def test_a_camera_without_frames_ends_and_makes_room(served, yunet_pipeline):

@@ -17,7 +17,7 @@ def test_the_end_of_one_leaves_the_other_its_files(yunet_pipeline, monkeypatch, 
             app.launch(page, prevent_thread_lock=True, quiet=True)
             running.callback(page.close, verbose=False)
         first, second = pages
-        sent = httpx.post(f"{first.local_url}gradio_api/upload", files={"files": ("a.jpg", b"a")}).json()
+        sent = httpx.post(f"{first.local_url}gradio_api/upload", files={"files": ("a.jpg", b"a")}, timeout=60).json()
         second.close(verbose=False)
         examples = {path for block in first.blocks.values() for path in getattr(block, "keep_in_cache", ())}
         assert len(examples) >= 4

@@ -100,6 +100,8 @@ def kept_files(served_app) -> list[Path]:
 
 def test_a_video_is_labelled_played_plotted_and_downloaded(open_page, two_people, yunet_pipeline, served_app, tmp_path):
     page = open_video_tab(open_page, viewport=NARROW)
+    # What an earlier test's visitor had goes a little after that visitor.
+    assert wait_until(lambda: kept_files(served_app) == [])
     upload(page, two_people)
     video = played(page)
     assert video["duration"] == pytest.approx(1.6, abs=0.05) and video["width"] == 640

@@ -24,10 +24,15 @@ def run_program(
     )
 
 
-def run_command(command: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `python -m face_expression` without the Hub, in a process that has its imports already."""
+def run_command(
+    command: str, *arguments: object, start: tuple[str, ...] = ("-m",), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of `python -m face_expression` without the Hub, in a process that has its imports already.
+
+    `start` may be ("-c", `WITH_PATIENCE`), for a Hub of the tests.
+    """
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "HF_HUB_OFFLINE": "1", **environment}
-    return run_warm("-m", "face_expression", command, *arguments, environment=environment)
+    return run_warm(*start, "face_expression", command, *arguments, environment=environment)
 
 
 def predict(*arguments, **environment):

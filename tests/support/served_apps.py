@@ -26,8 +26,11 @@ def wait_for_page(address: str, server: subprocess.Popen | WarmProgram) -> str:
 
 
 @contextmanager
-def started(folder, home, **environment):
-    """The app of a folder, as a Space starts it: (address, page, its output)."""
+def started(folder, home, start=("-m",), **environment):
+    """The app of a folder, as a Space starts it: (address, page, its output).
+
+    `start` may be ("-c", `WITH_PATIENCE`), for a Hub of the tests.
+    """
     address = f"http://127.0.0.1:{free_port()}"
     log = home / "log"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GRADIO_TEMP_DIR": str(home / "files"), **environment}
@@ -35,7 +38,7 @@ def started(folder, home, **environment):
     with (
         log.open("w") as output,
         start_warm(
-            *("-m", "app"), modules=APP, cwd=folder, environment=environment, stdout=subprocess.DEVNULL, stderr=output
+            *start, "app", modules=APP, cwd=folder, environment=environment, stdout=subprocess.DEVNULL, stderr=output
         ) as server,
         ended(server),
     ):
@@ -43,5 +46,5 @@ def started(folder, home, **environment):
 
 
 def read(address):
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return answer.read()

@@ -8,6 +8,8 @@ import time
 import httpx
 
 PATIENCE_S = 60
+# How an answer ends that comes no more, or in part: with the app, at the end of a test that does not wait for it.
+CUT_OFF = (httpx.HTTPError, IndexError, ValueError)
 
 
 def until(condition) -> None:
@@ -40,8 +42,14 @@ class Client:
 
     def read(self, joined: httpx.Response) -> list:
         """Begin to read an answer; it is in the list when it has come."""
+        joined.raise_for_status()
         answers = []
-        threading.Thread(target=lambda: answers.append(self.answer(joined)), daemon=True).start()
+
+        def keep() -> None:
+            with contextlib.suppress(*CUT_OFF):
+                answers.append(self.answer(joined))
+
+        threading.Thread(target=keep, daemon=True).start()
         return answers
 
 
@@ -77,8 +85,7 @@ class Camera:
 
     def _read(self) -> None:
         url = f"{self.client.api}queue/data?session_hash={self.session}"
-        gone = (httpx.NetworkError, httpx.ProtocolError)  # the app, with which the stream ends at the latest
-        with contextlib.suppress(*gone), self.client.http.stream("GET", url) as events:
+        with contextlib.suppress(*CUT_OFF), self.client.http.stream("GET", url) as events:
             self.messages += (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
 
     def answers(self) -> list[str]:

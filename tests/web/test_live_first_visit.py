@@ -40,7 +40,7 @@ class CountingLink:
             while True:
                 near, _ = self._socket.accept()
                 far = socket.create_connection(("127.0.0.1", self._port))
-                threading.Thread(target=self._carry, args=(near, far, self._note), daemon=True).start()
+                threading.Thread(target=self._carry, args=(near, far, self._noting()), daemon=True).start()
                 threading.Thread(target=self._carry, args=(far, near, self._count), daemon=True).start()
 
     def _carry(self, source: socket.socket, target: socket.socket, look: Callable[[bytes], None]) -> None:
@@ -50,10 +50,24 @@ class CountingLink:
                 target.sendall(part)
             target.shutdown(socket.SHUT_WR)
 
-    def _note(self, part: bytes) -> None:
-        if found := re.match(rb"GET (/[^ ]*) HTTP", part):
+    def _noting(self) -> Callable[[bytes], None]:
+        """What notes the requests of one connection, whose heads may come in parts."""
+        head = b""
+
+        def note(part: bytes) -> None:
+            nonlocal head
+            if head or part.startswith(b"GET /"):
+                head += part
+            if b"\r\n\r\n" in head:
+                self._note(head)
+                head = b""
+
+        return note
+
+    def _note(self, head: bytes) -> None:
+        if found := re.match(rb"GET (/[^ ]*) HTTP", head):
             self.paths.append(found[1].decode())
-            if b"if-none-match:" not in part.lower():
+            if b"if-none-match:" not in head.lower():
                 self.anew.append(self.paths[-1])
 
     def _count(self, part: bytes) -> None:

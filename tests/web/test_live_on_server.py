@@ -22,6 +22,19 @@ def choose_server(page: Page) -> Page:
     return page
 
 
+def wait_for_answers(page: Page, count: int) -> None:
+    page.evaluate(
+        """([left, patienceMs]) => new Promise((resolve, reject) => {
+            setTimeout(() => reject(new Error("no answer came")), patienceMs);
+            document.querySelector('#live-view .live').parentElement.addEventListener('answer', () => {
+                left -= 1;
+                if (left === 0) resolve();
+            });
+        })""",
+        [count, PATIENCE_MS],
+    )
+
+
 def is_frame(url: str) -> bool:
     return url.endswith("live/frames")
 
@@ -46,10 +59,11 @@ def test_frames_go_to_the_server_only_after_a_click(open_page, tmp_path):
     )
     assert 200 < box[0] < 320 < box[2] < 450 and 60 < box[1] < 200 < box[3] < 420
     page.get_by_label("on this device").check()
-    page.wait_for_timeout(500)
+    # The first answer may be to a frame that was on its way to the server.
+    wait_for_answers(page, 2)
     count = len(sent)
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-    page.wait_for_timeout(500)
+    wait_for_answers(page, 5)
     assert len(sent) == count
 
 
@@ -130,6 +144,7 @@ def test_it_never_falls_back_to_the_server_by_itself(open_page, playwright, brow
 
 def test_without_the_web_files_the_server_is_all_there_is(open_page, yunet_pipeline, monkeypatch, tmp_path, caplog):
     monkeypatch.setattr(live_files, "VENDOR", tmp_path)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     alone = app.build_app(yunet_pipeline)
     assert "run `make web`" in caplog.text
     app.launch(alone, prevent_thread_lock=True, quiet=True)
@@ -143,9 +158,10 @@ def test_without_the_web_files_the_server_is_all_there_is(open_page, yunet_pipel
         alone.close()
 
 
-def test_over_plain_http_all_but_the_camera_works(open_page, yunet_pipeline, monkeypatch):
+def test_over_plain_http_all_but_the_camera_works(open_page, yunet_pipeline, monkeypatch, tmp_path):
     """Browsers withhold much from pages that come from another machine over plain HTTP."""
     monkeypatch.setenv("ALLOWED_HOSTS", "plain.test")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     alone = app.build_app(yunet_pipeline)
     app.launch(alone, prevent_thread_lock=True, quiet=True)
     try:
@@ -175,7 +191,7 @@ def send(address: str, jpeg: bytes = HAPPY, *, cookies: dict | None = None, **ch
     headers = {"Content-Type": "image/jpeg", "X-Visitor": "v", "X-Time-S": "1.0", "X-Scene": "0"}
     headers |= {name.replace("_", "-"): value for name, value in changes.items()}
     given = {name: value for name, value in headers.items() if value is not None}
-    return httpx.post(f"{address}live/frames", content=jpeg, headers=given, cookies=cookies, timeout=20)
+    return httpx.post(f"{address}live/frames", content=jpeg, headers=given, cookies=cookies, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -230,10 +246,11 @@ def test_pages_of_other_sites_cannot_send_frames(served_app, changes, status):
 
 def test_doors_of_gradio_that_nobody_needs_are_closed(served_app):
     for path in ("component_server", "component_server/", "process_recording", "process_recording/"):
-        assert httpx.post(f"{served_app[0]}gradio_api/{path}", json={"data": {}}).status_code == 404
+        assert httpx.post(f"{served_app[0]}gradio_api/{path}", json={"data": {}}, timeout=60).status_code == 404
 
 
-def test_frames_need_the_password_that_the_page_asks_for(yunet_pipeline):
+def test_frames_need_the_password_that_the_page_asks_for(yunet_pipeline, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     page = app.build_app(yunet_pipeline)
     app.launch(page, prevent_thread_lock=True, quiet=True, auth=("someone", "secret"))
     try:
@@ -241,7 +258,7 @@ def test_frames_need_the_password_that_the_page_asks_for(yunet_pipeline):
         assert send(address).status_code == 401
         assert send(address, cookies={f"access-token-{page.app.cookie_id}": "guessed"}).status_code == 401
         for password, status in (("wrong", 400), ("secret", 200)):
-            entered = httpx.post(f"{address}login", data={"username": "someone", "password": password})
+            entered = httpx.post(f"{address}login", data={"username": "someone", "password": password}, timeout=60)
             assert entered.status_code == status
         # A browser sends one of its two cookies over HTTPS only.
         assert send(address, cookies=dict(entered.cookies)).json()["faces"]
@@ -251,6 +268,6 @@ def test_frames_need_the_password_that_the_page_asks_for(yunet_pipeline):
 
 def test_behind_a_proxy_that_serves_the_page_in_a_folder_frames_go_there(served_app):
     """All of the page's addresses are relative to its own."""
-    config = httpx.get(f"{served_app[0]}config").json()
+    config = httpx.get(f"{served_app[0]}config", timeout=60).json()
     (view,) = (part for part in config["components"] if part["props"].get("elem_id") == "live-view")
     assert '"frames": "live/frames"' in view["props"]["js_on_load"]
