@@ -23,7 +23,7 @@ const SERVER_DEMO_MS = 60_000;
 const DEVICE_DEMO_MS = 180_000;
 // Where nobody was in view for a while, a face that comes may wait for this long: to search takes most of the time.
 const NOBODY_AFTER_MS = 3000;
-const NOBODY_INTERVAL_MS = 500;
+const NOBODY_INTERVAL_MS = 800;
 // The loop draws nothing new then.
 const QUIET_STEP_MS = 100;
 
