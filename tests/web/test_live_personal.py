@@ -101,21 +101,21 @@ def wait_for_another_moment(page: Page) -> None:
         pass
 
 
-def next_answer(page: Page) -> dict:
-    """What the engine answers for the next frame with a face, as plain lists."""
+def next_answer(page: Page, *, personal: bool | None = None) -> dict:
+    """What the engine answers for the next frame with a face, personal or not if that is asked for, as plain lists."""
     return page.evaluate(
-        """(patienceMs) => new Promise((resolve, reject) => {
-            setTimeout(() => reject(new Error("no answer came")), patienceMs);
+        """([wanted, patienceMs]) => new Promise((resolve, reject) => {
+            setTimeout(() => reject(new Error("no such answer came")), patienceMs);
             const view = document.querySelector("#live-view .live").parentElement;
             view.addEventListener("answer", function take({ detail }) {
-                if (!detail.faces.length) return;
+                if (!detail.faces.length || (wanted ?? detail.faces[0].personal) !== detail.faces[0].personal) return;
                 view.removeEventListener("answer", take);
                 const { probabilities, logits, personal, own, crop } = detail.faces[0];
                 const answer = { personal, own, crop: [...crop.data], timeS: detail.timeS };
                 resolve({ ...answer, probabilities: [...probabilities], logits: [...logits] });
             });
         })""",
-        PATIENCE_MS,
+        [personal, PATIENCE_MS],
     )
 
 
@@ -140,7 +140,7 @@ def test_it_learns_a_face_at_once_and_forgets_it(page):
     expect(adapted).to_be_hidden()
 
     # The face of the moment of the click, whatever is in view when the word is chosen.
-    alone = next_answer(page)
+    alone = next_answer(page, personal=False)
     page.locator("#live-view .personal-beside").get_by_role("button", name="That's wrong").click()
     show_face(page, "happy", "happy")
     page.locator("#live-view .personal-beside .question").get_by_role("button", name="sad", exact=True).click()
@@ -156,8 +156,8 @@ def test_it_learns_a_face_at_once_and_forgets_it(page):
     expect(result).to_contain_text("On your 4 faces from 2 moments: 0 right before")
     expect(result).to_contain_text("So they are used.")
     expect(adapted).to_be_visible()
-    now, sad = next_answer(page), 4
-    assert now["personal"] and now["probabilities"][sad] > alone["probabilities"][sad] + 0.02
+    now, sad = next_answer(page, personal=True), 4
+    assert now["probabilities"][sad] > alone["probabilities"][sad] + 0.02
     np.testing.assert_allclose(now["logits"], alone["logits"], atol=1.5)
     press(page, "Undo the last")
     expect(result).to_contain_text("3 faces are kept, all of one moment.")
@@ -313,7 +313,7 @@ def test_it_is_kept_on_this_device_only_if_asked(page):
     expect(panel(page).locator(".corrections .result")).to_contain_text("On your 2 faces")
     start(page)
     show_face(page, "calm", "neutral")
-    assert next_answer(page)["personal"]
+    next_answer(page, personal=True)
     expect(page.locator("#live-view .adapted")).to_be_visible()
     delete_while_the_database_is_busy(page)
     page.reload()

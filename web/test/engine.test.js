@@ -257,3 +257,23 @@ test("answers are adapted to the person, and the bundle's own stay beside them",
   engine.personal = makePersonal(bundle, {});
   assert.deepEqual((await engine.analyze(FRAME))[0].probabilities, alone.probabilities);
 });
+
+test("what is learned or switched off holds for the next frame of a video, unsmoothed, in the same track", async () => {
+  const engine = engineThatSees([faceAt(0, 30)], [[0.75, 0.25]]);
+  const live = { everyFrame: false };
+  const first = await engine.track(FRAME, null, 0, live);
+  const bundle = { modelSha256: "d".repeat(64), labelNames: engine.labelNames, features: 2 };
+  const head = { weights: [[0, 0], [5, 0]], bias: [0, 0] };
+  engine.personal = makePersonal(bundle, { corrections: { head, faces: { sad: 3 }, right_before: 0, right_after: 3 } });
+  const second = await engine.track(FRAME, first.state, 0.03, live);
+  const [atOnce] = await engine.analyze(FRAME);
+  assert.deepEqual(Array.from(second.faces[0].probabilities), Array.from(atOnce.probabilities));
+  assert.deepEqual(
+    [second.faces[0].label, second.faces[0].personal, second.faces[0].trackId],
+    ["sad", true, first.faces[0].trackId],
+  );
+  engine.personal = null;
+  const third = await engine.track(FRAME, second.state, 0.06, live);
+  assert.deepEqual(Array.from(third.faces[0].probabilities), Array.from(first.faces[0].probabilities));
+  assert.deepEqual([third.faces[0].label, third.faces[0].personal], ["happy", false]);
+});

@@ -10,7 +10,16 @@ import { Graphs } from "./graphs.js";
 import { adapt, changesAnswer, ownExpressions } from "./personal.js";
 import { NO_CLEAR_EXPRESSION, measureQuality, qualityReasons } from "./quality.js";
 import { videoViews } from "./search.js";
-import { NOTHING_SEEN, indexOfLargest, isMirrored, isTurnFresh, matchTracks, requireTime, updateTracks } from "./tracker.js";
+import {
+  NOTHING_SEEN,
+  forgetAnswers,
+  indexOfLargest,
+  isMirrored,
+  isTurnFresh,
+  matchTracks,
+  requireTime,
+  updateTracks,
+} from "./tracker.js";
 
 /** @typedef {import("./frame.js").Picture} Picture */
 /** @typedef {import("./tracker.js").TrackerState} TrackerState */
@@ -112,8 +121,11 @@ export class Engine {
    */
   async analyze(frame) {
     requirePicture(frame, [3, 4]);
-    const found = await this.#classified(frame, await this.#detector.detect(frame), []);
-    return found.map((face) => this.#face(frame, face, face.probabilities, indexOfLargest(face.probabilities), null));
+    const { personal } = this;
+    const found = await this.#classified(frame, await this.#detector.detect(frame), [], personal);
+    return found.map((face) =>
+      this.#face(frame, face, face.probabilities, indexOfLargest(face.probabilities), null, personal),
+    );
   }
 
   /**
@@ -135,6 +147,9 @@ export class Engine {
     requireTime(timeS);
     const settings = this.#config.tracker;
     let before = { ...(state ?? NOTHING_SEEN) };
+    const { personal } = this;
+    // What was just learned, or switched off, holds at once: it is never averaged with answers from before.
+    if (personal !== (before.personal ?? null)) before = { ...forgetAnswers(before), personal };
     let detections;
     if (before.searchedS === null) {
       detections = await this.#detector.detect(frame);
@@ -165,6 +180,7 @@ export class Engine {
       frame,
       detections.filter((_, index) => isClassified[index]),
       mirrored.filter((_, index) => isClassified[index]),
+      personal,
     );
     const found = detections.map((detection, index) => {
       const look = before.looks?.get(known[index]?.trackId);
@@ -183,7 +199,7 @@ export class Engine {
     );
     const faces = found.map((face, index) => {
       const track = updated.tracks[index];
-      return this.#face(frame, face, track.probabilities, track.shown, track.trackId);
+      return this.#face(frame, face, track.probabilities, track.shown, track.trackId, personal);
     });
     /** @type {Map<number, Classified>} */
     const looks = new Map();
@@ -211,7 +227,7 @@ export class Engine {
     return rows;
   }
 
-  async #classified(frame, detections, mirrored) {
+  async #classified(frame, detections, mirrored, personal) {
     if (detections.length === 0) return [];
     const settings = this.#config.preprocessing;
     const crops = [];
@@ -227,12 +243,12 @@ export class Engine {
       detection,
       crop: crops[index],
       ...rows[index],
-      probabilities: softmax(adapt(this.personal, rows[index].logits, rows[index].features)),
+      probabilities: softmax(adapt(personal, rows[index].logits, rows[index].features)),
       reasons: qualityReasons(qualities[index], settings.quality),
     }));
   }
 
-  #face(frame, { detection, crop, reasons, logits, features }, probabilities, shown, trackId) {
+  #face(frame, { detection, crop, reasons, logits, features }, probabilities, shown, trackId, personal) {
     const confidence = probabilities[shown];
     const isClear = confidence >= this.#config.abstainBelow;
     const all = isClear ? reasons : [...reasons, NO_CLEAR_EXPRESSION];
@@ -249,8 +265,8 @@ export class Engine {
       crop,
       logits,
       features,
-      personal: changesAnswer(this.personal),
-      own: ownExpressions(this.personal, features),
+      personal: changesAnswer(personal),
+      own: ownExpressions(personal, features),
       between: isClear ? null : sharedLead(probabilities, this.#config.labelNames),
     };
   }

@@ -39,7 +39,7 @@ const MIRRORED_HOLDS = 2;
  * `nextView` is the place in `videoViews` of the next view to search; all that were due by `searchedS` have been.
  * `wholeSearchedS`: when the whole frame was last searched. `looks` has by the number of a track what its face looked
  * like when it was last classified, with its last crop that was not mirrored, and the logits and features of that
- * (`engine.js` keeps it).
+ * (`engine.js` keeps it). `personal`: what those answers were adapted to (`engine.js` keeps it, too).
  *
  * @typedef {object} TrackerState
  * @property {Track[]} tracks
@@ -48,6 +48,7 @@ const MIRRORED_HOLDS = 2;
  * @property {number | null} searchedS
  * @property {number} wholeSearchedS
  * @property {Map<number, import("./engine.js").Classified>} [looks]
+ * @property {import("./personal.js").Personal | null} [personal]
  */
 
 /** @type {TrackerState} */
@@ -126,6 +127,20 @@ export function updateTracks(
   const matched = new Set(matches.values());
   const unseen = known.filter((_, index) => !matched.has(index));
   return { tracks, state: { ...state, tracks: [...tracks, ...unseen], nextId } };
+}
+
+/**
+ * @param {TrackerState} state
+ * @returns {TrackerState} the same people, each classified in the next frame and without what was classified before
+ */
+export function forgetAnswers(state) {
+  const tracks = state.tracks.map((track) => ({
+    ...track,
+    plain: { ...track.plain, takenS: -Infinity },
+    mirrored: null,
+    classifiedS: -Infinity,
+  }));
+  return { ...state, tracks };
 }
 
 /**
