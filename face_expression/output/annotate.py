@@ -1,6 +1,6 @@
 """Faces -> drawing on a copy of the frame: a box and a tag for each face, and its bars."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,6 +13,8 @@ from face_expression.pipeline import Face
 from face_expression.quality import NO_CLEAR_EXPRESSION
 
 UNSURE = "not sure"
+# A text in another language, by its English; what it does not know it gives back. {1}, {2} stand for parts.
+Translation = Callable[[str], str]
 # A hue for each expression in the order of the labels, and grey; each at least 4.5:1 against the white of the tags.
 COLORS = ("#b84a00", "#4f7a1f", "#8450b5", "#946200", "#0068a8", "#b83a78", "#1f7a73")
 _UNSURE_COLOR = "#686d76"
@@ -28,6 +30,7 @@ def annotate(
     *,
     numbered: bool = False,
     bars: bool = True,
+    translated: Translation = str,
 ) -> np.ndarray:
     """Draw boxes, labels and bars.
 
@@ -37,6 +40,8 @@ def annotate(
         label_names: the labels, in the order of the faces' probabilities.
         numbered: whether each tag begins with a number: the face's `track_id`, or 1, 2, ... where it has none.
         bars: whether bars are drawn beside the faces that are large enough for them.
+        translated: the language of what is drawn, by default English; it is given labels, their adjectives, reasons,
+            percentages, "not sure: {1}" and "between {1} and {2}".
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -48,27 +53,32 @@ def annotate(
         color = face_color(face, label_names)
         drawing.rectangle(_corners(face.box), outline=color, width=max(1, round(3 * scale)))
         if bars and index < _MAX_PANELS and face.box[3] - face.box[1] >= 90 * scale:
-            _draw_bars(drawing, face, label_names, scale, picture.size)
+            _draw_bars(drawing, face, list(map(translated, label_names)), scale, picture.size)
     for index, face in enumerate(faces):
         number = face.track_id or index + 1
-        text = f"{number}  {face_tag(face)}" if numbered else face_tag(face)
+        tag = face_tag(face, translated)
+        text = f"{number}  {tag}" if numbered else tag
         _draw_tag(drawing, face, text, face_color(face, label_names), scale, picture.size)
     return np.asarray(picture)
 
 
-def face_tag(face: Face) -> str:
+def face_tag(face: Face, translated: Translation = str) -> str:
     """The words beside a face: its label and confidence, or "not sure" and the first reason."""
     if face.reliable:
-        return f"{looks(face.label)} {shown_percent(face.confidence)}"
-    return f"{UNSURE}: {reason_texts(face)[0]}"
+        return f"{translated(looks(face.label))} {translated(shown_percent(face.confidence))}"
+    return translated(f"{UNSURE}: {{1}}").replace("{1}", reason_texts(face, translated)[0])
 
 
-def reason_texts(face: Face) -> list[str]:
+def reason_texts(face: Face, translated: Translation = str) -> list[str]:
     """Why a face is "not sure", for people: where two expressions share the lead, their names."""
+    reasons = list(map(translated, face.reasons))
     if face.between is None:
-        return list(face.reasons)
-    between = "between {} and {}".format(*map(looks, face.between))
-    return [between if reason == NO_CLEAR_EXPRESSION else reason for reason in face.reasons]
+        return reasons
+    one, other = (translated(looks(label)) for label in face.between)
+    between = translated("between {1} and {2}").replace("{1}", one).replace("{2}", other)
+    return [
+        between if code == NO_CLEAR_EXPRESSION else reason for code, reason in zip(face.reasons, reasons, strict=True)
+    ]
 
 
 def face_summary(face: Face) -> str:
@@ -101,12 +111,12 @@ def _draw_tag(drawing: ImageDraw.ImageDraw, face: Face, text: str, color: str, s
     drawing.text((left + pad, top + height / 2), text, font=font, fill=_INK, anchor="lm")
 
 
-def _draw_bars(drawing: ImageDraw.ImageDraw, face: Face, label_names: Sequence[str], scale: float, size) -> None:
+def _draw_bars(drawing: ImageDraw.ImageDraw, face: Face, names_of_bars: Sequence[str], scale: float, size) -> None:
     font_px = max(8, round(11 * scale))
     row, pad, bar_width = font_px * 1.3, 5 * scale, 48 * scale
-    names = [_shortened(*font_and_text(name, font_px), size[0] / 3) for name in label_names]
+    names = [_shortened(*font_and_text(name, font_px), size[0] / 3) for name in names_of_bars]
     name_width = max(font_px * 4.6, *(font.getlength(name) for font, name in names))
-    width, height = name_width + bar_width + 3 * pad, row * len(label_names) + 2 * pad
+    width, height = name_width + bar_width + 3 * pad, row * len(names) + 2 * pad
     right_of_face = face.box[2] + pad
     left = right_of_face if right_of_face + width <= size[0] else face.box[0] - pad - width
     left = min(max(left, 0), max(0, size[0] - width))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from face_expression.output.annotate import Translation
 from face_expression.output.records import face_columns, face_rows
 from face_expression.pipeline import Pipeline
 from face_expression.video.labelled_frames import VideoFrame, label_video
@@ -38,6 +39,7 @@ def label_file(
     go_on: Callable[[VideoFrame], bool] = lambda _: True,
     max_s: float = math.inf,
     max_pixels: int = MAX_PIXELS,
+    translated: Translation = str,
 ) -> LabelledFile:
     """Label a video from its beginning to its end.
 
@@ -50,6 +52,7 @@ def label_file(
         go_on: called with each frame when it is written; the video ends after it if the answer is False.
         max_s: as in `label_video`.
         max_pixels: as in `label_video`.
+        translated: as in `annotate`, for the copy; the table stays as it is.
 
     Raises:
         VideoError: if no frame can be decoded.
@@ -58,7 +61,10 @@ def label_file(
     rows = csv.writer(table) if table else None
     frames, end_s, problem = 0, 0.0, None
     with ExitStack() as stack:
-        copy = stack.enter_context(annotated_video(output, pipeline.label_names, sound_of=source)) if output else None
+        copy = None
+        if output:
+            video = annotated_video(output, pipeline.label_names, sound_of=source, translated=translated)
+            copy = stack.enter_context(video)
         if rows:
             rows.writerow(face_columns(pipeline.label_names, pipeline.own_names))
         try:

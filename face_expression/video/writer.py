@@ -15,7 +15,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 
 from face_expression.boxes import Box
 from face_expression.io.files import replacing_file
-from face_expression.output.annotate import annotate
+from face_expression.output.annotate import Translation, annotate
 from face_expression.pipeline import Face
 from face_expression.video.audio import SoundTrack, open_sound
 from face_expression.video.labelled_frames import VideoFrame
@@ -28,7 +28,7 @@ _BT709, _BROADCAST_RANGE = 1, 1
 
 @contextmanager
 def annotated_video(
-    path: Path, label_names: Sequence[str], *, sound_of: Path | None = None
+    path: Path, label_names: Sequence[str], *, sound_of: Path | None = None, translated: Translation = str
 ) -> Generator["AnnotatedVideo"]:
     """Write a video in a `with` block; it appears at `path`, in place of what was there, when the block ends well.
 
@@ -36,6 +36,7 @@ def annotated_video(
         path: the MP4 file.
         label_names: the labels, in the order of the faces' probabilities.
         sound_of: the video whose sound is taken over.
+        translated: as in `annotate`.
 
     Raises:
         VideoError: if `sound_of` cannot be read.
@@ -45,7 +46,7 @@ def annotated_video(
     with ExitStack() as stack:
         draft = stack.enter_context(replacing_file(path))
         container = stack.enter_context(av.open(str(draft), "w", format="mp4", options={"movflags": "+faststart"}))
-        video = AnnotatedVideo(container, label_names)
+        video = AnnotatedVideo(container, label_names, translated)
         if sound_of is not None:
             video.add_sound(stack.enter_context(open_sound(sound_of, container)))
         yield video
@@ -59,8 +60,9 @@ class AnnotatedVideo:
     yuv420p wants it. Frames of another shape lie in the middle of black.
     """
 
-    def __init__(self, container: OutputContainer, label_names: Sequence[str]):
+    def __init__(self, container: OutputContainer, label_names: Sequence[str], translated: Translation):
         self._container = container
+        self._translated = translated
         self._label_names = label_names
         self._reformatter = VideoReformatter()
         self._sound: SoundTrack | None = None
@@ -82,7 +84,8 @@ class AnnotatedVideo:
         if self._end_s is None:
             self._stream.width, self._stream.height = _output_size(frame.picture)
         picture, faces = _fitted(frame.picture, frame.faces, self._stream.width, self._stream.height)
-        drawn = av.VideoFrame.from_ndarray(annotate(picture, faces, self._label_names, numbered=True), "rgb24")
+        annotated = annotate(picture, faces, self._label_names, numbered=True, translated=self._translated)
+        drawn = av.VideoFrame.from_ndarray(annotated, "rgb24")
         encodable = self._reformatter.reformat(drawn, format="yuv420p", dst_colorspace=Colorspace.ITU709, threads=1)
         encodable.pts = round(frame.time_s * _TICKS_PER_S)
         encodable.time_base = Fraction(1, _TICKS_PER_S)

@@ -13,6 +13,7 @@ from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, Kind
 from space.main_face import main_face
 from space.tabs.components import face_bars, sent_bytes, shown_picture
+from space.tabs.visitor_language import translation_for
 
 CAMERA = {"video": {"width": {"ideal": 640, "max": 640}, "height": {"ideal": 480, "max": 480}}}
 LIMIT_S = 900
@@ -34,7 +35,7 @@ def build_basic_tab(pipeline: Pipeline) -> None:
     """Gradio's own webcam, what the program sees in it, and the bars of one face; each visitor has a state."""
     labels = pipeline.label_names
 
-    def on_frame(sent: bytes | None, state: tuple[TrackerState | None, int | None]):
+    def on_frame(sent: bytes | None, state: tuple[TrackerState | None, int | None], request: gr.Request):
         """`state` is the tracker's, and the track that the headline is about."""
         if sent is None:
             return None, HINT, {}, NOBODY_SEEN
@@ -47,7 +48,7 @@ def build_basic_tab(pipeline: Pipeline) -> None:
         frame = scaled_down(frame)
         tracks, main_id = state
         faces, tracks = pipeline.track(frame, tracks, time.monotonic())
-        drawn = annotate(frame, faces, labels)
+        drawn = annotate(frame, faces, labels, translated=translation_for(request))
         face = main_face(faces, main_id)
         if face is None:
             return drawn, NO_FACE, {}, (tracks, main_id)

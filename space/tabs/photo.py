@@ -13,6 +13,7 @@ from space.paths import EXAMPLES
 from space.photos import Photos
 from space.suggestions import load_suggestions
 from space.tabs.components import face_cards, shown_picture, uploaded_path
+from space.tabs.visitor_language import translation_for
 from space.traffic.workers import BusyError
 
 NO_SUGGESTION = "<p>There is no suggestion: no face here shows one clear expression.</p>"
@@ -23,7 +24,7 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos) -> None:
     labels = pipeline.label_names
     suggestions, chance = load_suggestions(), Random()
 
-    def on_photo(path: str | None):
+    def on_photo(path: str | None, request: gr.Request):
         if path is None:
             return None, "", "", ""
         try:
@@ -33,10 +34,13 @@ def build_photo_tab(pipeline: Pipeline, photos: Photos) -> None:
         faces = photo.faces
         if not faces:
             return photo.shown, "No face was found. A larger, well-lit face seen from the front works best.", "", ""
+        boxes = annotate(
+            photo.shown, photo.shown_faces, labels, numbered=True, bars=False, translated=translation_for(request)
+        )
         count = "One face" if len(faces) == 1 else f"{len(faces)} faces, the largest first"
         suggested = suggestions.suggest(faces, chance)
         return (
-            annotate(photo.shown, photo.shown_faces, labels, numbered=True, bars=False),
+            boxes,
             f"**{count}**",
             face_cards(faces, labels),
             suggested.as_html() if suggested else NO_SUGGESTION,

@@ -12,6 +12,7 @@ import pandas as pd
 from gradio.components import Component
 
 from face_expression import COLORS, UNSURE, Pipeline, VideoError, VideoFrame, label_file, read_header, read_video
+from face_expression.output.annotate import Translation
 from face_expression.output.markdown import plain_words
 from space.gradio_internals import replace_methods, session_of
 from space.limits import AT_ONCE, MAX_VIDEO_FRAMES, MAX_VIDEO_S, MAX_VIDEO_WH, Kind
@@ -19,6 +20,7 @@ from space.paths import EXAMPLES
 from space.storage.video_folders import COPY, TABLE, VideoFolder, VideoFolders
 from space.tabs.components import uploaded_path
 from space.tabs.person_timeline import PeopleSeen, Person, person_summary, seconds, visible_people
+from space.tabs.visitor_language import translation_for
 from space.traffic.workers import Workers
 
 MOST_PEOPLE = 5
@@ -29,7 +31,6 @@ TOO_MANY_FRAMES = f"only the first {MAX_VIDEO_FRAMES} frames were processed, whi
 UNSURE_COLOR = "#8b9099"
 EXAMPLE = EXAMPLES / "clip.mp4"
 HIDDEN = gr.update(value=None, visible=False)
-SKIPPED = [gr.skip()] * (3 + 2 * MOST_PEOPLE + 2)
 # Browsers without H.264 say so by an error, or play the sound alone. Neither event bubbles.
 SAY_WHAT_CANNOT_BE_PLAYED = """
 const say = ({ target, type }) => {
@@ -85,17 +86,22 @@ class VideoEvents:
         session = session_of(request)
         folder = self.folders.of(session)
         if folder is None or not folder.source.exists():
-            return SKIPPED
+            return gr.skip()
         try:
             people, summary = self.videos.run(
-                label_for_visitor, self.pipeline, folder, progress, lambda: self.is_wanted(session)
+                label_for_visitor,
+                self.pipeline,
+                folder,
+                progress,
+                lambda: self.is_wanted(session),
+                translation_for(request),
             )
         except (VideoError, OSError) as error:
-            return SKIPPED if folder.stop.is_set() else self._without_result(cannot_be_used(error))
+            return gr.skip() if folder.stop.is_set() else self._without_result(cannot_be_used(error))
         folder.source.unlink(missing_ok=True)
         if folder.stop.is_set():
             # Another video has come meanwhile, or the visitor has cancelled this one.
-            return SKIPPED
+            return gr.skip()
         shown = gr.update(value=links(folder, Path(name or "video").stem), visible=True)
         return [summary, gr.update(visible=False), shown, *shown_people(people, self.pipeline.label_names)]
 
@@ -193,7 +199,11 @@ def cannot_be_used(error: VideoError | OSError) -> str:
 
 
 def label_for_visitor(
-    pipeline: Pipeline, folder: VideoFolder, progress: gr.Progress, is_wanted: Callable[[], bool]
+    pipeline: Pipeline,
+    folder: VideoFolder,
+    progress: gr.Progress,
+    is_wanted: Callable[[], bool],
+    translated: Translation,
 ) -> tuple[list[Person], str]:
     """Make the annotated copy and the table, unless the visitor stops it or nobody waits for it.
 
@@ -221,6 +231,7 @@ def label_for_visitor(
             go_on=go_on,
             max_s=MAX_VIDEO_S,
             max_pixels=math.prod(MAX_VIDEO_WH),
+            translated=translated,
         )
     people = seen.by_time()
     count = {0: "nobody was seen", 1: "one person"}.get(len(people), f"{len(people)} people")

@@ -60,6 +60,12 @@ def test_every_letter_of_a_word_counts(face):
         assert (drawn(face, one, bars=False) != drawn(face, other, bars=False)).any()
 
 
+def test_tags_and_bars_may_be_translated(face):
+    picture = drawn(face, face.label, translated=lambda text: {"happy": "Glücklich", "sad": "traurig"}.get(text, text))
+    named = tuple({"sad": "traurig"}.get(name, name) for name in LABELS)
+    assert (picture == drawn(face, "Glücklich", labels=named)).all() and (picture != drawn(face, face.label)).any()
+
+
 def test_without_any_font_words_stay_readable(face, monkeypatch, caplog):
     fonts._file_with.cache_clear()
     monkeypatch.setattr(fonts, "_font_files", lambda: ())

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -56,3 +57,16 @@ def test_a_face_between_two_expressions_names_both(yunet_pipeline):
     assert face_tag(replace(unsure, reasons=("no clear expression",))) == "not sure: between surprised and happy"
     assert face_tag(replace(unsure, between=None, reasons=("no clear expression",))) == "not sure: no clear expression"
     assert "looks **fearful**" in face_summary(replace(face, label="fear"))
+
+
+def test_words_beside_a_face_may_be_translated(yunet_pipeline):
+    (face,) = yunet_pipeline.analyze(happy_photo())
+    german = {"happy": "fröhlich", "99%": "99 %", "surprised": "überrascht", "too dark": "zu dunkel"}
+    german |= {"not sure: {1}": "nicht sicher: {1}", "between {1} and {2}": "zwischen {1} und {2}"}
+    words = partial(face_tag, translated=lambda text: german.get(text, text))
+    assert words(face) == "fröhlich 99 %"
+    dark = replace(face, reasons=("too dark",))
+    assert words(dark) == "nicht sicher: zu dunkel"
+    unsure = replace(face, reasons=("no clear expression",), between=("surprise", "happy"))
+    assert words(unsure) == "nicht sicher: zwischen überrascht und fröhlich"
+    assert words(replace(dark, reasons=("turned away",))) == "nicht sicher: turned away"

@@ -36,7 +36,7 @@ const SUMMARY_FIELDS = {
  */
 export function toCsv({ labelNames, rows }) {
   const names = ["time_s", "scene", "track_id", "x0_px", "y0_px", "x1_px", "y1_px"];
-  const isPersonal = rows.some((row) => row.personal);
+  const isPersonal = hasPersonalRows(rows);
   const lines = [[...names, ...labelNames, "label", "reliable", "reasons", ...(isPersonal ? ["personal"] : [])]];
   for (const row of rows) {
     const { time_s, scene, track_id, box_px, probabilities, label, reliable, reasons } = toRecord(row, labelNames);
@@ -53,7 +53,7 @@ export function toCsv({ labelNames, rows }) {
  */
 export function toJson(session) {
   const { labelNames, rows, droppedRows } = session;
-  const isPersonal = rows.some((row) => row.personal);
+  const isPersonal = hasPersonalRows(rows);
   return JSON.stringify({
     about: [
       "A session of the Live Emotion Detector: what expressions looked like.",
@@ -70,6 +70,10 @@ export function toJson(session) {
     fields: isPersonal ? { ...FIELDS, personal: PERSONAL_FIELD } : FIELDS,
     rows: rows.map((row) => toRecord(row, labelNames)),
   });
+}
+
+function hasPersonalRows(rows) {
+  return rows.some((row) => row.personal);
 }
 
 function toRecord({ timeS, scene, trackId, box, probabilities, label, reliable, reasons, personal }, labelNames) {
