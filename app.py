@@ -86,6 +86,10 @@ recognised.
 WORSE_FOR = """
 **For whom it is worse.** %s
 """
+THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+    # White words on the theme's own colour have a contrast of 4.47, and disabled buttons look like the brightest ones.
+    button_secondary_background_fill_hover_dark="*neutral_500",
+)
 CSS = """
 /* For browsers in which the live view cannot run. */
 body:not(.live-cannot-run) button[role="tab"][aria-controls="basic-tab"] {display: none}
@@ -244,7 +248,7 @@ def launch(page: Page, **options) -> None:
             # Spaces would have Node render the page, which nobody has tried with the routes below.
             ssr_mode=False,
             max_file_size=MAX_UPLOAD,
-            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            theme=THEME,
             css=CSS + "".join(path.read_text(encoding="utf-8") for path in sorted((WEB / "live").rglob("*.css"))),
             footer_links=["gradio", "settings"],
             app_kwargs={

@@ -3,9 +3,9 @@
 from itertools import groupby, pairwise
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browsing import NARROW, PATIENCE_MS, WIDE, headline, start_button, wait_until_loaded
+from tests.support.browsing import EXAMPLE, NARROW, PATIENCE_MS, WIDE, headline, start_button, wait_until_loaded
 from tests.support.builders import REPOSITORY, calm_face, happy_face, moving
 
 AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -24,18 +24,78 @@ def test_the_dark_view_of_a_phone_has_no_known_barriers(open_page):
 def require_no_barriers(page: Page, scheme: str, viewport: dict[str, int]) -> None:
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
     expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
-    page.add_script_tag(path=AXE)
+    assert {"button-name", "color-contrast", "label", "aria-hidden-focus"} <= rules_met(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def rules_met(page: Page, within: str = "#live-view") -> set[str]:
+    """The rules of axe that apply there, none of which may be broken."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
     found = page.evaluate(
-        """async () => {
+        """async (within) => {
             const tags = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'];
-            const { violations, passes } = await axe.run('#live-view', { runOnly: tags });
-            const barriers = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+            const { violations, passes } = await axe.run(within, { runOnly: tags });
+            const barriers = violations.map(({ id, nodes }) => [id, nodes.map(({ html, any }) => `${html}: ${any.map(({ message }) => message)}`)]);
             return { violations: barriers, passes: passes.map(({ id }) => id) };
-        }"""
+        }""",
+        within,
     )
     assert found["violations"] == []
-    assert {"button-name", "color-contrast", "label", "aria-hidden-focus"} <= set(found["passes"])
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    return set(found["passes"])
+
+
+def in_view(page: Page, selector: str) -> Locator:
+    return page.locator(f"#live-view {selector}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_state_of_the_live_view_has_known_barriers(open_page, scheme):
+    """Own camera, a kept face, what was learned, suggestions, a game and its end, and a camera that is refused."""
+    page = wait_until_loaded(open_page(moving(happy_face(), 30), viewport=NARROW, color_scheme=scheme))
+    start_button(page).click()
+    expect(page.get_by_text("Your camera", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    expect(headline(page)).to_contain_text("happy", timeout=PATIENCE_MS)
+    in_view(page, ".suggestions").get_by_role("switch").check()
+    expect(in_view(page, ".suggestions")).to_contain_text("Your expression looks happy.", timeout=PATIENCE_MS)
+    in_view(page, ".personal").get_by_role("button", name="Take my resting face").click()
+    expect(in_view(page, ".personal .neutral tbody tr")).to_have_count(7, timeout=PATIENCE_MS)
+    in_view(page, ".personal-beside").get_by_role("button", name="That's wrong").click()
+    expect(in_view(page, ".personal-beside .question")).to_be_visible()
+    in_view(page, ".session button").first.hover()
+    rules_met(page)
+    in_view(page, ".personal-beside .question").get_by_role("button", name="sad", exact=True).click()
+    expect(in_view(page, ".corrections .result")).to_contain_text("1 face is kept")
+    in_view(page, ".teach").get_by_role("button", name="Keep this face").click()
+    in_view(page, ".teach").get_by_role("button", name="sad", exact=True).click()
+    expect(in_view(page, ".teach").get_by_role("listitem")).to_have_count(1)
+    assert "color-contrast" in rules_met(page)
+
+    in_view(page, ".game").get_by_role("button", name="Play").click()
+    rules_met(page)
+    expect(in_view(page, ".game").get_by_role("status")).to_contain_text("Make this face: ", timeout=PATIENCE_MS)
+    rules_met(page)
+    expect(in_view(page, ".game").get_by_role("button", name="Play again")).to_be_visible(timeout=2 * PATIENCE_MS)
+    assert "color-contrast" in rules_met(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_refused_camera_and_answers_to_files_have_no_known_barriers(open_page, scheme):
+    page = wait_until_loaded(open_page(color_scheme=scheme))
+    start_button(page).click()
+    expect(page.locator("#live-view")).to_contain_text("Connect one, then try again", timeout=PATIENCE_MS)
+    assert "color-contrast" in rules_met(page)
+    page.get_by_role("tab", name="Photo").click()
+    page.locator(EXAMPLE).nth(3).click()
+    expect(page.locator(".face-card")).to_have_count(2, timeout=PATIENCE_MS)
+    assert "color-contrast" in rules_met(page, "#photo-faces")
+    rules_met(page, "#photo-summary")
+    page.get_by_role("tab", name="Video").click()
+    page.locator("#video-example").click()
+    expect(page.locator("#video-result video")).to_be_attached(timeout=3 * PATIENCE_MS)
+    expect(page.locator("#video-legend")).to_be_visible(timeout=PATIENCE_MS)
+    for part in ("#video-result", "#video-legend", "#video-status"):
+        assert "color-contrast" in rules_met(page, part), part
 
 
 def test_the_keyboard_is_enough(open_page):
