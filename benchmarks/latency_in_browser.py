@@ -53,7 +53,7 @@ _MEASURE = """async ({ files, faces, frames, framesPerS }) => {
     return { times, found };
 }"""
 _LEARN = """async ({ repeats }) => {
-    const learning = await import("/live/panels/personal_learning.js");
+    const learning = await import("/live/panels/personal/personal_learning.js");
     const bundle = { modelSha256: "0".repeat(64), labelNames: [..."abcdefg"], features: 192 };
     let seed = 1;
     const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;

@@ -13,7 +13,7 @@ import cv2
 from benchmarks.live_camera import FRAMES_PER_S, HEIGHT, WIDTH, Portrait, view_of
 from face_expression import encode_jpeg
 
-# As in web/live/server_engine.js on a short way; with a busy server there is one at once.
+# As in web/live/backends/server_engine.js on a short way; with a busy server there is one at once.
 SENT_WIDTH = 320
 QUALITY = 80
 AT_ONCE, BUSY_MS = 2, 50

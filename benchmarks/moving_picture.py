@@ -18,7 +18,7 @@ from benchmarks.live_server import running_server
 
 WIDTH_PX = 760
 INTERVAL_S = 0.3
-# Each scene of web/live/demo.js once.
+# Each scene of web/live/sources/demo.js once.
 LENGTH_S = 30.0
 PATIENCE_MS = 120_000
 

@@ -17,7 +17,7 @@ DEMO = EXAMPLES / "astronaut.jpg"
 # What npm got for the browser; `make web` puts it there.
 VENDOR = WEB / "vendor"
 _LARGE = ("wasm", "model")
-_ENGINE_MODULES = ("device_engine.js", "worker.js", "download.js", "engine/")
+_ENGINE_MODULES = ("backends/", "engine/")
 
 
 def device_files(pipeline: Pipeline) -> dict[str, Path | bytes]:
@@ -101,7 +101,7 @@ class LiveFiles:
         preloads = "".join(f'<link rel="modulepreload" href="{place}">' for place in places)
         if not self.places:
             return preloads
-        engine = json.dumps(f"./{self._module_address('device_engine.js')}")
+        engine = json.dumps(f"./{self._module_address('backends/device_engine.js')}")
         begin = f"DeviceEngine.begin({json.dumps(self.places)}, {json.dumps(self.sizes)})"
         script = f'<script type="module" async>import {{ DeviceEngine }} from {engine}; {begin};</script>'
         ort = f'<link rel="modulepreload" href="{self.places["ort"]}">'

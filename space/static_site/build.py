@@ -59,7 +59,7 @@ def static_files(pipeline: Pipeline, *, source: str | None = None) -> dict[str, 
     version = digest_of(b"".join(name.encode() + content for name, content in modules.items()))
     files |= {f"modules/{version}/{name}": content for name, content in modules.items()}
     # At addresses that stay, for pages of others.
-    files["engine.js"] = f'export * from "./modules/{version}/embedded_engine.js";\n'.encode()
+    files["engine.js"] = f'export * from "./modules/{version}/backends/embedded_engine.js";\n'.encode()
     described = {"places": places, "sizes": given["sizes"], "labelNames": pipeline.label_names}
     files["engine.json"] = json.dumps(described).encode()
     files["example.html"] = (WEB / "static" / "example.html").read_bytes()

@@ -1,19 +1,19 @@
 /** The live view: one loop that hands frames to an engine and shows what it says of them. */
 
 import { CameraSign } from "./camera_sign.js";
-import { DeviceEngine } from "./device_engine.js";
+import { DeviceEngine } from "./backends/device_engine.js";
 import { FRESH_S } from "./fresh.js";
 import { faceEvent, originsForEvents } from "./face_event.js";
 import { FacesPanel } from "./panels/faces_panel.js";
-import { GamePanel } from "./panels/game_panel.js";
-import { PersonalPanel } from "./panels/personal_panel.js";
+import { GamePanel } from "./panels/game/game_panel.js";
+import { PersonalPanel } from "./panels/personal/personal_panel.js";
 import { mainFirst, withFirst } from "./main_face.js";
 import { drawFaces, faceAt } from "./overlay.js";
-import { PictureSource, sizeOf } from "./picture_source.js";
-import { ConnectionError, ServerEngine } from "./server_engine.js";
-import { SessionPanel } from "./panels/session_panel.js";
-import { SuggestionsPanel } from "./panels/suggestions_panel.js";
-import { TeachPanel } from "./panels/teach_panel.js";
+import { PictureSource, sizeOf } from "./sources/picture_source.js";
+import { ConnectionError, ServerEngine } from "./backends/server_engine.js";
+import { SessionPanel } from "./panels/session/session_panel.js";
+import { SuggestionsPanel } from "./panels/suggestions/suggestions_panel.js";
+import { TeachPanel } from "./panels/teach/teach_panel.js";
 import { language, setMarkup, t, tMessage, translated } from "./texts.js";
 import { needsHttps } from "./words.js";
 
@@ -59,7 +59,7 @@ const QUIET_STEP_MS = 100;
  * @property {string[]} labelNames in the order of all probabilities
  * @property {() => HTMLVideoElement | HTMLCanvasElement | null} picture the image being processed, never mirrored
  * @property {() => boolean} mirrored whether the visitor sees it mirrored
- * @property {import("./panels/suggestions.js").Suggestions} suggestions
+ * @property {import("./panels/suggestions/suggestions.js").Suggestions} suggestions
  * @property {string} zipLibrary address of fflate
  * @property {(trackId: number) => void} choose puts a face first while it is in view
  * @property {() => Promise<boolean>} startCamera starts the camera unless it is on; gives whether it is
@@ -71,11 +71,11 @@ const QUIET_STEP_MS = 100;
  * @param {HTMLElement} element
  * @param {object} given by app.py
  * @param {object | null} given.places addresses of the files of the engine on the device, or null if it is not offered
- * @param {Record<string, import("./download.js").Size>} given.sizes of those files
+ * @param {Record<string, import("./backends/download.js").Size>} given.sizes of those files
  * @param {string} given.demo address of the demonstration's picture
  * @param {string} given.zip address of fflate
  * @param {string[]} given.labelNames
- * @param {import("./panels/suggestions.js").Suggestions} given.suggestions
+ * @param {import("./panels/suggestions/suggestions.js").Suggestions} given.suggestions
  * @param {string} [given.frames] address to which pictures go for the engine on the server; missing without a server
  */
 export async function mount(element, given) {

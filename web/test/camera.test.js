@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Camera, namesOfCameras } from "../live/camera.js";
+import { Camera, namesOfCameras } from "../live/sources/camera.js";
 
 const CASES = [
   ["no camera", [], []],

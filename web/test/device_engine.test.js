@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { DeviceEngine } from "../live/device_engine.js";
+import { DeviceEngine } from "../live/backends/device_engine.js";
 
 const READY = { modelSha256: "1".repeat(64), labelNames: ["happy", "sad"], features: 2 };
 const FACES = [{ label: "happy" }];

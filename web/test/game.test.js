@@ -15,7 +15,7 @@ import {
   secondsLeft,
   skip,
   squareAround,
-} from "../live/panels/game.js";
+} from "../live/panels/game/game.js";
 
 const NAMES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
 

@@ -6,7 +6,7 @@ const page = { document: {}, location: { search: "?lang=de" }, navigator: { lang
 for (const [name, value] of Object.entries(page)) Object.defineProperty(globalThis, name, { value, configurable: true });
 const { language, tMessage } = await import("../live/texts.js");
 const { PersonalError, readPersonal } = await import("../live/engine/personal.js");
-const { NOTHING_LEARNED, checkedName } = await import("../live/panels/personal_learning.js");
+const { NOTHING_LEARNED, checkedName } = await import("../live/panels/personal/personal_learning.js");
 const { adviceOnCamera } = await import("../live/words.js");
 
 test("the page is German", () => assert.equal(language, "de"));

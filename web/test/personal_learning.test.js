@@ -14,8 +14,8 @@ import {
   sentenceOfOwn,
   withCorrection,
   withOwn,
-} from "../live/panels/personal_learning.js";
-import { Taking } from "../live/panels/personal_taking.js";
+} from "../live/panels/personal/personal_learning.js";
+import { Taking } from "../live/panels/personal/personal_taking.js";
 
 const LABELS = ["happy", "sad", "neutral"];
 const BUNDLE = { modelSha256: "c".repeat(64), labelNames: LABELS, features: 4 };

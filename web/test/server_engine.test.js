@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { ServerEngine } from "../live/server_engine.js";
+import { ServerEngine } from "../live/backends/server_engine.js";
 
 class FakeCanvas {
   constructor(width, height) {

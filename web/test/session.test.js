@@ -3,8 +3,8 @@ import { test } from "node:test";
 
 import { describeSpans } from "../live/panels/last_minute.js";
 import { csvCell } from "../live/panels/csv.js";
-import { toCsv, toJson } from "../live/panels/session_files.js";
-import { MOST_ROWS, Session } from "../live/panels/session.js";
+import { toCsv, toJson } from "../live/panels/session/session_files.js";
+import { MOST_ROWS, Session } from "../live/panels/session/session.js";
 
 const NAMES = ["angry", "happy", "neutral"];
 const NOBODY = null;

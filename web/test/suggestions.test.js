@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING_SUGGESTED, looksSo, takeAnswer, withNothingShown } from "../live/panels/suggestions.js";
+import { NOTHING_SUGGESTED, looksSo, takeAnswer, withNothingShown } from "../live/panels/suggestions/suggestions.js";
 
 const EIGHT = [1, 2, 3, 4, 5, 6, 7, 8];
 

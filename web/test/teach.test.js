@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { unzipSync, zipSync } from "fflate";
 
-import { freeze, layOut, tellOf, zipOf } from "../live/panels/teach.js";
+import { freeze, layOut, tellOf, zipOf } from "../live/panels/teach/teach.js";
 
 const CROP = { data: Uint8ClampedArray.from([1, 2, 3, 4]), width: 2, height: 2 };
 const correction = (label, changes = {}) => {

@@ -71,7 +71,7 @@ function messagesIn(source) {
 
 test("what goes wrong is German, too", () => {
   // That of pages of others is for those who write them.
-  const ours = sources().filter(([name]) => name !== "embedded_engine.js");
+  const ours = sources().filter(([name]) => name !== "backends/embedded_engine.js");
   const keys = ours.flatMap(([, source]) => messagesIn(source));
   assert.ok(keys.length > 15, `${keys.length} messages were found`);
   assert.deepEqual(keys.filter((key) => !Object.hasOwn(GERMAN, key)), []);

@@ -1,6 +1,6 @@
 /** The frames that an engine is looking at: by the time its answer comes, the camera shows another one. */
 
-import { sizeOf } from "../picture_source.js";
+import { sizeOf } from "../sources/picture_source.js";
 
 // More than any engine has on its way at once.
 const MOST = 4;

@@ -1,8 +1,8 @@
 /** The pictures of "Make this face": one face as the visitor saw it, and the card to keep. */
 
 import { squareAround } from "./game.js";
-import { shownPercent } from "../words.js";
-import { t, tLabel } from "../texts.js";
+import { shownPercent } from "../../words.js";
+import { t, tLabel } from "../../texts.js";
 
 const SNAPSHOT_PX = 240;
 const SPACE_PX = 24;
@@ -24,7 +24,7 @@ export function snapshotCanvas() {
  *
  * @param {HTMLCanvasElement} canvas square
  * @param {HTMLCanvasElement} frame
- * @param {import("../engine/boxes.js").Box} box of the face in pixels of the frame
+ * @param {import("../../engine/boxes.js").Box} box of the face in pixels of the frame
  * @param {{mirrored: boolean}} options
  */
 export function drawSnapshot(canvas, frame, box, { mirrored }) {

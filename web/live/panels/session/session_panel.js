@@ -1,11 +1,11 @@
 /** The last minute as a drawing, and the session in numbers and files. */
 
-import { describeSpans } from "./last_minute.js";
-import { offerFile } from "./offer_file.js";
+import { describeSpans } from "../last_minute.js";
+import { offerFile } from "../offer_file.js";
 import { MOST_ROWS, Session } from "./session.js";
 import { toCsv, toJson } from "./session_files.js";
-import { drawTimeline } from "./timeline.js";
-import { language, percentOf, setMarkup, t, tLabel } from "../texts.js";
+import { drawTimeline } from "../timeline.js";
+import { language, percentOf, setMarkup, t, tLabel } from "../../texts.js";
 
 const DRAWN_EVERY_MS = 200;
 const UPDATE_EVERY_MS = 500;
@@ -50,7 +50,7 @@ const MARKUP = `
   <p class="note">Held in this page only, and gone when you close it.</p>
 </div>`;
 
-/** @typedef {import("../page.js").Panel} Panel */
+/** @typedef {import("../../page.js").Panel} Panel */
 
 /** @implements {Panel} */
 export class SessionPanel {
@@ -66,7 +66,7 @@ export class SessionPanel {
 
   /**
    * @param {HTMLElement} element that is empty
-   * @param {import("../page.js").Context} context
+   * @param {import("../../page.js").Context} context
    */
   constructor(element, { labelNames }) {
     setMarkup(element, MARKUP);

@@ -27,7 +27,7 @@ export class Taking {
   }
 
   /**
-   * @param {import("../engine/engine.js").Face | undefined} face the one that is taken, if it is in view
+   * @param {import("../../engine/engine.js").Face | undefined} face the one that is taken, if it is in view
    * @param {number} timeS when it was seen
    */
   add(face, timeS) {

@@ -6,8 +6,8 @@
  * 32 % of disgust. So disgust is left out, and any target may be passed over.
  */
 
-import { t } from "../texts.js";
-import { reasonsOf } from "../words.js";
+import { t } from "../../texts.js";
+import { reasonsOf } from "../../words.js";
 
 /** All times in seconds. */
 export const RULES = Object.freeze({
@@ -74,7 +74,7 @@ export function roundOf(game) {
  * Take an answer in: better match, face held, target made.
  *
  * @param {Game} game
- * @param {import("../page.js").Answer} answer ignored if from before the target was asked for, or after the end
+ * @param {import("../../page.js").Answer} answer ignored if from before the target was asked for, or after the end
  * @param {() => number} random as `Math.random`
  * @returns {Game} with another round if the target was made
  */
@@ -104,7 +104,7 @@ export function skip(game, timeS, random) {
 
 /**
  * @param {Game} game
- * @param {import("../engine/engine.js").Face[]} faces first the one that the headline is about
+ * @param {import("../../engine/engine.js").Face[]} faces first the one that the headline is about
  * @returns {number} the target's probability for that face; 0 while the result is not sure
  */
 export function matchOf(game, [face]) {
@@ -113,7 +113,7 @@ export function matchOf(game, [face]) {
 
 /**
  * @param {Game} game
- * @param {import("../engine/engine.js").Face[]} faces first the one that the headline is about
+ * @param {import("../../engine/engine.js").Face[]} faces first the one that the headline is about
  * @returns {string} what to do now
  */
 export function adviceOf(game, faces) {
@@ -175,7 +175,7 @@ export function roundsToShow({ rounds }) {
 /**
  * A square around a face, inside the picture.
  *
- * @param {import("../engine/boxes.js").Box} box
+ * @param {import("../../engine/boxes.js").Box} box
  * @param {number} width of the picture in pixels
  * @param {number} height of the picture in pixels
  * @returns {{x: number, y: number, side: number}} in pixels

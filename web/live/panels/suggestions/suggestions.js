@@ -7,7 +7,7 @@
  * once that names another expression, it speaks of the past, and soon goes.
  */
 
-import { FRESH_S } from "../fresh.js";
+import { FRESH_S } from "../../fresh.js";
 
 // Of the last few, none is shown again; the file has more entries than these for each expression.
 const NOT_AGAIN = 4;
@@ -59,7 +59,7 @@ export const NOTHING_SUGGESTED = Object.freeze({
  * Take one answer in.
  *
  * @param {SuggestionState} state what the last call returned, or `NOTHING_SUGGESTED`
- * @param {import("../page.js").Answer} answer
+ * @param {import("../../page.js").Answer} answer
  * @param {Suggestions} suggestions
  * @param {() => number} random from 0 up to but not 1, as `Math.random`
  * @returns {SuggestionState}
@@ -94,7 +94,7 @@ export function looksSo({ shown, looksS, otherS }, timeS) {
  * beside another face, nor once it has surely looked otherwise for as long as a new suggestion takes.
  *
  * @param {SuggestionState} state
- * @param {import("../page.js").Answer} answer
+ * @param {import("../../page.js").Answer} answer
  * @param {Suggestions} suggestions
  * @returns {SuggestionState}
  */
@@ -122,7 +122,7 @@ export function withNothingShown(state) {
  * The demonstration shows somebody else's face: no suggestion is made for it.
  *
  * @param {SuggestionState["streak"]} streak
- * @param {import("../page.js").Answer} answer
+ * @param {import("../../page.js").Answer} answer
  * @param {Suggestions} suggestions
  * @returns {SuggestionState["streak"]}
  */

@@ -1,10 +1,10 @@
 /** "Learn my face": a resting face, corrections and own expressions; they adapt the answers on this device, at once. */
 
-import { NONE_OF_THESE, PersonalError, adapt, changesAnswer, readPersonal } from "../engine/personal.js";
-import { softmax } from "../engine/personal_head.js";
-import { looks, shownPercent } from "../words.js";
-import { imageDataOf } from "./faces_panel.js";
-import { offerFile } from "./offer_file.js";
+import { NONE_OF_THESE, PersonalError, adapt, changesAnswer, readPersonal } from "../../engine/personal.js";
+import { softmax } from "../../engine/personal_head.js";
+import { looks, shownPercent } from "../../words.js";
+import { imageDataOf } from "../faces_panel.js";
+import { offerFile } from "../offer_file.js";
 import {
   MOST_CORRECTIONS,
   NOTHING_LEARNED,
@@ -22,7 +22,7 @@ import {
 } from "./personal_learning.js";
 import * as store from "./personal_store.js";
 import { Taking } from "./personal_taking.js";
-import { setMarkup, t, tLabel, tMessage } from "../texts.js";
+import { setMarkup, t, tLabel, tMessage } from "../../texts.js";
 
 // Who has just pressed the button looks down at it.
 const RESTING = { countdownS: 2, lengthS: 3, fewest: 5, most: 60 };
@@ -97,7 +97,7 @@ const BELOW = `
 <p class="adapted" hidden>Adapted to you: these bars are personal, no longer what ten people would say.</p>
 <div class="own-now" hidden><p>Your own expressions; no votes stand behind them.</p><dl class="bars"></dl></div>`;
 
-/** @typedef {import("../page.js").Panel} Panel */
+/** @typedef {import("../../page.js").Panel} Panel */
 
 /** @implements {Panel} */
 export class PersonalPanel {
@@ -128,7 +128,7 @@ export class PersonalPanel {
 
   /**
    * @param {HTMLElement} element that is empty
-   * @param {import("../page.js").Context} context
+   * @param {import("../../page.js").Context} context
    * @param {HTMLElement} faces the element of `FacesPanel`, already built
    */
   constructor(element, { labelNames }, faces) {
@@ -154,7 +154,7 @@ export class PersonalPanel {
   /**
    * Another engine is in use; called with null while there is none.
    *
-   * @param {import("../device_engine.js").DeviceEngine | import("../server_engine.js").ServerEngine | null} engine
+   * @param {import("../../backends/device_engine.js").DeviceEngine | import("../../backends/server_engine.js").ServerEngine | null} engine
    */
   engineChanged(engine) {
     const learning = engine && "learn" in engine ? engine : null;
@@ -183,7 +183,7 @@ export class PersonalPanel {
     this.#adapt();
   }
 
-  /** @param {import("../page.js").Answer} answer */
+  /** @param {import("../../page.js").Answer} answer */
   show({ faces: [face], live, timeS }) {
     this.#isLive = live;
     this.#showFace(live && face?.features?.length ? { ...face, timeS: secondsSince1970(timeS) } : null);

@@ -5,9 +5,9 @@
  */
 
 import { DeviceEngine } from "./device_engine.js";
-import { faceEvent } from "./face_event.js";
+import { faceEvent } from "../face_event.js";
 
-/** @typedef {import("./face_event.js").EventFace} EventFace */
+/** @typedef {import("../face_event.js").EventFace} EventFace */
 
 /**
  * Load the engine.
@@ -19,7 +19,7 @@ import { faceEvent } from "./face_event.js";
  * @returns {Promise<EmbeddedEngine>}
  * @throws {Error} if it cannot be loaded; the message says why
  */
-export async function createEngine({ baseUrl = new URL("../../", import.meta.url), onProgress = () => {} } = {}) {
+export async function createEngine({ baseUrl = new URL("../../../", import.meta.url), onProgress = () => {} } = {}) {
   const base = new URL(baseUrl, document.baseURI);
   const response = await fetch(new URL("engine.json", base));
   if (!response.ok) throw new Error(`engine.json cannot be fetched: status ${response.status}`);

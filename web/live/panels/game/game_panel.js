@@ -16,10 +16,10 @@ import {
   skip,
 } from "./game.js";
 import { captionOf, drawCard, drawSnapshot, snapshotCanvas } from "./game_card.js";
-import { offerFile } from "./offer_file.js";
-import { RecentFrames } from "./recent_frames.js";
-import { shownPercent } from "../words.js";
-import { setMarkup, t, tLabel } from "../texts.js";
+import { offerFile } from "../offer_file.js";
+import { RecentFrames } from "../recent_frames.js";
+import { shownPercent } from "../../words.js";
+import { setMarkup, t, tLabel } from "../../texts.js";
 
 const CLOCK_MS = 100;
 const COUNTDOWN_S = 3;
@@ -59,7 +59,7 @@ const MARKUP = `
     <button type="button" class="delete">Delete</button></p>
 </div>`;
 
-/** @typedef {import("../page.js").Panel} Panel */
+/** @typedef {import("../../page.js").Panel} Panel */
 
 /** @implements {Panel} */
 export class GamePanel {
@@ -80,7 +80,7 @@ export class GamePanel {
 
   /**
    * @param {HTMLElement} element that is empty
-   * @param {import("../page.js").Context} context
+   * @param {import("../../page.js").Context} context
    */
   constructor(element, context) {
     setMarkup(element, MARKUP);

@@ -1,10 +1,10 @@
 /** "Teach it": the visitor says what a face looks like when the model is wrong, and takes the faces home as a zip. */
 
-import { imageDataOf } from "./faces_panel.js";
-import { offerFile } from "./offer_file.js";
+import { imageDataOf } from "../faces_panel.js";
+import { offerFile } from "../offer_file.js";
 import { MOST_KEPT, freeze, tellOf, zipOf } from "./teach.js";
-import { shownPercent } from "../words.js";
-import { setMarkup, t, tLabel } from "../texts.js";
+import { shownPercent } from "../../words.js";
+import { setMarkup, t, tLabel } from "../../texts.js";
 
 const FILE_NAME = "corrections.zip";
 
@@ -27,7 +27,7 @@ const MARKUP = `
 <p class="controls taking" hidden><button type="button" class="download">Download zip</button>
   <button type="button" class="delete">Delete all</button></p>`;
 
-/** @typedef {import("../page.js").Panel} Panel */
+/** @typedef {import("../../page.js").Panel} Panel */
 
 /** @implements {Panel} */
 export class TeachPanel {
@@ -45,7 +45,7 @@ export class TeachPanel {
 
   /**
    * @param {HTMLElement} element that is empty
-   * @param {import("../page.js").Context} context
+   * @param {import("../../page.js").Context} context
    */
   constructor(element, { labelNames, zipLibrary }) {
     this.#zipLibrary = zipLibrary;
@@ -61,7 +61,7 @@ export class TeachPanel {
     this.#tell("");
   }
 
-  /** @param {import("../page.js").Answer} answer */
+  /** @param {import("../../page.js").Answer} answer */
   show({ faces: [face], live }) {
     this.#isLive = live;
     this.#face = live && face?.crop ? face : null;

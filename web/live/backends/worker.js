@@ -9,8 +9,8 @@
  */
 
 import { fetchWithProgress, isPacked } from "./download.js";
-import { loadEngine } from "./engine/engine.js";
-import { GRAPH_NAMES } from "./engine/graphs.js";
+import { loadEngine } from "../engine/engine.js";
+import { GRAPH_NAMES } from "../engine/graphs.js";
 
 let engine = null;
 let state = null;

@@ -8,9 +8,9 @@ import {
   makePersonal,
   neutralShift,
   readPersonal,
-} from "../engine/personal.js";
-import { CORRECTIONS_PRIOR, OWN_PRIOR, checkHead, fitHead, helps, shiftOf } from "../engine/personal_head.js";
-import { t, tLabel } from "../texts.js";
+} from "../../engine/personal.js";
+import { CORRECTIONS_PRIOR, OWN_PRIOR, checkHead, fitHead, helps, shiftOf } from "../../engine/personal_head.js";
+import { t, tLabel } from "../../texts.js";
 
 /** So many corrections are learned from at most: more would take longer than a tenth of a second. */
 export const MOST_CORRECTIONS = 60;
@@ -51,7 +51,7 @@ const RECORD_VERSION = 1;
  * @property {{frames: {logits: Float32Array}[], on: boolean} | null} resting
  * @property {Correction[]} corrections
  * @property {{name: string, frames: Frame[]}[]} own
- * @property {import("../engine/personal.js").Personal | null} loaded
+ * @property {import("../../engine/personal.js").Personal | null} loaded
  * @property {boolean} loadedNeutralOn
  */
 
@@ -136,9 +136,9 @@ export function withOwn(learned, name, frames) {
  * @param {Learned} learned
  * @param {{modelSha256: string, labelNames: string[], features: number}} bundle
  * @returns {{
- *   personal: import("../engine/personal.js").Personal,
+ *   personal: import("../../engine/personal.js").Personal,
  *   shift: number[] | null,
- *   check: import("../engine/personal_head.js").Check | null,
+ *   check: import("../../engine/personal_head.js").Check | null,
  *   ownCheck: OwnCheck | null,
  * }} `personal` is what the engine uses: only what is on and helps; `shift` is the baseline, on or off
  */
@@ -193,7 +193,7 @@ function sumOf(head, before) {
  * @typedef {{name: string, frames: number, right: number, isShown: boolean}[]} OwnCheck
  */
 
-/** What follows from the frames of own expressions: a correction changes nothing of it. @type {WeakMap<Learned["own"], {own: import("../engine/personal.js").Personal["own"], ownCheck: OwnCheck | null}>} */
+/** What follows from the frames of own expressions: a correction changes nothing of it. @type {WeakMap<Learned["own"], {own: import("../../engine/personal.js").Personal["own"], ownCheck: OwnCheck | null}>} */
 const ownByFrames = new WeakMap();
 
 function ownOf({ own, loaded }) {
@@ -241,7 +241,7 @@ function facesOf(own) {
 
 /**
  * @param {Learned} learned
- * @param {import("../engine/personal_head.js").Check | null} check
+ * @param {import("../../engine/personal_head.js").Check | null} check
  * @returns {string} how corrections do
  */
 export function sentenceOfCorrections({ corrections, loaded }, check) {

@@ -1,6 +1,6 @@
 /** The engine on the visitor's own device, in a worker, so that the page never stutters. */
 
-import { t } from "./texts.js";
+import { t } from "../texts.js";
 
 // A slow phone takes a second for a frame, and browsers compile while the first ones are processed.
 const PATIENCE_MS = 15_000;
@@ -97,7 +97,7 @@ export class DeviceEngine {
    * @param {number} scene nobody in a scene is known from another one
    * @param {{isQuiet?: boolean}} [options] `isQuiet`: nobody was in view for a while, and it may take a little longer to
    *   find somebody far away
-   * @returns {Promise<import("./engine/engine.js").Face[]>} in pixels of the picture
+   * @returns {Promise<import("../engine/engine.js").Face[]>} in pixels of the picture
    * @throws {Error} if the picture cannot be read or classified, or the worker does not answer; another worker is
    *   started with the next picture then
    */
@@ -112,7 +112,7 @@ export class DeviceEngine {
     }
   }
 
-  /** @returns {Promise<import("./engine/engine.js").Face[]>} */
+  /** @returns {Promise<import("../engine/engine.js").Face[]>} */
   async #ask(message) {
     let timer;
     try {
@@ -129,7 +129,7 @@ export class DeviceEngine {
   /**
    * Adapt the answers from the next frame on.
    *
-   * @param {import("./engine/personal.js").Personal | null} personal what was learned about the person in view
+   * @param {import("../engine/personal.js").Personal | null} personal what was learned about the person in view
    */
   learn(personal) {
     this.#personal = personal;
@@ -148,7 +148,7 @@ export class DeviceEngine {
     this.#answer({ problem });
   }
 
-  /** @param {{faces?: import("./engine/engine.js").Face[], problem?: string}} message */
+  /** @param {{faces?: import("../engine/engine.js").Face[], problem?: string}} message */
   #answer({ faces, problem }) {
     const waiting = this.#waiting;
     this.#waiting = null;

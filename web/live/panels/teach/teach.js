@@ -1,7 +1,7 @@
 /** "Teach it": faces that the model named wrong, and the zip of class folders that `train finetune` reads. */
 
-import { csvCell } from "./csv.js";
-import { t, tLabel } from "../texts.js";
+import { csvCell } from "../csv.js";
+import { t, tLabel } from "../../texts.js";
 
 /** So many are kept at most; they lie in the page's memory. */
 export const MOST_KEPT = 500;
@@ -13,7 +13,7 @@ const FEWEST_LABELS = 2;
  * A face with the label that somebody gave it.
  *
  * @typedef {object} Correction
- * @property {import("../engine/frame.js").Picture} crop what the model was shown
+ * @property {import("../../engine/frame.js").Picture} crop what the model was shown
  * @property {string} label what the visitor says
  * @property {string} modelLabel what the model answered; its likeliest label, if it was not sure
  * @property {number} confidence the model's, 0..1
@@ -23,7 +23,7 @@ const FEWEST_LABELS = 2;
 /**
  * Keep a face as it is now; the face of the next frame may use the same memory.
  *
- * @param {import("../engine/engine.js").Face} face with a crop
+ * @param {import("../../engine/engine.js").Face} face with a crop
  * @returns {Omit<Correction, "label">}
  */
 export function freeze({ crop, label, confidence, reliable }) {
@@ -65,7 +65,7 @@ export function tellOf(corrections) {
  * Pack corrections for `python -m train finetune --data`.
  *
  * @param {Correction[]} corrections
- * @param {(crop: import("../engine/frame.js").Picture) => Promise<Uint8Array<ArrayBuffer>>} encodePng
+ * @param {(crop: import("../../engine/frame.js").Picture) => Promise<Uint8Array<ArrayBuffer>>} encodePng
  * @param {(files: Record<string, Uint8Array | [Uint8Array, object]>) => Uint8Array<ArrayBuffer>} zip `zipSync` of fflate
  * @returns {Promise<Uint8Array<ArrayBuffer>>} the zip file
  */

@@ -1,7 +1,7 @@
 /** The engine on the server: small JPEG pictures go there, faces come back. */
 
-import { sizeOf } from "./picture_source.js";
-import { t } from "./texts.js";
+import { sizeOf } from "../sources/picture_source.js";
+import { t } from "../texts.js";
 
 const WIDTH_PX = 320;
 const QUALITY = 0.8;
@@ -52,7 +52,7 @@ export class ServerEngine {
    * @param {HTMLVideoElement | HTMLCanvasElement} picture
    * @param {number} timeS when it was taken
    * @param {number} scene nobody in a scene is known from another one
-   * @returns {Promise<import("./engine/engine.js").Face[] | null>} in pixels of the picture, or null if the server had a newer
+   * @returns {Promise<import("../engine/engine.js").Face[] | null>} in pixels of the picture, or null if the server had a newer
    *   picture to process
    * @throws {ConnectionError} if no answer comes
    * @throws {RefusedError} if the server takes no picture

@@ -1,7 +1,7 @@
 /** Suggestions for the expression shown: a line, something to do, and music. Off until a visitor switches it on. */
 
 import { NOTHING_SUGGESTED, looksSo, takeAnswer, withNothingShown } from "./suggestions.js";
-import { setMarkup, t, tLabel } from "../texts.js";
+import { setMarkup, t, tLabel } from "../../texts.js";
 
 const MARKUP = `
 <h3>Suggestions</h3>
@@ -15,7 +15,7 @@ const MARKUP = `
   </div>
 </div>`;
 
-/** @typedef {import("../page.js").Panel} Panel */
+/** @typedef {import("../../page.js").Panel} Panel */
 
 /** @implements {Panel} */
 export class SuggestionsPanel {
@@ -25,7 +25,7 @@ export class SuggestionsPanel {
 
   /**
    * @param {HTMLElement} element that is empty
-   * @param {import("../page.js").Context} context
+   * @param {import("../../page.js").Context} context
    */
   constructor(element, { suggestions }) {
     setMarkup(element, MARKUP);

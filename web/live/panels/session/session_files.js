@@ -1,6 +1,6 @@
 /** A session as files: CSV for tables, JSON with the summary and what everything means. */
 
-import { csvCell } from "./csv.js";
+import { csvCell } from "../csv.js";
 import { HOLD_S, MOST_ROWS, ROW_INTERVAL_S } from "./session.js";
 
 const FIELDS = {

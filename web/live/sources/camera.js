@@ -1,6 +1,6 @@
 /** The visitor's camera: chosen from the list of cameras, asked for, given back. */
 
-import { t } from "./texts.js";
+import { t } from "../texts.js";
 
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 } };
 const FACES_AWAY = /\b(back|rear|environment)\b/i;

@@ -2,8 +2,8 @@
 
 import { Camera, camerasAreAllowed, listCameras, namesOfCameras } from "./camera.js";
 import { loadDemo, sceneAt } from "./demo.js";
-import { adviceOnCamera } from "./words.js";
-import { t } from "./texts.js";
+import { adviceOnCamera } from "../words.js";
+import { t } from "../texts.js";
 
 const TAKEN_AWAY = t("The camera was disconnected. Connect it again, then start it again.");
 const DEMO = t("Demonstration, not you");

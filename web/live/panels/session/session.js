@@ -1,7 +1,7 @@
 /** What was seen since the camera was first started: sums that are kept for ever, and rows up to a limit. */
 
-import { FRESH_S } from "../fresh.js";
-import { LastMinute } from "./last_minute.js";
+import { FRESH_S } from "../../fresh.js";
+import { LastMinute } from "../last_minute.js";
 
 /** What is shown at one answer holds until the next one, but no longer: after that nobody was watching. */
 export const HOLD_S = FRESH_S;
@@ -18,7 +18,7 @@ export const MOST_ROWS = (2 * 60 * 60) / ROW_INTERVAL_S;
  * @property {number} timeS since the session began
  * @property {number} scene from 1; another one begins whenever nobody is known from before
  * @property {number | null} trackId stays with a face within a scene
- * @property {import("../engine/boxes.js").Box} box in pixels of the frame
+ * @property {import("../../engine/boxes.js").Box} box in pixels of the frame
  * @property {number[]} probabilities in the order of the session's `labelNames`
  * @property {string} label
  * @property {boolean} reliable
@@ -79,7 +79,7 @@ export class Session {
   /**
    * Take an answer in, if it is of a camera.
    *
-   * @param {import("../page.js").Answer} answer a time before the last one counts as the same moment
+   * @param {import("../../page.js").Answer} answer a time before the last one counts as the same moment
    * @throws {RangeError} if its time is not finite
    */
   add({ faces, timeS, live }) {
@@ -113,7 +113,7 @@ export class Session {
     return this.#nowS;
   }
 
-  /** @returns {import("./last_minute.js").Span[]} of the main face, the oldest first */
+  /** @returns {import("../last_minute.js").Span[]} of the main face, the oldest first */
   get lastMinute() {
     return this.#lastMinute.spans;
   }
