@@ -36,7 +36,8 @@ def rules_met(page: Page, within: str = "#live-view") -> set[str]:
         """async (within) => {
             const tags = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'];
             const { violations, passes } = await axe.run(within, { runOnly: tags });
-            const barriers = violations.map(({ id, nodes }) => [id, nodes.map(({ html, any }) => `${html}: ${any.map(({ message }) => message)}`)]);
+            const why = ({ html, any }) => `${html}: ${any.map(({ message }) => message)}`;
+            const barriers = violations.map(({ id, nodes }) => [id, nodes.map(why)]);
             return { violations: barriers, passes: passes.map(({ id }) => id) };
         }""",
         within,
