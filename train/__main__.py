@@ -396,6 +396,10 @@ def compare(
     label_weight: options.LabelWeight = 0.3,
     workers: options.Workers = 1,
     seed: int = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Train each so many times, with SEED, SEED + 1, ...")] = 3,
+    beside: Annotated[
+        Path, typer.Option(help="A bundle to measure, too.", show_default="the embedded network")
+    ] = EMBEDDED_BUNDLE,
 ) -> None:
     """Train several networks on one budget, and write one table and one picture of what came of it."""
     from train.compare.step import compare as run
@@ -405,6 +409,8 @@ def compare(
     rows = run(
         # What follows the flag's first value reaches us as arguments.
         models=models + (more_models or []),
+        seeds=seeds,
+        beside=beside,
         data=data,
         revision=revision,
         output=output,
@@ -426,7 +432,9 @@ def compare(
         resume=resume,
     )
     for row in rows:
-        typer.echo(f"{row.model}: accuracy {row.accuracy:.1%}, {row.p50_ms:.2f} ms, {row.parameters:,} parameters")
+        spread = row.spread("accuracy")
+        runs = f" (spread of {len(row.runs)} runs: {100 * spread:.1f} points)" if spread is not None else ""
+        typer.echo(f"{row.model}: accuracy {row.accuracy:.1%}{runs}, {row.p50_ms:.2f} ms")
     typer.echo(f"comparison: {output / 'comparison.md'}")
 
 

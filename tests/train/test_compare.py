@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
-from face_expression.hub.download import open_bundle
+from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
 from tests.support.training import KILLED_AT, output_of
 from tests.support.warm_programs import TRAIN, run_warm
 from train.__main__ import app
@@ -26,12 +26,16 @@ from train.compare.plot import BUBBLE_ALPHA
 from train.compare.step import train_timed
 
 MODELS = ("custom_cnn", "test_resnet")
-BUDGET = ["--limit", "112", "--epochs", "5", "--size", "32", "--batch-size", "8", "--workers", "0"]
+SEEDS = (3, 4)
+BUDGET = ["--limit", "112", "--epochs", "5", "--size", "32", "--batch-size", "8", "--workers", "0", "--seed", "3"]
 STEPS_PER_EPOCH = 14
 
 
-def arguments(data: Path, output: Path, *more: str, models: tuple[str, ...] = MODELS) -> list[str]:
-    return ["compare", "--models", *models, "--data", str(data), "--output", str(output), *BUDGET, *more]
+def arguments(
+    data: Path, output: Path, *more: str, models: tuple[str, ...] = MODELS, seeds: int = len(SEEDS)
+) -> list[str]:
+    where = ["--data", str(data), "--output", str(output)]
+    return ["compare", "--models", *models, *where, *BUDGET, "--seeds", str(seeds), *more]
 
 
 def compare(*given, **options):
@@ -61,13 +65,13 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def comparison(data, tmp_path_factory):
-    """A comparison killed in the middle of its first network, resumed with one more: (folder, time of the kill)."""
+    """A comparison killed in the middle of its first run, resumed with a model and a seed more: (folder, time of it)."""
     folder = tmp_path_factory.mktemp("comparison") / "comparison"
-    one = arguments(data, folder, models=MODELS[:1])
+    one = arguments(data, folder, models=MODELS[:1], seeds=1)
     program = run_warm("-c", KILLED_AT, STEPS_PER_EPOCH + 3, *one, modules=TRAIN)
     assert program.returncode == -signal.SIGKILL, program.stderr
     killed = time.time()
-    assert not (folder / MODELS[0] / "run" / "final").exists() and not (folder / "comparison.json").exists()
+    assert not (folder / MODELS[0] / "seed-3" / "run" / "final").exists() and not (folder / "comparison.json").exists()
     result = compare(data, folder, "--resume")
     assert result.exit_code == 0, result.output
     return folder, killed
@@ -76,14 +80,14 @@ def comparison(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(comparison) -> dict[str, dict]:
     written = json.loads((comparison[0] / "comparison.json").read_text())
-    return {row["model"]: row for row in written["models"]}
+    return {row["model"]: row for row in written["models"] if row["runs"]}
 
 
 def test_a_killed_comparison_goes_on_where_it_was(comparison):
     folder, killed = comparison
-    begun, final = (folder / MODELS[0] / "run" / name for name in ("run.json", "final/model.safetensors"))
+    begun, final = (folder / MODELS[0] / "seed-3" / "run" / name for name in ("run.json", "final/model.safetensors"))
     assert begun.stat().st_mtime < killed < final.stat().st_mtime, "it started over"
-    timing = folder / MODELS[0] / "timing.json"
+    timing = folder / MODELS[0] / "seed-3" / "timing.json"
     last_part_s = timing.stat().st_mtime - json.loads(timing.read_text())["began"]
     assert json.loads(timing.read_text())["training_s"] > last_part_s, "the time before the kill is forgotten"
 
@@ -98,14 +102,16 @@ def test_a_clock_that_is_set_back_while_a_network_trains_changes_no_duration(tmp
 
 
 def test_every_network_has_the_same_budget(comparison):
-    trained = [json.loads((comparison[0] / model / "run/final/training.json").read_text()) for model in MODELS]
-    assert [training["architecture"] for training in trained] == list(MODELS)
+    runs = [(model, seed) for model in MODELS for seed in SEEDS]
+    files = [comparison[0] / model / f"seed-{seed}" / "run/final/training.json" for model, seed in runs]
+    trained = [json.loads(file.read_text()) for file in files]
+    assert [(training["architecture"], training["seed"]) for training in trained] == runs
     for training in trained:
         assert training["train_rows"] == 112 and training["epochs"] == 5
         assert [round(entry["epoch"]) for entry in training["history"]] == [1, 2, 3, 4, 5]
-    ours, theirs = ({**training, "architecture": "", "history": []} for training in trained)
-    assert ours == theirs
-    bundles = [open_bundle(comparison[0] / model / "bundle", "compared").config for model in MODELS]
+    alike = [{**training, "architecture": "", "seed": 0, "history": []} for training in trained]
+    assert all(training == alike[0] for training in alike)
+    bundles = [open_bundle(comparison[0] / model / "seed-4" / "bundle", "compared").config for model in MODELS]
     assert {bundle.preprocessing.input.size_px for bundle in bundles} == {32}
 
 
@@ -114,10 +120,10 @@ def test_the_figures_are_of_the_networks_that_were_trained(comparison, rows):
     for model, row in rows.items():
         network = timm.create_model(model, num_classes=7, in_chans=1)
         assert row["parameters"] == sum(parameter.numel() for parameter in network.parameters())
-        assert row["onnx_bytes"] == (comparison[0] / model / "bundle" / "model.onnx").stat().st_size
+        assert row["onnx_bytes"] == (comparison[0] / model / "seed-3" / "bundle" / "model.onnx").stat().st_size
         assert row["onnx_bytes"] > 4 * 0.9 * row["parameters"]
         assert row["macs"] == count_macs(network, (1, 32, 32)) > row["parameters"] / 10
-        assert row["faces_seen"] == 560 and row["training_s"] > 0
+        assert row["faces_seen"] == 560 and all(run["training_s"] > 0 for run in row["runs"])
         assert 0 < row["p50_ms"] <= row["p95_ms"]
 
 
@@ -125,11 +131,14 @@ def test_accuracy_is_that_of_the_bundles_on_validation(comparison, rows, data):
     assert json.loads((comparison[0] / "comparison.json").read_text())["split"] == "validation"
     validation = datasets.load_dataset("parquet", data_dir=str(data), split="validation")
     for model, row in rows.items():
-        pipeline = load_pipeline(str(comparison[0] / model / "bundle"), detector="haar")
-        predicted = pipeline.classify([np.array(image) for image in validation["image"]]).argmax(1)
-        assert row["n"] == 28
-        right = np.mean(predicted == np.array(validation["label"]))
-        assert right > 0.3 and row["accuracy"] == pytest.approx(right)
+        assert row["n"] == 28 and [run["seed"] for run in row["runs"]] == list(SEEDS)
+        for run in row["runs"]:
+            pipeline = load_pipeline(str(comparison[0] / model / f"seed-{run['seed']}" / "bundle"), detector="haar")
+            predicted = pipeline.classify([np.array(image) for image in validation["image"]]).argmax(1)
+            right = np.mean(predicted == np.array(validation["label"]))
+            assert right > 0.3 and run["accuracy"] == pytest.approx(right)
+        for figure in ("accuracy", "macro_f1"):
+            assert row[figure] == pytest.approx(np.mean([run[figure] for run in row["runs"]]))
         for figure in ("accuracy", "macro_f1"):
             low, high = row[f"{figure}_interval_95"]
             assert 0 <= low <= row[figure] <= high <= 1
@@ -138,20 +147,48 @@ def test_accuracy_is_that_of_the_bundles_on_validation(comparison, rows, data):
 def test_the_table_shows_the_figures_and_the_command(comparison, rows, data):
     text = (comparison[0] / "comparison.md").read_text()
     assert (
-        f"--models {' '.join(MODELS)} --data {data.name} --epochs 5 --size 32 --seed 0 --split validation --limit 112`"
-        in text
+        f"--models {' '.join(MODELS)} --data {data.name} --epochs 5 --size 32 --seed 3 --seeds 2 --split validation "
+        "--limit 112`" in text
     )
     assert str(comparison[0]) not in text and "28 faces of the validation split" in text
     best_first = sorted(rows.values(), key=lambda row: -row["accuracy"])
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     for line, row in zip(lines, best_first, strict=True):
         low, high = row["accuracy_interval_95"]
-        assert line.startswith(f"| `{row['model']}` | {row['accuracy']:.1%} ({low:.1%} to {high:.1%}) |")
+        spread = np.std([run["accuracy"] for run in row["runs"]], ddof=1)
+        assert line.startswith(
+            f"| `{row['model']}` | {row['accuracy']:.1%} ({low:.1%} to {high:.1%}) | {100 * spread:.1f} points |"
+        )
         assert (
             f"| {row['parameters'] / 1e6:.2f} M | {row['macs'] / 1e6:.1f} M | {row['onnx_bytes'] / 1e6:.2f} MB |"
             in line
         )
         assert line.count("|") == text.splitlines()[2].count("|")
+
+
+def test_the_embedded_network_is_measured_beside_them(comparison, data):
+    written = json.loads((comparison[0] / "comparison.json").read_text())["models"]
+    (row,) = (row for row in written if not row["runs"])
+    pipeline = load_pipeline(detector="haar")
+    validation = datasets.load_dataset("parquet", data_dir=str(data), split="validation")
+    predicted = pipeline.classify([np.array(image) for image in validation["image"]]).argmax(1)
+    assert row["model"] == "the embedded network" and row["n"] == 28 and row["input_px"] == 128
+    assert row["accuracy"] == pytest.approx(np.mean(predicted == np.array(validation["label"])))
+    assert row["onnx_bytes"] == (EMBEDDED_BUNDLE / "model.onnx").stat().st_size and row["parameters"] > 1e6
+    assert row["faces_seen"] is None and "| the embedded network |" in (comparison[0] / "comparison.md").read_text()
+
+
+def test_a_bundle_of_other_classes_is_left_out(comparison, data, tmp_path):
+    folder, other = tmp_path / "copy", tmp_path / "other"
+    shutil.copytree(comparison[0], folder)
+    shutil.copytree(EMBEDDED_BUNDLE, other)
+    config = json.loads((other / "config.json").read_text())
+    config["label_names"][0] = "bored"
+    (other / "config.json").write_text(json.dumps(config))
+    result = compare(data, folder, "--resume", "--beside", str(other))
+    assert result.exit_code == 0, result.output
+    written = json.loads((folder / "comparison.json").read_text())["models"]
+    assert [row["model"] for row in written] == list(MODELS)
 
 
 def test_the_picture_shows_every_model_where_its_figures_are(comparison, rows):
@@ -165,14 +202,15 @@ def test_the_picture_shows_every_model_where_its_figures_are(comparison, rows):
 def test_a_finished_comparison_is_measured_on_test_without_training(comparison, data, rows, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(comparison[0], folder)
-    before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/**/*") if file.is_file()}
+    before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*/**/*") if file.is_file()}
     result = compare(data, folder, "--resume", "--split", "test", models=MODELS[::-1])
     assert result.exit_code == 0, result.output
-    assert {file: file.stat().st_mtime_ns for file in folder.glob("*/*/**/*") if file.is_file()} == before
+    assert {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*/**/*") if file.is_file()} == before
     written = json.loads((folder / "comparison.json").read_text())
-    assert written["split"] == "test" and [row["model"] for row in written["models"]] == list(MODELS[::-1])
-    for row in written["models"]:
-        assert row["n"] == 35 and row["training_s"] == rows[row["model"]]["training_s"]
+    assert written["split"] == "test" and [row["model"] for row in written["models"][:-1]] == list(MODELS[::-1])
+    for row in written["models"][:-1]:
+        trained = [[run["training_s"] for run in one["runs"]] for one in (row, rows[row["model"]])]
+        assert row["n"] == 35 and trained[0] == trained[1]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 The folder of a comparison:
 
-    settings.json       the budget; a comparison goes on only with the one with which it began
-    MODEL/run/          the training run of each model
-    MODEL/timing.json   how long it trained
-    MODEL/bundle/       what the run was exported to; a model that has one is not trained again
-    comparison.json     settings, machine, and one `Row` for each model
-    comparison.md       the same as a table
-    comparison.png      accuracy against time
+    settings.json              the budget; a comparison goes on only with the one with which it began
+    MODEL/seed-N/run/          each training run of a model
+    MODEL/seed-N/timing.json   how long it trained
+    MODEL/seed-N/bundle/       what the run was exported to; a run that has one is not trained again
+    comparison.json            settings, machine, and one `Row` for each model
+    comparison.md              the same as a table
+    comparison.png             accuracy against time
 """
 
 import json
@@ -23,8 +23,9 @@ from tqdm import tqdm
 from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError
 from face_expression.evenly import evenly
+from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
 from face_expression.io.files import write_json
-from train.compare.measure import Row, count_parameters, measure_models
+from train.compare.measure import Compared, Row, count_parameters, measure_models
 from train.compare.plot import draw
 from train.compare.table import table
 from train.data.dataset import (
@@ -41,11 +42,14 @@ from train.model.callbacks import EMA_FOLDER
 from train.model.networks import build_network, require_architecture
 
 SETTINGS_FILE = "settings.json"
+NAME_OF_EMBEDDED = "the embedded network"
 
 
 def compare(
     *,
     models: list[str],
+    seeds: int,
+    beside: Path | None,
     data: str,
     revision: str | None,
     output: Path,
@@ -60,16 +64,18 @@ def compare(
 
     Args:
         models: timm architectures, or "custom_cnn".
+        seeds: how often each is trained, with the recipe's seed and those that follow it.
+        beside: a bundle from elsewhere that is measured, too, if it has the classes of the data; or None.
         data: as in `load_split`.
         revision: as in `load_split`.
         output: the comparison's folder.
         preprocessing: how crops are cut and normalised; every network takes its input size.
-        recipe: how each is trained; its architecture is replaced by each of `models`.
+        recipe: how each is trained; its architecture is replaced by each of `models`, its seed by each of the seeds.
         limit: train on so many faces, evenly spread over the training split, and calibrate on as many of validation,
             which otherwise takes longer than a short training; None takes all. All are measured on all of `split`.
         split: the faces on which the trained models are measured; "test" is for reporting, not for choosing.
         workers: processes that prepare pictures.
-        resume: resume the comparison in `output`; models may be added to it.
+        resume: resume the comparison in `output`; models and seeds may be added to it.
 
     Raises:
         DataError: before anything is trained, if a model, the data or the folder cannot be used.
@@ -92,17 +98,21 @@ def compare(
     calibration_data, calibration_revision = data, revision
     if limit is not None and limit < len(validation_rows):
         calibration_data, calibration_revision = save_evenly(validation_rows, limit, output / "calibration"), None
-    for number, model in enumerate(models, 1):
-        folder = output / model
+    runs = {
+        (model, seed): output / model / f"seed-{seed}"
+        for model in models
+        for seed in range(recipe.seed, recipe.seed + seeds)
+    }
+    for number, ((model, seed), folder) in enumerate(runs.items(), 1):
         if (folder / "bundle" / "config.json").is_file():
             continue
-        tqdm.write(f"{model} ({number} of {len(models)})")
+        tqdm.write(f"{model} with seed {seed} ({number} of {len(runs)})")
         train_timed(
             folder,
             data=data,
             revision=revision,
             preprocessing=preprocessing,
-            recipe=replace(recipe, architecture=model),
+            recipe=replace(recipe, architecture=model, seed=seed),
             workers=workers,
             limit=limit,
         )
@@ -112,7 +122,14 @@ def compare(
             revision=calibration_revision,
             bundle=folder / "bundle",
         )
-    measured = measure_models(models, output, rows, preprocessing)
+    compared = [
+        Compared(model, {seed: folder for (other, seed), folder in runs.items() if other == model}) for model in models
+    ]
+    if beside is not None and set(open_bundle(beside, "compared").config.label_names) == set(label_names):
+        compared.append(Compared(NAME_OF_EMBEDDED if beside == EMBEDDED_BUNDLE else beside.name, {}, beside))
+    elif beside is not None:
+        tqdm.write(f"{beside} has other classes than {data_name(data)} and is left out")
+    measured = measure_models(compared, rows, label_names)
     write_comparison(output, measured, settings, split)
     return measured
 
@@ -183,7 +200,7 @@ def train_timed(folder: Path, **arguments) -> None:
     A run that was interrupted is taken to have worked until its last checkpoint; what came after is done again.
 
     Args:
-        folder: the model's folder.
+        folder: the run's folder.
         arguments: those of `finetune` beside `output` and `resume`.
     """
     run, file = folder / "run", folder / "timing.json"
@@ -195,7 +212,7 @@ def train_timed(folder: Path, **arguments) -> None:
         if before["finished"]:
             return
         spent = before["training_s"] + max(0.0, max(saved, default=0.0) - before["began"])
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     timing = {"trained_on": torch.cuda.get_device_name() if torch.cuda.is_available() else machine_name()}
     write_json(file, {**timing, "began": began, "training_s": spent, "finished": False})
     finetune(output=run, resume=bool(saved), **arguments)
@@ -206,7 +223,7 @@ def train_timed(folder: Path, **arguments) -> None:
 def write_comparison(output: Path, measured: list[Row], settings: dict, split: str) -> None:
     """Write `comparison.json`, `comparison.md` and `comparison.png`."""
     written = {
-        "schema_version": 1,
+        "schema_version": 2,
         "settings": settings,
         "split": split,
         "machine": machine_name(),
