@@ -65,7 +65,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def comparison(data, tmp_path_factory):
-    """A comparison killed in the middle of its first run, resumed with more models and seeds: (folder, time of the kill)."""
+    """A comparison killed in the middle of its first run, resumed with models and seeds more: (folder, when killed)."""
     folder = tmp_path_factory.mktemp("comparison") / "comparison"
     one = arguments(data, folder, models=MODELS[:1], seeds=1)
     program = run_warm("-c", KILLED_AT, STEPS_PER_EPOCH + 3, *one, modules=TRAIN)
