@@ -20,7 +20,7 @@ from face_expression.cli.exits import exits_with_message
 from face_expression.cli.logging import log_to_stderr
 from face_expression.cli.same_origin import SameOrigin, is_loopback
 from face_expression.errors import DataError, required
-from face_expression.known_gaps import gaps_in_words
+from face_expression.output.known_gaps import gaps_in_words
 from face_expression.output.markdown import plain_words
 from space.api import build_api
 from space.gradio_internals import (
@@ -35,14 +35,13 @@ from space.gradio_internals import (
 )
 from space.limits import AT_ONCE, MAX_UPLOAD_BYTES, Kind, Limits
 from space.listen_address import listen_address
-from space.live_files import LiveFiles, device_files
-from space.live_frames import frames_route
-from space.live_sessions import Viewers
-from space.memory import share_arenas
-from space.page_head import LANGUAGE_OF_THE_ADDRESS, SLOW_HIDDEN_COUNTERS, PageHead
+from space.live.files import LiveFiles, device_files
+from space.live.frames import frames_route
+from space.live.sessions import Viewers
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
+from space.storage.memory import share_arenas
 from space.storage.private_folder import private_folder
 from space.storage.sent_file import refuse_addresses
 from space.storage.video_folders import VideoFolders
@@ -52,6 +51,7 @@ from space.tabs.photo import build_photo_tab
 from space.tabs.video import build_video_tab
 from space.traffic.body_limit import FRAMES_ENDPOINT
 from space.traffic.connections import ConnectionLimits
+from space.traffic.page_head import LANGUAGE_OF_THE_ADDRESS, SLOW_HIDDEN_COUNTERS, PageHead
 from space.traffic.request_budget import RequestBudget
 from space.traffic.request_limits import MCP, UPLOADS_ENDPOINT, RequestLimits
 from space.traffic.response_headers import ResponseHeaders

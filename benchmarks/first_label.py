@@ -15,9 +15,9 @@ import typer
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from benchmarks.figures import FOLDER, as_markdown, record, table
-from benchmarks.live_browser import PATIENCE_MS, find_browser
-from benchmarks.live_server import running_server
-from benchmarks.slow_link import slow_link
+from benchmarks.live.browser import PATIENCE_MS, find_browser
+from benchmarks.live.server import running_server
+from benchmarks.support.slow_link import slow_link
 
 # Mbit/s, and the seconds that a first label may take.
 LINES = {8: 7.0, 50: 3.0}

@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.figures import FOLDER, as_markdown, machine_name, record, table
 from face_expression import BundleError, Pipeline, load_pipeline, read_picture
-from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
+from face_expression.model.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FRAMES_PER_S = 30
 SPEAKS_OF = ["face_expression/bundle"] + [

@@ -17,10 +17,10 @@ from playwright.sync_api import Route, sync_playwright
 
 from benchmarks.figures import FOLDER, as_markdown, machine_name, record, table
 from benchmarks.latency import FRAMES_PER_S, PLACES, figures, make_frame
-from benchmarks.live_browser import find_browser
+from benchmarks.live.browser import find_browser
 from face_expression import load_pipeline
-from face_expression.graphs import GRAPH_NAMES
-from space.live_files import device_files
+from face_expression.model.graphs import GRAPH_NAMES
+from space.live.files import device_files
 from space.paths import WEB
 
 _ADDRESS = "http://localhost/"

@@ -15,8 +15,8 @@ import typer
 
 from benchmarks.figures import FOLDER, as_markdown, record, table
 from face_expression import load_pipeline
-from face_expression.config import TrackerSettings
-from face_expression.evenly import evenly
+from face_expression.io.evenly import evenly
+from face_expression.model.config import TrackerSettings
 from face_expression.tracker import TrackerState, match_tracks, update_tracks
 from train.data.dataset import load_split, read_crops, read_targets
 

@@ -13,8 +13,8 @@ import typer
 from PIL import Image
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
-from benchmarks.live_browser import find_browser
-from benchmarks.live_server import running_server
+from benchmarks.live.browser import find_browser
+from benchmarks.live.server import running_server
 
 WIDTH_PX = 760
 INTERVAL_S = 0.3

@@ -1,12 +1,12 @@
 """What a few kept faces of a person gain: `python -m benchmarks.personal choose` and `measure`.
 
-`choose` is how the constants of `face_expression.personal_head` and `face_expression.personal` were found, on the
-validation split of FER+ alone: its faces are of people nobody named, so it makes up visitors. "Strangers" have nothing
-in common with the next face, and nothing can be learned from them: what they lose is the price. "Shifted" visitors look
-more like one expression and less like another by a random amount on all their pictures, which biases can learn;
-"misread" ones have one expression that gets two nats too little, which needs the features. The prior chosen has the
-largest mean gain of the last two, among those that cost strangers at most 0.6 points at any number of faces and gain on
-both with twelve faces; biases alone do not on misread ones.
+`choose` is how the constants of `face_expression.personal` were found, on the validation split of FER+ alone: its faces
+are of people nobody named, so it makes up visitors. "Strangers" have nothing in common with the next face, and nothing
+can be learned from them: what they lose is the price. "Shifted" visitors look more like one expression and less like
+another by a random amount on all their pictures, which biases can learn; "misread" ones have one expression that gets
+two nats too little, which needs the features. The prior chosen has the largest mean gain of the last two, among those
+that cost strangers at most 0.6 points at any number of faces and gain on both with twelve faces; biases alone do not on
+misread ones.
 
 `measure` then asks people with several pictures, of whom nothing was used before: the Yale Face Database (15 people;
 posed happy, sad, surprised, and five neutral pictures in several lights) and the Face Research Lab London Set (102
@@ -26,14 +26,14 @@ import typer
 from benchmarks.figures import FOLDER, as_markdown, record, table
 from face_expression import Face, load_pipeline
 from face_expression.errors import required
-from face_expression.personal import neutral_shift
-from face_expression.personal_head import (
+from face_expression.personal.head import (
     CORRECTIONS_PRIOR,
     KeptFaces,
     Prior,
     check_head,
     fit_head,
 )
+from face_expression.personal.personal_file import neutral_shift
 from train.data.dataset import load_split, read_crops, read_targets
 from train.evaluate.fairness_sets import analyze_photographs
 from train.metrics.bootstrap import bootstrap_means, interval_95
@@ -182,7 +182,7 @@ def measure(
     record(
         output,
         command="python -m benchmarks.personal measure",
-        speaks_of=["face_expression/personal.py", "benchmarks/personal.py"],
+        speaks_of=["face_expression/personal/personal_file.py", "benchmarks/personal.py"],
         tables=tables,
     )
 

@@ -27,7 +27,7 @@ from face_expression.output.picture_records import (
     format_of,
     require_packages,
 )
-from face_expression.personal import PersonalError
+from face_expression.personal.personal_file import PersonalError
 from face_expression.pipeline import Pipeline, load_pipeline
 from face_expression.video.reader import VideoError, read_header, read_video
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from face_expression.boxes import Box, clip_box
-from face_expression.classifier import Answer, Classifier, softmax
-from face_expression.config import BundleConfig
-from face_expression.detector import Detector
+from face_expression.detection.detector import Detector
+from face_expression.detection.haar import HaarDetector
+from face_expression.detection.search import Detection, Known, View, video_views
+from face_expression.detection.yunet import YuNetDetector
 from face_expression.errors import BundleError
-from face_expression.graphs import Graphs, embedded_graphs
-from face_expression.haar import HaarDetector
 from face_expression.hub.download import (
     EMBEDDED_BUNDLE,
     MODEL_VARIABLE,
@@ -25,8 +24,10 @@ from face_expression.hub.download import (
     open_bundle,
 )
 from face_expression.labels import shared_lead
-from face_expression.personal import Personal, read_personal
-from face_expression.preprocess import (
+from face_expression.model.classifier import Answer, Classifier, softmax
+from face_expression.model.config import BundleConfig
+from face_expression.model.graphs import Graphs, embedded_graphs
+from face_expression.model.preprocess import (
     cut_crop,
     is_grey,
     measure_crops,
@@ -35,10 +36,9 @@ from face_expression.preprocess import (
     to_model_inputs,
     whole_image_region,
 )
+from face_expression.personal.personal_file import Personal, read_personal
 from face_expression.quality import NO_CLEAR_EXPRESSION, measure_quality, quality_reasons
-from face_expression.search import Detection, Known, View, video_views
 from face_expression.tracker import TrackerState, is_turn_fresh, match_tracks, require_time, update_tracks
-from face_expression.yunet import YuNetDetector
 
 log = logging.getLogger(__name__)
 

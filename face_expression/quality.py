@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from face_expression.boxes import box_size
-from face_expression.config import Preprocessing, QualityLimits
-from face_expression.graphs import Graphs
-from face_expression.preprocess import measure_crops
-from face_expression.search import Detection
+from face_expression.detection.search import Detection
+from face_expression.model.config import Preprocessing, QualityLimits
+from face_expression.model.graphs import Graphs
+from face_expression.model.preprocess import measure_crops
 
 MAYBE_NO_FACE = "may be no face"
 TOO_SMALL = "too small"

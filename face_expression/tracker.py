@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from face_expression.boxes import Box, iou_matrix
-from face_expression.classifier import Answer
-from face_expression.config import TrackerSettings
+from face_expression.model.classifier import Answer
+from face_expression.model.config import TrackerSettings
 
 # A mirrored view counts for so many time constants after it was taken.
 _MIRRORED_HOLDS = 2

@@ -29,10 +29,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from space.limits import Limits
+from space.storage.upkeep import repeating
 from space.traffic.fair_queue import MAX_SESSION_NAME, FairQueue, too_many
 from space.traffic.rate_limit import RateLimit
 from space.traffic.sessions import Sessions
-from space.upkeep import repeating
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from face_expression.config import Fraction
 from face_expression.io.yaml_file import read_yaml
+from face_expression.model.config import Fraction
 from face_expression.pipeline import Face
 
 HOUSE_SUGGESTIONS = Path(__file__).parent / "suggestions.yaml"

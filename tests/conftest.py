@@ -14,8 +14,8 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 import pytest
 
 from face_expression import Pipeline, load_pipeline
-from face_expression.config import read_bundle_config
 from face_expression.hub.download import EMBEDDED_BUNDLE, find_yunet_weights
+from face_expression.model.config import read_bundle_config
 from tests.support.after_a_failure import describe_what_was_open
 from tests.support.builders import REPOSITORY, SHARED
 from tests.support.durations import read_durations, slowest_first, write_durations
@@ -90,7 +90,7 @@ def ferplus() -> Path:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """An installed Chromium. Without one, browser tests skip on a person's machine and fail in CI."""
-    from benchmarks.live_browser import find_browser
+    from benchmarks.live.browser import find_browser
 
     try:
         return find_browser()

@@ -8,8 +8,8 @@ import platformdirs
 import typer
 
 from face_expression.cli.exits import exits_with_message
-from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE
+from face_expression.model.config import read_preprocessing
 from train import options
 from train.options import HOUSE_MODEL, HOUSE_MODEL_ARGS, Data, Imbalance, Revision
 

@@ -24,10 +24,10 @@ from transformers import (
     set_seed,
 )
 
-from face_expression.config import Preprocessing
 from face_expression.errors import DataError, StoppedError
-from face_expression.evenly import evenly
+from face_expression.io.evenly import evenly
 from face_expression.io.files import write_json
+from face_expression.model.config import Preprocessing
 from train.data.augment import Augmentation
 from train.data.dataset import (
     FaceDataset,

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.preprocess import cut_crop, to_model_inputs
+from face_expression.model.preprocess import cut_crop, to_model_inputs
 from train.data.dataset import decode, label_names_of, load_split, region_of_row
 from train.data.photographs import find_faces, read_photographs
 from train.data.teacher import METADATA, key_of

@@ -36,9 +36,9 @@ CACHE = Path(user_cache_dir("live-emotion-detector")) / "peers"
 SPEAKS_OF = [
     "benchmarks/peers",
     "face_expression/bundle",
-    "face_expression/classifier.py",
-    "face_expression/preprocess.py",
-    "face_expression/detector.py",
+    "face_expression/model/classifier.py",
+    "face_expression/model/preprocess.py",
+    "face_expression/detection/detector.py",
 ]
 COLUMNS = (
     "tool",

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import mannwhitneyu
 
 from face_expression.errors import required
-from face_expression.evenly import evenly
+from face_expression.io.evenly import evenly
 from face_expression.labels import LABEL_NAMES
 from train.data.dataset import decode, load_split
 from train.data.photographs import read_photographs

@@ -16,8 +16,8 @@ from data_tools.collect.errors import Stopped
 from data_tools.collect.url_guard import NOT_PUBLIC, Guard, literal_addresses
 from data_tools.settings import USER_AGENT_NAME, FetchSettings
 from data_tools.work.schema import Reason, Status
+from face_expression import __version__
 from face_expression.errors import DataError, required
-from face_expression.version import VERSION
 
 _LOOKUP_S = 2.0
 
@@ -47,7 +47,7 @@ class Web:
                 socket_factory=way_out.make_socket,
                 ssl=_trust(settings),
             ),
-            headers={"User-Agent": f"{USER_AGENT_NAME}/{VERSION} (collects pictures for research{contact})"},
+            headers={"User-Agent": f"{USER_AGENT_NAME}/{__version__} (collects pictures for research{contact})"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=settings.deadline_s, sock_connect=settings.deadline_s / 3),

@@ -21,12 +21,13 @@ from data_tools.work.folder import WorkFolder
 from data_tools.work.schema import Reason, Row, Status
 from face_expression import PictureError, Pipeline, load_pipeline, read_picture
 from face_expression.boxes import Box, box_area
+from face_expression.detection.search import Detection
 from face_expression.errors import required
 from face_expression.io.files import is_of_disk, sha256_of, store
 from face_expression.io.image_limits import require_few_scans
 from face_expression.io.image_metadata import split_metadata
 from face_expression.io.images import MAX_SIDE_PX
-from face_expression.preprocess import CropRegion, cut_crop, region_of_detection
+from face_expression.model.preprocess import CropRegion, cut_crop, region_of_detection
 from face_expression.quality import (
     BLURRED,
     MAYBE_NO_FACE,
@@ -37,7 +38,6 @@ from face_expression.quality import (
     measure_quality,
     quality_reasons,
 )
-from face_expression.search import Detection
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 # One picture in several sizes, as telephones write it: a JPEG to everybody else.

@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from face_expression import encode_jpeg
 from face_expression.boxes import box_of, box_size
-from face_expression.config import CropSettings
+from face_expression.model.config import CropSettings
+from face_expression.model.preprocess import CropRegion, cut_crop, whole_image_region
 from face_expression.output.html_report import FIRST, SECOND, STYLE, inline_svg
-from face_expression.preprocess import CropRegion, cut_crop, whole_image_region
 
 FACE_PX = 96
 SHEET_COLUMNS = 10

@@ -20,7 +20,7 @@ from data_tools.work.manifest import Manifest
 from data_tools.work.schema import UNKNOWN, Reason, Status, explanation
 from face_expression import PictureError, read_picture
 from face_expression.errors import required
-from face_expression.evenly import evenly
+from face_expression.io.evenly import evenly
 from face_expression.output.html_report import templates_in
 
 TEMPLATE = "report.html.jinja"

@@ -22,7 +22,7 @@ from data_tools.work.schema import REVIEWABLE, Row
 from face_expression import PictureError, Pipeline, read_picture
 from face_expression.boxes import box_of
 from face_expression.errors import DataError, required
-from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
+from face_expression.model.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FOLDS = 5
 _BATCH = 256

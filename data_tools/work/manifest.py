@@ -20,9 +20,9 @@ from filelock import FileLock, Timeout
 
 from data_tools.work.folder import WorkFolder
 from data_tools.work.schema import COLUMNS, SCHEMA, SCHEMA_VERSION, Row, Status
+from face_expression import __version__
 from face_expression.errors import DataError
 from face_expression.io.files import is_of_disk, replacing_file
-from face_expression.version import VERSION
 
 _ROWS_AT_ONCE = 1000
 _DETAIL_CHARACTERS = 300
@@ -54,7 +54,7 @@ class Manifest:
                 full: dict[str, object] = {
                     "status": Status.FOUND,
                     "found_at": datetime.now(UTC),
-                    "tool_version": VERSION,
+                    "tool_version": __version__,
                     **row,
                 }
                 names = ", ".join(full)
@@ -82,7 +82,7 @@ class Manifest:
 
     def _write(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            changes = {"tool_version": VERSION, **{name: value for name, value in row.items() if name != "url"}}
+            changes = {"tool_version": __version__, **{name: value for name, value in row.items() if name != "url"}}
             names = ", ".join(f"{name} = ?" for name in changes)
             if detail := row.get("detail"):
                 changes["detail"] = detail[:_DETAIL_CHARACTERS]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 
+from face_expression import __version__
 from face_expression.cli.pictures import Picture
 from face_expression.cli.ray_engine import Engine, predicted_by_ray
 from face_expression.cli.worker_pool import TaskFault, WorkersError, cores, shared_out
@@ -23,7 +24,6 @@ from face_expression.output.annotate import annotate
 from face_expression.output.picture_records import PictureRecord
 from face_expression.output.records import face_as_json
 from face_expression.pipeline import Pipeline, load_pipeline
-from face_expression.version import VERSION
 
 # A process takes about a second to start; with fewer pictures each, one process alone is done sooner.
 _PICTURES_WORTH_A_PROCESS = 50
@@ -118,7 +118,7 @@ def settings_of(pipeline: Pipeline, *, with_copies: bool) -> dict:
     files = sorted(file for file in pipeline.files.bundle.iterdir() if file.suffix in (".onnx", ".json"))
     used = [*files, *filter(None, (pipeline.files.yunet, pipeline.files.personal))]
     return {
-        "version": VERSION,
+        "version": __version__,
         "detector": pipeline.detector.name,
         "files": [[file.name, sha256_of(file)] for file in used if file.name != "metrics.json"],
         "copies": with_copies,

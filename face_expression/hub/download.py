@@ -21,11 +21,11 @@ from huggingface_hub.utils import logging as client_logging
 from huggingface_hub.utils import tqdm
 from huggingface_hub.utils.sha import git_hash
 
-from face_expression.config import EMBEDDED_CONFIG, BundleConfig, YuNetSettings, read_bundle_config
 from face_expression.errors import BundleError
-from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.errors import causes, in_one_line, may_pass
 from face_expression.io.files import sha256_of
+from face_expression.model.config import EMBEDDED_CONFIG, BundleConfig, YuNetSettings, read_bundle_config
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
 
 log = logging.getLogger(__name__)
 Found = TypeVar("Found")

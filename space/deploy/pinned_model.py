@@ -7,11 +7,11 @@ from pathlib import Path
 from huggingface_hub import HfApi, ModelInfo
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
-from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig
 from face_expression.errors import BundleError, DataError
 from face_expression.hub.download import BUNDLE_FILES, DamagedError, open_bundle
 from face_expression.hub.upload import Repository, check_repo_id
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import BundleConfig
 
 
 @dataclass(frozen=True)

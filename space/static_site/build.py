@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from face_expression import Pipeline
 from face_expression.errors import DataError
-from face_expression.known_gaps import gaps_in_words
-from space.live_files import VENDOR, device_files
+from face_expression.output.known_gaps import gaps_in_words
+from space.live.files import VENDOR, device_files
 from space.paths import EXAMPLES, HOUSE, WEB
 from space.served_file import digest_of
 from space.suggestions import load_suggestions

@@ -13,7 +13,7 @@ import gradio as gr
 
 from space.gradio_internals import forget_deleted_files
 from space.storage.private_folder import is_own_folder
-from space.upkeep import repeating
+from space.storage.upkeep import repeating
 
 # Younger than anything.
 ALL = -1000.0

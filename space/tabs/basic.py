@@ -11,7 +11,7 @@ from face_expression import PictureError, Pipeline, TrackerState, annotate, face
 from face_expression.output.markdown import plain_words
 from space.gradio_internals import replace_methods
 from space.limits import AT_ONCE, Kind
-from space.main_face import main_face
+from space.live.main_face import main_face
 from space.tabs.components import face_bars, sent_bytes, shown_picture
 from space.tabs.visitor_language import translation_for
 

@@ -5,7 +5,7 @@ import json
 import gradio as gr
 
 from face_expression import Pipeline
-from space.live_files import LiveFiles
+from space.live.files import LiveFiles
 from space.suggestions import load_suggestions
 from space.traffic.body_limit import FRAMES_ENDPOINT
 

@@ -9,23 +9,19 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import (
-    collecting,
-    latency,
-    live,
-    live_browser,
-    live_camera,
-    live_crowd,
-    live_minutes,
-    live_rest,
-    live_visitors,
-    predict_folder,
-)
-from benchmarks.live_figures import Answered, Recording, Shown
+from benchmarks import collecting, latency, predict_folder
+from benchmarks.live import __main__ as live
+from benchmarks.live import browser as live_browser
+from benchmarks.live import camera as live_camera
+from benchmarks.live import crowd as live_crowd
+from benchmarks.live import minutes as live_minutes
+from benchmarks.live import rest as live_rest
+from benchmarks.live import visitors as live_visitors
+from benchmarks.live.figures import Answered, Recording, Shown
 from benchmarks.personal import points_gained
-from benchmarks.slow_link import slow_link
+from benchmarks.support.slow_link import slow_link
 from face_expression.hub.download import DETECTOR_VARIABLE
-from face_expression.personal_head import CORRECTIONS_PRIOR, KeptFaces
+from face_expression.personal.head import CORRECTIONS_PRIOR, KeptFaces
 
 
 @pytest.fixture
@@ -136,7 +132,7 @@ def test_no_figure_is_rounded_in_our_favour(row, figure, met):
 
 
 def number_of(frame: np.ndarray) -> int | None:
-    """What `draw_number` has drawn into a frame, read as `live_page.js` does."""
+    """What `draw_number` has drawn into a frame, read as `page.js` does."""
     side = live_camera.BLOCK_PX
     lit = frame[-side // 2, side // 2 :: side].mean(axis=1) > 127
     bits, inverted = np.split(lit, 2)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import venv
 
-from benchmarks.processes import ended, free_port
+from benchmarks.support.processes import ended, free_port
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.served_apps import START_LIMIT_S, wait_for_page
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from face_expression.version import VERSION
+from face_expression import __version__
 from tests.support.builders import EXAMPLES, REPOSITORY
 
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -92,8 +92,8 @@ def test_every_file_of_a_package_is_in_the_wheel():
 
 
 def test_the_version_has_one_place():
-    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "face_expression.version.VERSION"}
-    assert VERSION.count(".") == 2
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "face_expression.__version__"}
+    assert __version__.count(".") == 2
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def installed(tmp_path_factory) -> Path:
     wheel = [*pip, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder, source]
     subprocess.run(wheel, check=True, timeout=300)
     (file,) = folder.glob("live_emotion_detector-*.whl")
-    assert VERSION in file.name
+    assert __version__ in file.name
     venv.create(folder / "venv")
     programs = folder / "venv" / "bin"
     install = [*pip, "--python", programs / "python", "install", "--no-deps", "--no-index", file]

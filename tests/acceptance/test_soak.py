@@ -7,9 +7,9 @@ import json
 import pytest
 import typer
 
-from benchmarks import soak
-from benchmarks.soak import Check, Moment, growth
-from benchmarks.soak_visitors import Kind, Outcome, Tally
+from benchmarks.soak import __main__ as soak
+from benchmarks.soak.__main__ import Check, Moment, growth
+from benchmarks.soak.visitors import Kind, Outcome, Tally
 from face_expression.hub.download import DETECTOR_VARIABLE
 
 

@@ -21,9 +21,9 @@ from face_expression import (
     read_picture,
 )
 from face_expression.boxes import iou_matrix
-from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
+from face_expression.model.config import EMBEDDED_CONFIG, read_bundle_config
 from face_expression.tracker import update_tracks
-from space.live_sessions import RefusedError, Viewers
+from space.live.sessions import RefusedError, Viewers
 from space.suggestions import load_suggestions
 from tests.support.builders import happy_face
 

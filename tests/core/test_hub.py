@@ -7,8 +7,6 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from face_expression import BundleError, load_pipeline, read_picture
-from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
-from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import (
     DETECTOR_VARIABLE,
     EMBEDDED_BUNDLE,
@@ -16,6 +14,8 @@ from face_expression.hub.download import (
     find_yunet_weights,
     open_bundle,
 )
+from face_expression.model.config import EMBEDDED_CONFIG, read_bundle_config
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.hub_patience import MUCH_PATIENCE, WITH_PATIENCE
 from tests.support.local_hub import COMMIT, running_hub

@@ -11,9 +11,17 @@ from typer.testing import CliRunner
 
 from face_expression import PersonalError, load_pipeline, read_picture
 from face_expression.__main__ import app
-from face_expression.classifier import softmax
+from face_expression.model.classifier import softmax
 from face_expression.output.records import face_as_json
-from face_expression.personal import (
+from face_expression.personal.head import (
+    CORRECTIONS_PRIOR,
+    MAX_FACES,
+    OWN_PRIOR,
+    KeptFaces,
+    check_head,
+    fit_head,
+)
+from face_expression.personal.personal_file import (
     NONE_OF_THESE,
     Corrections,
     Neutral,
@@ -21,14 +29,6 @@ from face_expression.personal import (
     Personal,
     head_numbers,
     neutral_shift,
-)
-from face_expression.personal_head import (
-    CORRECTIONS_PRIOR,
-    MAX_FACES,
-    OWN_PRIOR,
-    KeptFaces,
-    check_head,
-    fit_head,
 )
 from tests.support.builders import EXAMPLES, SUPPORT, calm_face, happy_face, moving
 from tests.support.videos import write_video

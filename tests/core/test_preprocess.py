@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_expression.config import ContrastSettings, CropRule, CropSettings, InputSettings
-from face_expression.preprocess import (
+from face_expression.model.config import ContrastSettings, CropRule, CropSettings, InputSettings
+from face_expression.model.preprocess import (
     CropRegion,
     cut_crop,
     region_of_detection,

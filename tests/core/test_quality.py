@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from face_expression.config import EMBEDDED_CONFIG, QualityLimits, read_bundle_config
-from face_expression.preprocess import measure_crops
+from face_expression.model.config import EMBEDDED_CONFIG, QualityLimits, read_bundle_config
+from face_expression.model.preprocess import measure_crops
 from face_expression.quality import (
     BLURRED,
     MAYBE_NO_FACE,

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
-from face_expression.search import (
+from face_expression.detection.search import (
     Detection,
     View,
     finest_views,
@@ -18,6 +17,7 @@ from face_expression.search import (
     to_frame,
     video_views,
 )
+from face_expression.model.config import EMBEDDED_CONFIG, read_bundle_config
 from tests.support.builders import SUPPORT
 
 TABLE = json.loads((SUPPORT / "search_cases.json").read_text())

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from face_expression.config import EMBEDDED_CONFIG, read_bundle_config
+from face_expression.model.config import EMBEDDED_CONFIG, read_bundle_config
 from face_expression.tracker import TrackerState, match_tracks, update_tracks
 from tests.support.builders import SUPPORT
 

@@ -20,10 +20,10 @@ from data_tools.dataset.publish import publish
 from data_tools.settings import PublishSettings
 from data_tools.work.denylist import deny
 from data_tools.work.manifest import opened
-from face_expression.config import read_preprocessing
 from face_expression.errors import ExpectedError
 from face_expression.io.files import replacing_folder
 from face_expression.labels import LABEL_NAMES
+from face_expression.model.config import read_preprocessing
 from tests.support.local_hub import OWNER, READER, WRITER
 from tests.support.warm_programs import DATA, run_warm
 from tests.support.work_folders import FETCHED_AT, add_rows, jpeg, kept_row, make_work, rows_of

@@ -11,9 +11,9 @@ from PIL import Image
 
 from data_tools.settings import read_run_settings
 from face_expression import LABEL_NAMES
-from face_expression.config import read_preprocessing
 from face_expression.errors import DataError
 from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.model.config import read_preprocessing
 from tests.support.builders import REPOSITORY
 from tests.support.local_search import CANARY, found_picture, running_search
 from tests.support.local_web import running_web

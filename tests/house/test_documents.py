@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
+from face_expression import __version__
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
-from face_expression.version import VERSION
 from tests.support.builders import REPOSITORY
 from tests.support.programs import lines, predict
 
@@ -48,9 +48,9 @@ def test_links_lead_somewhere(document):
 
 
 def test_the_version_is_the_same_everywhere():
-    assert json.loads((REPOSITORY / "web" / "package.json").read_text())["version"] == VERSION
-    assert f"\nversion: {VERSION}\n" in (REPOSITORY / "CITATION.cff").read_text()
-    assert f"\n## {VERSION}" in (REPOSITORY / "CHANGELOG.md").read_text()
+    assert json.loads((REPOSITORY / "web" / "package.json").read_text())["version"] == __version__
+    assert f"\nversion: {__version__}\n" in (REPOSITORY / "CITATION.cff").read_text()
+    assert f"\n## {__version__}" in (REPOSITORY / "CHANGELOG.md").read_text()
 
 
 def test_make_says_what_it_can_make():

@@ -19,8 +19,8 @@ from playwright.sync_api import Page, expect
 
 from face_expression import encode_jpeg
 from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.known_gaps import gaps_in_words
 from face_expression.labels import LABEL_NAMES
+from face_expression.output.known_gaps import gaps_in_words
 from tests.support.browsing import EXAMPLE, NARROW, open_photo_tab, picture_for_the_readme, upload_photo, wait_until
 from tests.support.builders import (
     calm_face,

@@ -12,8 +12,8 @@ from huggingface_hub import HfApi
 from typer.testing import CliRunner
 
 from face_expression.errors import ExpectedError
-from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE, MODEL_VARIABLE
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
 from space.deploy.step import app, deploy, deploy_static, write
 from tests.support.builders import EXAMPLES, REPOSITORY
 from tests.support.hub_patience import WITH_PATIENCE, without_waiting
@@ -65,7 +65,7 @@ def model_repository(weights, *, temperature=50.0, card="datasets: [somebody/exp
 def hub(hub, yunet_weights, monkeypatch):
     """A Hub with a model, for deployments in this process of fewer files, with nobody waiting."""
     without_waiting(monkeypatch)
-    parts = ("app.py", "requirements.txt", "face_expression/__init__.py", "space/live_files.py", "web/vendor/*.wasm")
+    parts = ("app.py", "requirements.txt", "face_expression/__init__.py", "space/live/files.py", "web/vendor/*.wasm")
     monkeypatch.setattr("space.deploy.space_files._PARTS", parts)
     hub.repositories[MODEL] = model_repository(yunet_weights)
     return hub

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from face_expression import Face
-from space.main_face import main_face
+from space.live.main_face import main_face
 from tests.support.builders import REPOSITORY
 
 CASES = json.loads((REPOSITORY / "tests" / "support" / "main_face_cases.json").read_text())

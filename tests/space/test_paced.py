@@ -90,7 +90,7 @@ def worker_priority() -> int:
 def test_threads_share_the_heaps(tmp_path):
     program = """
 import ctypes, sys, threading
-from space.memory import share_arenas
+from space.storage.memory import share_arenas
 
 share_arenas()
 libc, together = ctypes.CDLL(None), threading.Barrier(8)

@@ -14,7 +14,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from benchmarks.processes import ended, free_port
+from benchmarks.support.processes import ended, free_port
 from face_expression.errors import DataError, required
 from space.storage.cleaning import sweep
 from space.storage.private_folder import private_folder

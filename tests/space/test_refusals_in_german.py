@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from face_expression.io import image_limits, images
-from space import live_frames, live_sessions
+from space.live import frames, sessions
 from space.paths import WEB
 
 
@@ -41,7 +41,7 @@ def key_of(text: ast.expr) -> Iterator[str]:
 
 
 def test_every_refusal_has_its_german():
-    found = {live_sessions.BUSY, *(text for module in (live_sessions, live_frames) for text in sentences(module))}
+    found = {sessions.BUSY, *(text for module in (sessions, frames) for text in sentences(module))}
     assert len(found) >= 4 and "the frame cannot be used: {1}" in found
     pictures = {text for module in (images, image_limits) for text in sentences(module)}
     assert len(pictures) >= 4

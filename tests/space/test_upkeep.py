@@ -2,7 +2,7 @@
 
 import asyncio
 
-from space.upkeep import repeating
+from space.storage.upkeep import repeating
 
 
 def test_a_fault_is_logged_and_does_not_end_it(caplog):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from face_expression import Pipeline, encode_jpeg
-from space.live_sessions import BusyServerError, RefusedError, ViewerLimits, Viewers
+from space.live.sessions import BusyServerError, RefusedError, ViewerLimits, Viewers
 from tests.support.builders import calm_face, happy_face, scene
 
 HAPPY, CALM = (encode_jpeg(scene([(face, 140, 60, 360)])) for face in (happy_face(), calm_face()))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import httpx
 import websocket
 
-from benchmarks.processes import ended, free_port
+from benchmarks.support.processes import ended, free_port
 
 PATIENCE_S = 300
 # A camera that shows a moving pattern, and nobody to ask whether it may be used.

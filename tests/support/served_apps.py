@@ -6,7 +6,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
-from benchmarks.processes import ended, free_port
+from benchmarks.support.processes import ended, free_port
 from tests.support.warm_programs import APP, WarmProgram, start_warm
 
 START_LIMIT_S = 90

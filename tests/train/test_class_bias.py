@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.classifier import Classifier
+from face_expression.model.preprocess import to_model_inputs
 from tests.support.training import TINY, band, output_of, parquet, train
 from train.data.dataset import load_split, read_crops, read_targets
 from train.export.class_bias import fit_class_bias

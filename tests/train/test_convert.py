@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from face_expression.classifier import Classifier, softmax
-from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.classifier import Classifier, softmax
+from face_expression.model.config import read_preprocessing
+from face_expression.model.preprocess import to_model_inputs
 from tests.support.builders import REPOSITORY
 from tests.support.training import SMALL, TINY, output_of, parquet, require_success, train
 from train.convert.from_human import read_faceres

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from face_expression import LABEL_NAMES, load_pipeline
-from face_expression.config import read_preprocessing
 from face_expression.hub.download import DETECTOR_VARIABLE, EMBEDDED_BUNDLE
-from face_expression.known_gaps import UNMEASURED
+from face_expression.model.config import read_preprocessing
+from face_expression.output.known_gaps import UNMEASURED
 from tests.support.builders import REPOSITORY, calm_face, happy_face, scene
 from tests.support.evaluating import ROWS, copy_bundle, evaluate, example_rows, noise, write
 from train.data.dataset import load_split

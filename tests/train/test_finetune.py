@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from benchmarks.processes import free_port
+from benchmarks.support.processes import free_port
 from face_expression import LABEL_NAMES, load_pipeline
-from face_expression.classifier import Classifier
 from face_expression.hub.download import open_bundle
+from face_expression.model.classifier import Classifier
 from tests.support.builders import REPOSITORY
 from tests.support.training import (
     SHADES,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from face_expression.classifier import softmax
+from face_expression.model.classifier import softmax
 from train.evaluate.calibration import measure_risk_coverage
 from train.evaluate.step import METRICS
 from train.export.quality_limits import fit_limits, spoilings

@@ -16,12 +16,12 @@ from safetensors.torch import load, load_file, save_file
 from typer.testing import CliRunner
 
 from face_expression import LABEL_NAMES, load_pipeline
-from face_expression.config import read_preprocessing
 from face_expression.errors import ExpectedError
-from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import DETECTOR_VARIABLE
 from face_expression.io.files import sha256_of
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.config import read_preprocessing
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
+from face_expression.model.preprocess import to_model_inputs
 from tests.support.builders import REPOSITORY, happy_face, save
 from tests.support.hub_patience import NO_PAUSES, without_waiting
 from tests.support.local_hub import OWNER, READER, WRITER, running_hub

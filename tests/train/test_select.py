@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from face_expression import LABEL_NAMES
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.preprocess import to_model_inputs
 from tests.support.training import TINY, band, bands, output_of, parquet, photographs, train
 from train.model.predictor import open_predictor
 from train.select.figures import auc_figure, kl_divergence, log_loss, mean_figure, weights_of_resamples

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from face_expression import LABEL_NAMES
-from face_expression.config import read_preprocessing
 from face_expression.errors import DataError
-from face_expression.preprocess import cut_crop, region_of_detection, to_model_inputs
+from face_expression.model.config import read_preprocessing
+from face_expression.model.preprocess import cut_crop, region_of_detection, to_model_inputs
 from tests.support.builders import REPOSITORY, happy_photo
 from tests.support.odd_pictures import rotated_phone_photo
 from train.data.augment import Augmentation, augment_crop, erase, light_from_side

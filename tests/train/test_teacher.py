@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from face_expression import LABEL_NAMES
-from face_expression.config import read_preprocessing
 from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.config import read_preprocessing
+from face_expression.model.preprocess import to_model_inputs
 from tests.support.builders import calm_photo, happy_photo
 from tests.support.training import TINY, band, bands, output_of, parquet, photographs, png, train
 from train.data.targets import Targets

@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from transformers import TimmWrapperForImageClassification
 
 from face_expression import LABEL_NAMES, load_pipeline
-from face_expression.classifier import Classifier
-from face_expression.config import read_bundle_config
 from face_expression.errors import DataError
 from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import read_bundle_config
 from tests.support.builders import REPOSITORY
 from tests.support.training import KILLED_AT, TINY, band, output_of, require_success, train
 from tests.support.warm_programs import TRAIN, run_warm

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 import app
 from face_expression import encode_jpeg
-from space import live_files
+from space.live import files as live_files
 from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
 from tests.support.builders import EXAMPLES, calm_face, happy_face, moving, scene
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from face_expression import encode_jpeg, load_pipeline
-from face_expression.personal import NONE_OF_THESE
+from face_expression.personal.personal_file import NONE_OF_THESE
 from tests.support.browsing import PATIENCE_MS, headline, start_button, wait_until_loaded
 from tests.support.builders import calm_face, happy_face, moving
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 from typer.testing import CliRunner
 
-from face_expression.known_gaps import gaps_in_words
+from face_expression.output.known_gaps import gaps_in_words
 from space.paths import WEB
 from space.static_site.__main__ import app
 from space.static_site.build import static_files, write_static_site

@@ -17,11 +17,11 @@ import pytest
 from PIL import Image
 
 from face_expression import Pipeline
-from face_expression.classifier import softmax
-from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.personal_head import unit_length
-from face_expression.preprocess import cut_crop, region_of_detection
+from face_expression.model.classifier import softmax
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
+from face_expression.model.preprocess import cut_crop, region_of_detection
+from face_expression.personal.head import unit_length
 from tests.support.builders import REPOSITORY, calm_face, calm_photo, happy_face, happy_photo, moving, scene
 from tests.support.needs import skip_or_fail
 

@@ -13,10 +13,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from face_expression.classifier import Classifier
 from face_expression.errors import required
 from face_expression.hub.download import Bundle, open_bundle
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.classifier import Classifier
+from face_expression.model.preprocess import to_model_inputs
 from train.data.dataset import read_crops, read_targets
 from train.export.step import load_checkpoint
 from train.finetune import FINAL_FOLDER

@@ -20,11 +20,11 @@ import datasets
 import torch
 from tqdm import tqdm
 
-from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError
-from face_expression.evenly import evenly
 from face_expression.hub.download import EMBEDDED_BUNDLE, open_bundle
+from face_expression.io.evenly import evenly
 from face_expression.io.files import write_json
+from face_expression.model.config import InputSettings, Preprocessing
 from train.compare.measure import Compared, Row, count_parameters, measure_models
 from train.compare.plot import draw
 from train.compare.table import table

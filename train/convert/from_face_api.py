@@ -13,8 +13,8 @@ import torch
 from timm.layers import ConvNormAct
 from torch import nn
 
-from face_expression.config import InputSettings
 from face_expression.errors import required
+from face_expression.model.config import InputSettings
 from train.convert.batch_norms import scale_and_shift, statistics_of
 from train.convert.package import Package, read_weights
 from train.model.dlib_resnet import BLOCKS, Block, DlibResNet

@@ -15,8 +15,8 @@ from timm.models.mobilenetv3 import MobileNetV3
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from face_expression.config import InputSettings
 from face_expression.errors import DataError, required
+from face_expression.model.config import InputSettings
 from train.convert.batch_norms import scale_and_shift
 from train.convert.package import Package, read_weights
 

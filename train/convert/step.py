@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from face_expression.config import InputSettings, Preprocessing, read_bundle_config
 from face_expression.errors import DataError
-from face_expression.evenly import evenly
 from face_expression.hub.download import open_bundle
+from face_expression.io.evenly import evenly
 from face_expression.io.files import write_json
 from face_expression.labels import LABEL_NAMES
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.config import InputSettings, Preprocessing, read_bundle_config
+from face_expression.model.preprocess import to_model_inputs
 from train.convert import from_bundle, from_face_api, from_human
 from train.convert.batch_norms import settle
 from train.convert.package import open_package

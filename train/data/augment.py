@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from face_expression.errors import required
-from face_expression.preprocess import CropRegion
+from face_expression.model.preprocess import CropRegion
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from datasets.exceptions import DatasetsError
 from huggingface_hub.errors import HTTPError
 from tqdm import tqdm
 
-from face_expression.config import Preprocessing
 from face_expression.errors import DataError
 from face_expression.io.images import PictureError, read_picture
 from face_expression.io.split_files import escaped, parquet_files
 from face_expression.labels import LABEL_NAMES
-from face_expression.preprocess import (
+from face_expression.model.config import Preprocessing
+from face_expression.model.preprocess import (
     CropRegion,
     cut_crop,
     region_of_detection,

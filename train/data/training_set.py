@@ -7,8 +7,8 @@ import datasets
 import numpy as np
 import torch
 
-from face_expression.config import Preprocessing
 from face_expression.errors import DataError, required
+from face_expression.model.config import Preprocessing
 from train.data.augment import Augmentation
 from train.data.dataset import FaceDataset, label_names_of, read_targets
 from train.data.photographs import read_photographs

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from face_expression.known_gaps import NO_GAP, UNMEASURED, known_gaps
+from face_expression.output.known_gaps import NO_GAP, UNMEASURED, known_gaps
 
 # What `python -m benchmarks.peers` wrote; a wheel comes without it.
 PEERS_FILE = Path(__file__).parents[2] / "docs" / "figures" / "peers.json"

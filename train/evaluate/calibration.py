@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from face_expression.classifier import softmax
+from face_expression.model.classifier import softmax
 from train.evaluate.protocols import Metrics, Truth
 from train.metrics.bootstrap import share_with_interval
 from train.metrics.calibration_bins import reliability

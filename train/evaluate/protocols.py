@@ -11,9 +11,9 @@ import datasets
 import evaluate as hf_evaluate
 import numpy as np
 
-from face_expression.classifier import softmax
 from face_expression.errors import required
 from face_expression.labels import LABEL_NAMES
+from face_expression.model.classifier import softmax
 from train.data.dataset import read_targets
 from train.evaluate.end_to_end import MISSED, analyze_rows, load_app
 from train.metrics.bootstrap import share_with_interval

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
-from face_expression.config import BundleConfig
+from face_expression.model.config import BundleConfig
 from face_expression.output.html_report import templates_in
 from train.evaluate import plots
 from train.evaluate.at_a_glance import beside_other_tools, for_whom_it_is_worse, what_it_cannot_do

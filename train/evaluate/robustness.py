@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig, Preprocessing
-from face_expression.preprocess import cut_crop, to_model_inputs, whole_image_region
+from face_expression.detection.search import Detection
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import BundleConfig, Preprocessing
+from face_expression.model.preprocess import cut_crop, to_model_inputs, whole_image_region
 from face_expression.quality import measure_quality, quality_reasons
-from face_expression.search import Detection
 from train.data.augment import add_noise, change_gamma, compress, downscale, light_from_side
 from train.metrics.bootstrap import share_with_interval
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from face_expression.classifier import Classifier
-from face_expression.config import BundleConfig
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import BundleConfig
+from face_expression.model.preprocess import to_model_inputs
 from train.metrics.bootstrap import RESAMPLES, interval_95
 
 ROUNDS = 300

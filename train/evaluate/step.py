@@ -38,12 +38,12 @@ from pathlib import Path
 
 import numpy as np
 
-from face_expression.classifier import Classifier
-from face_expression.config import InputSettings
 from face_expression.errors import DataError, required
 from face_expression.hub.download import Bundle, open_bundle
 from face_expression.io.files import write_json
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import InputSettings
+from face_expression.model.preprocess import to_model_inputs
 from train.data.dataset import data_name, load_split, read_crops, require_labels, require_readable
 from train.evaluate.calibration import measure_calibration, measure_risk_coverage
 from train.evaluate.fairness import compare_groups, read_groups

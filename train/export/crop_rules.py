@@ -15,16 +15,16 @@ import numpy as np
 from tqdm import tqdm
 
 from face_expression.boxes import Box, box_size
-from face_expression.config import read_preprocessing
-from face_expression.detector import Detector
+from face_expression.detection.detector import Detector
+from face_expression.detection.haar import HaarDetector
+from face_expression.detection.search import Detection
+from face_expression.detection.yunet import YuNetDetector
 from face_expression.errors import required
-from face_expression.evenly import evenly
-from face_expression.haar import HaarDetector
 from face_expression.hub.download import find_yunet_weights
+from face_expression.io.evenly import evenly
 from face_expression.io.files import write_json
+from face_expression.model.config import read_preprocessing
 from face_expression.quality import measure_turn
-from face_expression.search import Detection
-from face_expression.yunet import YuNetDetector
 from train.data.dataset import decode, load_split
 
 FRAME_PX = 320

@@ -11,7 +11,7 @@ import onnx
 from onnxscript import BOOL, FLOAT, INT64, UINT8, OnnxFunction, script
 from onnxscript import opset20 as op
 
-from face_expression.graphs import graph_file
+from face_expression.model.graphs import graph_file
 
 _IR_VERSION = 10
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from face_expression.classifier import Classifier
-from face_expression.config import Preprocessing
-from face_expression.evenly import evenly
-from face_expression.preprocess import cut_crop, measure_crops, to_model_inputs, whole_image_region
+from face_expression.io.evenly import evenly
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import Preprocessing
+from face_expression.model.preprocess import cut_crop, measure_crops, to_model_inputs, whole_image_region
 from train.data.augment import add_noise
 
 TOLERANCE = 0.03

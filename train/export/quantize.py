@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from face_expression.evenly import evenly
+from face_expression.io.evenly import evenly
 
 CALIBRATION_ROWS = 512
 _BATCH = 64

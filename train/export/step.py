@@ -18,8 +18,11 @@ from safetensors.torch import load_file
 from scipy.optimize import minimize_scalar
 from transformers import TimmWrapperForImageClassification
 
-from face_expression.classifier import OUTPUT_NAMES, OWN_LABEL_OUTPUT, Classifier, softmax
-from face_expression.config import (
+from face_expression.errors import DataError, required
+from face_expression.hub.download import open_bundle
+from face_expression.io.files import sha256_of
+from face_expression.model.classifier import OUTPUT_NAMES, OWN_LABEL_OUTPUT, Classifier, softmax
+from face_expression.model.config import (
     EMBEDDED_CONFIG,
     SCHEMA_VERSION,
     BundleConfig,
@@ -27,11 +30,8 @@ from face_expression.config import (
     read_bundle_config,
     read_preprocessing,
 )
-from face_expression.errors import DataError, required
-from face_expression.graphs import GRAPH_NAMES, graph_file
-from face_expression.hub.download import open_bundle
-from face_expression.io.files import sha256_of
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
+from face_expression.model.preprocess import to_model_inputs
 from train.data.dataset import load_split, read_crops, read_targets, require_labels
 from train.export.class_bias import adjust_last_layer
 from train.export.graphs import write_graphs

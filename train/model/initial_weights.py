@@ -9,8 +9,8 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors.torch import load_file
 from transformers import TimmWrapperForImageClassification
 
-from face_expression.config import Preprocessing, read_bundle_config, read_preprocessing
 from face_expression.errors import BundleError, DataError
+from face_expression.model.config import Preprocessing, read_bundle_config, read_preprocessing
 
 LABEL_HEAD_FILE = "label_head.safetensors"
 _FILES = ("config.json", "model.safetensors", "preprocessing.json", "training.json", LABEL_HEAD_FILE)

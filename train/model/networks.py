@@ -8,8 +8,8 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
 
-from face_expression.config import InputSettings, Preprocessing
 from face_expression.errors import DataError, required
+from face_expression.model.config import InputSettings, Preprocessing
 from train.model import custom_cnn, dlib_resnet  # noqa: F401 - makes them known to timm
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from face_expression.classifier import Classifier, softmax
-from face_expression.config import Preprocessing, read_preprocessing
 from face_expression.errors import BundleError, DataError
 from face_expression.hub.download import open_bundle
+from face_expression.model.classifier import Classifier, softmax
+from face_expression.model.config import Preprocessing, read_preprocessing
 from train.export.step import load_checkpoint
 
 _BATCH = 256

@@ -10,9 +10,9 @@ from typing import cast
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from face_expression.config import BundleConfig
 from face_expression.errors import DataError
 from face_expression.hub.download import Bundle, open_bundle
+from face_expression.model.config import BundleConfig
 from face_expression.output.markdown import plain_words
 from train.evaluate.fairness_card import fairness_lines
 

@@ -20,10 +20,7 @@ import torch
 from huggingface_hub import HfApi
 from safetensors.torch import load_file, save_file
 
-from face_expression.classifier import Classifier
-from face_expression.config import InputSettings, YuNetSettings
 from face_expression.errors import DataError
-from face_expression.graphs import GRAPH_NAMES, graph_file
 from face_expression.hub.download import DETECTOR_VARIABLE, Bundle, find_yunet_weights
 from face_expression.hub.upload import (
     PAUSES_S,
@@ -34,6 +31,9 @@ from face_expression.hub.upload import (
     raises_hub_error,
 )
 from face_expression.io.files import sha256_of, write_json
+from face_expression.model.classifier import Classifier
+from face_expression.model.config import InputSettings, YuNetSettings
+from face_expression.model.graphs import GRAPH_NAMES, graph_file
 from train.export.quantize import is_quantized
 from train.model.initial_weights import LABEL_HEAD_FILE
 from train.publish.model_card import published_card, read_metrics

@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face_expression import Pipeline
-from face_expression.config import Preprocessing
+from face_expression.model.config import Preprocessing
 from face_expression.quality import measure_turn
 from train.data.dataset import crop_of_row, decode
 from train.evaluate.end_to_end import paste

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from face_expression import Pipeline
 from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.preprocess import to_model_inputs
+from face_expression.model.preprocess import to_model_inputs
 from train.data.dataset import crop_of_row, load_split, read_targets, require_labels
 from train.data.photographs import find_faces, read_photographs
 from train.evaluate.end_to_end import load_app

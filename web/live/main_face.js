@@ -1,4 +1,4 @@
-/** Whose expression the headline is about, where several people are in view. Made like `space/main_face.py`. */
+/** Whose expression the headline is about, where several people are in view. Made like `space/live/main_face.py`. */
 
 /** So much larger an area is clearly larger: people of like size do not take the headline from each other. */
 const CLEARLY_LARGER = 1.5;

@@ -32,7 +32,7 @@ export class ServerEngine {
   #serverMs = 0;
 
   /**
-   * @param {string} address where the server takes pictures, as `space/live_frames.py` says
+   * @param {string} address where the server takes pictures, as `space/live/frames.py` says
    * @param {() => void} sending called for each picture that goes to the server
    */
   constructor(address, sending) {

@@ -90,7 +90,7 @@ export class BundleError extends Error {
  */
 
 /**
- * The settings keep the names they have in the file; `face_expression/config.py` describes each of them.
+ * The settings keep the names they have in the file; `face_expression/model/config.py` describes each of them.
  *
  * @typedef {object} BundleConfig
  * @property {string[]} labelNames in the order of the probabilities

@@ -1,4 +1,4 @@
-/** Frame + detection -> crop -> model input: `face_expression/preprocess.py`, which explains it, for the browser. */
+/** Frame + detection -> crop -> model input: `face_expression/model/preprocess.py`, which explains it, for the browser. */
 
 import { boxSize, roundHalfEven } from "./boxes.js";
 import { channelsOf, cutPart, scalePart } from "./frame.js";

@@ -1,4 +1,4 @@
-/** Frame -> detections, by YuNet: `face_expression/yunet.py`, which explains it, for the browser. */
+/** Frame -> detections, by YuNet: `face_expression/detection/yunet.py`, which explains it, for the browser. */
 
 import { boxArea, boxOverlap, boxSize } from "./boxes.js";
 import { BundleError } from "./config.js";
@@ -17,7 +17,7 @@ import { finestViews, isSameFace, liesIn, merge, photoViews, scaleOf, toFrame, w
  * @typedef {{box: import("./boxes.js").Box, turnDeg: number, isTurnFresh: boolean}} Known
  */
 
-// As in `face_expression/yunet.py`.
+// As in `face_expression/detection/yunet.py`.
 const FIXED_SIDES = [0x0a, 0x03, 0x08, 0x80, 0x05, 0x0a, 0x03, 0x08, 0x80, 0x05];
 const FREE_SIDES = [0x0a, 0x03, 0x12, 0x01, 0x68, 0x0a, 0x03, 0x12, 0x01, 0x77];
 

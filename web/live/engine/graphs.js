@@ -1,4 +1,4 @@
-/** The bundle's graphs and networks in ONNX Runtime; Python runs the same files (`face_expression/graphs.py`). */
+/** The bundle's graphs and networks in ONNX Runtime; Python runs the same files (`face_expression/model/graphs.py`). */
 
 import { BundleError } from "./config.js";
 import { channelsOf } from "./frame.js";

@@ -1,7 +1,7 @@
 /**
  * What was learned about one person, as data: a baseline from a resting face, corrections, and own expressions.
  *
- * Made like `face_expression/personal.py`, which describes the schema of `personal.json`.
+ * Made like `face_expression/personal/personal_file.py`, which describes the schema of `personal.json`.
  */
 
 import { shiftOf, softmax } from "./personal_head.js";

@@ -1,7 +1,7 @@
 /**
  * A few faces of one person -> a small head beside the bundle's own, and a check of whether it helps.
  *
- * Made like `face_expression/personal_head.py`, which says how and why; `tests/support/personal_cases.json` is what both must do.
+ * Made like `face_expression/personal/head.py`, which says how and why; `tests/support/personal_cases.json` is what both must do.
  * "Logits" here are those after the bundle's temperature, so that their softmax is the bundle's calibrated answer.
  */
 

@@ -1,4 +1,4 @@
-/** Where in a frame faces are searched for, and which of the faces found are one: `face_expression/search.py` in JS. */
+/** Where in a frame faces are searched for, and which of the faces found are one: `face_expression/detection/search.py` in JS. */
 
 import { boxArea, roundHalfEven } from "./boxes.js";
 

@@ -100,7 +100,7 @@ export function isMirrored({ now, known, matches }, index, settings) {
  * @param {(Float32Array | null)[]} probabilities one row for each face, of this frame alone; of the mirror image where
  *   `isMirrored` says so; null for a known face that is only followed
  * @param {number} timeS when the frame was taken, on any clock; a time before the last one counts as the same moment
- * @param {import("./config.js").TrackerSettings} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/config.py` explains them
+ * @param {import("./config.js").TrackerSettings} settings `tracker` of the bundle; `TrackerSettings` of `face_expression/model/config.py` explains them
  * @param {number[]} [turnsDeg] of the faces in the picture's plane; upright by default
  * @param {Matching} [matching] what `matchTracks` gives for the same arguments, if it is known already
  * @returns {{tracks: Track[], state: TrackerState}} the track of each box, in their order, and the state for next time

@@ -1,0 +1,1 @@
+"""The live view in a real browser, measured: `python -m benchmarks.live`."""

@@ -1,0 +1,1 @@
+"""Hours of visitors, troublemakers and attackers: `python -m benchmarks.soak`."""

@@ -1,0 +1,1 @@
+"""Where faces are in a picture: YuNet or Haar, and where they search."""

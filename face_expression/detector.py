@@ -1,6 +1,0 @@
-"""What finds faces: YuNet or OpenCV's Haar cascade. A new detector has the same four members and joins them here."""
-
-from face_expression.haar import HaarDetector
-from face_expression.yunet import YuNetDetector
-
-Detector = YuNetDetector | HaarDetector

@@ -1,0 +1,1 @@
+"""What was learned about one person, and how the answers are adapted to it."""
