@@ -82,6 +82,12 @@ class LiveView:
         """Resident memory of the process in which the page runs, the engine's worker and pictures included."""
         return self._process_of_page(await self._processes()).memory_info().rss / 2**20
 
+    async def give_memory_back(self) -> None:
+        """Tell the browser that memory is short, as the system does; what was only kept in case is freed soon after."""
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("Memory.simulatePressureNotification", {"level": "critical"})
+        await session.detach()
+
     async def cpu_s(self) -> tuple[float, float]:
         """The seconds of CPU time that the page's process has taken, and all processes of the browser together."""
 

@@ -53,13 +53,24 @@ async def rows_of_minutes(
             appeared |= await watch_files(server, minutes * 6, known)
             memories.append(await Memory.now(server, view))
         rate = (await view.record(SECONDS_AFTERWARDS)).rate()
+        await view.give_memory_back()
+        await asyncio.sleep(SECONDS_AFTERWARDS)
+        left_mib = await view.process_mib()
     first, last, after = memories[0], memories[-1], f"after {minutes:g} minutes"
 
     def growth(what: str, name: str) -> Row:
         before, now = getattr(first, name), getattr(last, name)
         return Row(engine, f"{what} {after}", now / before, f"times {before:.0f} MiB", FLAT, digits=2)
 
-    rows = [growth("the page's JavaScript", "heap"), growth("the page's process", "page")]
+    left = Row(
+        engine,
+        "the page's process, once memory is short",
+        left_mib / first.page,
+        f"times {first.page:.0f} MiB",
+        FLAT,
+        digits=2,
+    )
+    rows = [growth("the page's JavaScript", "heap"), growth("the page's process", "page"), left]
     if engine is Engine.SERVER:
         rows += [
             growth("the server", "server"),
