@@ -33,7 +33,7 @@ test: setup web-dev  ## Run the tests of the parts, in two processes of one thre
 acceptance: setup web-dev  ## Run the tests of the whole: notebook, loop, benchmarks, a fresh environment, the wheel
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20 tests/acceptance
 
-coverage: setup web-dev  ## Run all tests and measure what they cover; slower than `make test`
+coverage: setup web-dev  ## Run all tests and measure what they cover, which has a floor; slower than `make test`
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov
 	cd web && node --test --experimental-test-coverage
 
