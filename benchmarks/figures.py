@@ -26,7 +26,7 @@ from typing import Annotated
 
 import typer
 
-from face_expression.hub.download import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE, METRICS_FILE
 from face_expression.io.files import sha256_of, write_json
 
 REPOSITORY = Path(__file__).parent.parent
@@ -120,7 +120,7 @@ def content_sha256(paths: Sequence[str], repository: Path = REPOSITORY) -> str:
         path = repository / name
         found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix in SPEAKING)
         for file in found:
-            if "__pycache__" not in file.parts and file.name != "metrics.json":
+            if "__pycache__" not in file.parts and file.name != METRICS_FILE:
                 total.update(f"{file.relative_to(repository).as_posix()} {sha256_of(file)}\n".encode())
     return total.hexdigest()
 
@@ -200,7 +200,7 @@ def bundle(
     bundle: Annotated[Path, typer.Option(file_okay=False, help="A bundle that was evaluated.")] = EMBEDDED_BUNDLE,
 ) -> None:
     """Put the figures of the bundle's `metrics.json`, which `python -m train evaluate` writes, on record."""
-    metrics = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((bundle / METRICS_FILE).read_text(encoding="utf-8"))
     majority = metrics["protocols"]["ferplus-majority-7"]
     record(
         FOLDER / "bundle.json",

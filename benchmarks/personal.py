@@ -182,7 +182,7 @@ def measure(
     record(
         output,
         command="python -m benchmarks.personal measure",
-        speaks_of=["face_expression/personal/personal_file.py", "benchmarks/personal.py"],
+        speaks_of=["face_expression/personal", "benchmarks/personal.py"],
         tables=tables,
     )
 

@@ -30,7 +30,7 @@ from benchmarks.peers.tools import (
     weights_bytes,
 )
 from face_expression.errors import required
-from face_expression.hub.download import EMBEDDED_BUNDLE
+from face_expression.hub.download import EMBEDDED_BUNDLE, METRICS_FILE
 
 CACHE = Path(user_cache_dir("live-emotion-detector")) / "peers"
 SPEAKS_OF = [
@@ -176,7 +176,7 @@ def main(
         work = write_work(pictures, Path(temporary))
         found = [measure(tool, cache.absolute(), work, pictures) for tool in chosen]
     numbers = counts(pictures)
-    second_head = json.loads((EMBEDDED_BUNDLE / "metrics.json").read_text())["protocols"]["fer2013"]
+    second_head = json.loads((EMBEDDED_BUNDLE / METRICS_FILE).read_text())["protocols"]["fer2013"]
     notes = [
         "n = " + ", ".join(f"{count:,} ({name})" for name, count in numbers.items()) + ".",
         "One thread each; processor time, the median of all; a photo is 450 px and goes through the tool's own "

@@ -15,7 +15,7 @@ from face_expression import __version__
 from face_expression.cli.pictures import Picture
 from face_expression.cli.ray_engine import Engine, predicted_by_ray
 from face_expression.cli.worker_pool import TaskFault, WorkersError, cores, shared_out
-from face_expression.hub.download import DETECTOR_VARIABLE
+from face_expression.hub.download import DETECTOR_VARIABLE, METRICS_FILE
 from face_expression.io.files import sha256_of
 from face_expression.io.images import PictureError, encode_jpeg, read_picture
 from face_expression.io.parquet_images import CellReader
@@ -120,7 +120,7 @@ def settings_of(pipeline: Pipeline, *, with_copies: bool) -> dict:
     return {
         "version": __version__,
         "detector": pipeline.detector.name,
-        "files": [[file.name, sha256_of(file)] for file in used if file.name != "metrics.json"],
+        "files": [[file.name, sha256_of(file)] for file in used if file.name != METRICS_FILE],
         "copies": with_copies,
     }
 

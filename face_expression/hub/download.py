@@ -35,7 +35,9 @@ MODEL_VARIABLE = "FACE_EXPRESSION_MODEL"
 DETECTOR_VARIABLE = "FACE_EXPRESSION_DETECTOR"
 DEADLINE_S = 5.0
 RETRY_PAUSE_S = 0.5
-BUNDLE_FILES = ("config.json", "model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES))
+# What was measured of a bundle; `train evaluate` writes it, and describes it.
+METRICS_FILE = "metrics.json"
+BUNDLE_FILES = ("config.json", "model.onnx", METRICS_FILE, *map(graph_file, GRAPH_NAMES))
 # YuNet's weights may lie in a model's repository, too.
 _DOWNLOADED = [*BUNDLE_FILES, "face_detection_yunet_*.onnx"]
 # The Python package that ships YuNet's weights.

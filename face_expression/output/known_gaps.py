@@ -5,11 +5,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from face_expression.hub.download import METRICS_FILE
 from face_expression.output.percent import percent
 
 log = logging.getLogger(__name__)
 
-METRICS_FILE = "metrics.json"
 UNMEASURED = "Nobody has measured whether this model works equally well for everyone."
 NO_GAP = "No gap between the groups that were measured is more than chance, which does not prove that there is none."
 _MEASURES = {

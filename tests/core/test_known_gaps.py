@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from face_expression.hub.download import EMBEDDED_BUNDLE
-from face_expression.output.known_gaps import METRICS_FILE, NO_GAP, UNMEASURED, gaps_in_words, known_gaps
+from face_expression.hub.download import EMBEDDED_BUNDLE, METRICS_FILE
+from face_expression.output.known_gaps import NO_GAP, UNMEASURED, gaps_in_words, known_gaps
 
 
 def table(measure="face found", *, significant=True, is_description=False, shares=(0.9, 0.5), groups=("White", "0-2")):

@@ -39,7 +39,7 @@ from pathlib import Path
 import numpy as np
 
 from face_expression.errors import DataError, required
-from face_expression.hub.download import Bundle, open_bundle
+from face_expression.hub.download import METRICS_FILE, Bundle, open_bundle
 from face_expression.io.files import write_json
 from face_expression.model.classifier import Classifier
 from face_expression.model.config import InputSettings
@@ -131,7 +131,7 @@ def evaluate(
         figures["groups"] = compare_groups(
             required(group_column), groups[labelled], probabilities.argmax(1), label, metrics
         )
-    write_json(bundle / "metrics.json", figures, allow_nan=False)
+    write_json(bundle / METRICS_FILE, figures, allow_nan=False)
     if report is not None:
         write_report(report, figures, config, Evidence(crops, predictions.probabilities, truth))
     return figures

@@ -19,7 +19,7 @@ from scipy.optimize import minimize_scalar
 from transformers import TimmWrapperForImageClassification
 
 from face_expression.errors import DataError, required
-from face_expression.hub.download import open_bundle
+from face_expression.hub.download import METRICS_FILE, open_bundle
 from face_expression.io.files import sha256_of
 from face_expression.model.classifier import OUTPUT_NAMES, OWN_LABEL_OUTPUT, Classifier, softmax
 from face_expression.model.config import (
@@ -245,7 +245,7 @@ def _new_draft(bundle: Path) -> Path:
 def _move_files(draft: Path, bundle: Path) -> None:
     """Put the files of a finished draft into a bundle's folder; what was measured on its last network is gone."""
     bundle.mkdir(parents=True, exist_ok=True)
-    (bundle / "metrics.json").unlink(missing_ok=True)
+    (bundle / METRICS_FILE).unlink(missing_ok=True)
     for file in draft.iterdir():
         file.replace(bundle / file.name)
     draft.rmdir()

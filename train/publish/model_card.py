@@ -11,7 +11,7 @@ from typing import cast
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from face_expression.errors import DataError
-from face_expression.hub.download import Bundle, open_bundle
+from face_expression.hub.download import METRICS_FILE, Bundle, open_bundle
 from face_expression.model.config import BundleConfig
 from face_expression.output.markdown import plain_words
 from train.evaluate.fairness_card import fairness_lines
@@ -65,7 +65,7 @@ def read_metrics(bundle: Path) -> tuple[Bundle, dict]:
     """
     opened = open_bundle(bundle, "described")
     try:
-        metrics = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((bundle / METRICS_FILE).read_text(encoding="utf-8"))
         measured = metrics["bundle"]["model_sha256"]
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"{bundle} was not evaluated ({error!r}); run `python -m train evaluate` first") from error

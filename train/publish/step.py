@@ -21,7 +21,7 @@ from huggingface_hub import HfApi
 from safetensors.torch import load_file, save_file
 
 from face_expression.errors import DataError
-from face_expression.hub.download import DETECTOR_VARIABLE, Bundle, find_yunet_weights
+from face_expression.hub.download import DETECTOR_VARIABLE, METRICS_FILE, Bundle, find_yunet_weights
 from face_expression.hub.upload import (
     PAUSES_S,
     Published,
@@ -95,7 +95,7 @@ def assemble(folder: Path, *, repo_id: str, bundle: Path, checkpoint: Path, card
     config = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
     weights, first_layers = picture_weights(opened, config, checkpoint)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    for name in ("model.onnx", "metrics.json", *map(graph_file, GRAPH_NAMES)):
+    for name in ("model.onnx", METRICS_FILE, *map(graph_file, GRAPH_NAMES)):
         shutil.copyfile(bundle / name, folder / name)
     for file in (bundle / REPORT_FILE, checkpoint / LABEL_HEAD_FILE):
         if file.is_file():
