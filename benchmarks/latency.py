@@ -18,9 +18,13 @@ from face_expression import BundleError, Pipeline, load_pipeline, read_picture
 from face_expression.model.preprocess import cut_crop, region_of_detection, to_model_inputs
 
 FRAMES_PER_S = 30
-SPEAKS_OF = ["face_expression/bundle"] + [
-    f"face_expression/{name}.py"
-    for name in ("classifier", "detector", "graphs", "pipeline", "preprocess", "quality", "search", "tracker")
+SPEAKS_OF = [
+    "face_expression/bundle",
+    "face_expression/detection",
+    "face_expression/model",
+    "face_expression/pipeline.py",
+    "face_expression/quality.py",
+    "face_expression/tracker.py",
 ]
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # Left, top and side of the squares that hold a face, for each number of faces.
