@@ -31,10 +31,14 @@ from tests.support.builders import (
     scene,
 )
 from tests.support.busy_folders import files_in, folders_in
+from tests.support.camera_of_basic import answer_to_camera
 from tests.support.odd_pictures import make_bad_files, rotated_phone_photo
 from tests.support.service_clients import Camera, until
 
 FRAMES_A_FACE = 40
+
+# One of them is in each answer to a picture of *Live (basic)*.
+ANSWERS = ("cannot be used", "looks ", "process_completed")
 
 
 def start_camera(page: Page) -> None:
@@ -384,28 +388,16 @@ def test_endpoints_that_would_keep_something_are_closed(served_app, method, path
     assert answer.status_code == 404
 
 
-def answer_to_camera(served_app, picture: bytes, session: str) -> str:
-    """What the server answers when a program sends a picture as the camera of *Live (basic)* does."""
-    address, page = served_app[0].rstrip("/"), served_app[2]
-    (stream,) = (number for number, function in page.fns.items() if function.name == "on_frame")
-    url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
-    data = {"data": [{"url": url}, None], "fn_index": stream, "session_hash": session}
-    httpx.post(f"{address}/gradio_api/queue/join", json=data, timeout=60).raise_for_status()
-    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash={session}", timeout=60) as answer:
-        words = ("cannot be used", "looks ", "process_completed")
-        return next(line for line in answer.iter_lines() if any(word in line for word in words))
-
-
 @pytest.mark.parametrize(("width", "height"), [(1300, 1300), (1920, 1080), (1080, 1920), (3840, 2160)])
 def test_a_camera_that_gives_large_pictures_is_labelled(served_app, width, height):
     """The page asks for 640x480, which a camera need not have."""
     side = min(width, height)
     large = encode_jpeg(scene([(happy_photo(), 0, 0, side)], width=width, height=height))
-    assert "looks **happy**" in answer_to_camera(served_app, large, f"{width} x {height}")
+    assert "looks **happy**" in answer_to_camera(served_app, large, f"{width} x {height}", ANSWERS)
 
 
 def test_a_picture_of_the_camera_that_is_too_large_is_refused(served_app):
     """No camera gives such pictures; a program that speaks to the server can send anything."""
-    words = answer_to_camera(served_app, encode_jpeg(np.zeros((8, 5000, 3), np.uint8)), "large")
+    words = answer_to_camera(served_app, encode_jpeg(np.zeros((8, 5000, 3), np.uint8)), "large", ANSWERS)
     assert "The camera's picture cannot be used" in words
     assert "5000 x 8 pixels; at most 4096 pixels a side are taken" in words and "megapixels" not in words

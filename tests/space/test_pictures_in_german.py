@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,6 +14,7 @@ from face_expression import annotate, encode_jpeg, read_picture
 from face_expression.video.labelled_file import label_file
 from tests.support.browsing import PATIENCE_MS
 from tests.support.builders import happy_face, happy_photo, scene
+from tests.support.camera_of_basic import answer_to_camera
 from tests.support.videos import decoded, write_video
 
 GERMAN = {"happy": "fröhlich", "surprise": "Überraschung", "surprised": "überrascht", "sad": "traurig"}
@@ -93,15 +93,8 @@ def test_a_video(open_page, served_app, yunet_pipeline, tmp_path):
 def test_live_basic(served_app, yunet_pipeline, asked, preferred, language):
     frame = scene([(happy_face(), 60, 60, 300)], width=640, height=480)
     sent = encode_jpeg(frame)
-    address, page = served_app[0].rstrip("/"), served_app[2]
-    (stream,) = (number for number, function in page.fns.items() if function.name == "on_frame")
-    session = f"{language} {asked} {preferred}"
-    camera = {"url": f"data:image/jpeg;base64,{base64.b64encode(sent).decode()}"}
-    data = {"data": [camera, None], "fn_index": stream, "session_hash": session}
     headers = {"Referer": f"{served_app[0]}{asked}", "Accept-Language": preferred}
-    httpx.post(f"{address}/gradio_api/queue/join", json=data, headers=headers, timeout=60).raise_for_status()
-    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash={session}", timeout=60) as answer:
-        view = next(line for line in answer.iter_lines() if "data:image/jpeg" in line)
+    view = answer_to_camera(served_app, sent, f"{language} {asked} {preferred}", ["data:image/jpeg"], headers)
     shown = json.loads(view.removeprefix("data:"))["output"]["data"][0]["url"]
 
     def expected(translated) -> np.ndarray:

@@ -224,6 +224,7 @@ def test_a_finished_comparison_is_measured_on_test_without_training(comparison, 
         (("custom_cnn",), ["--split", "exam"], "cannot load the split 'exam'"),
         (("custom_cnn",), ["--resume"], "it holds no comparison"),
         (("custom_cnn",), ["--preprocessing", "nowhere.json"], "nowhere.json"),
+        (("custom_cnn",), ["--beside", "nowhere"], "nowhere"),
     ],
 )
 def test_mistakes_are_reported_before_anything_is_trained(data, tmp_path, models, more, words):

@@ -79,6 +79,7 @@ def compare(
 
     Raises:
         DataError: before anything is trained, if a model, the data or the folder cannot be used.
+        BundleError: before that, too, if `beside` cannot be used.
     """
     train_rows, validation_rows, rows = (
         load_split(data, name, revision=revision) for name in ("train", "validation", split)
@@ -87,6 +88,7 @@ def compare(
     require_labels(rows, label_names, data)
     check_models(models, preprocessing.input, label_names)
     require_readable(rows, split)
+    others = [] if beside is None else bundle_beside(beside, label_names, data)
     settings = {
         "data": data_name(data),
         "revision": revision,
@@ -125,13 +127,21 @@ def compare(
     compared = [
         Compared(model, {seed: folder for (other, seed), folder in runs.items() if other == model}) for model in models
     ]
-    if beside is not None and set(open_bundle(beside, "compared").config.label_names) == set(label_names):
-        compared.append(Compared(NAME_OF_EMBEDDED if beside == EMBEDDED_BUNDLE else beside.name, {}, beside))
-    elif beside is not None:
-        tqdm.write(f"{beside} has other classes than {data_name(data)} and is left out")
-    measured = measure_models(compared, rows, label_names)
+    measured = measure_models([*compared, *others], rows, label_names)
     write_comparison(output, measured, settings, split)
     return measured
+
+
+def bundle_beside(folder: Path, label_names: tuple[str, ...], data: str) -> list[Compared]:
+    """A bundle from elsewhere as it is compared; none if its classes are not those of the data.
+
+    Raises:
+        BundleError: if it cannot be used.
+    """
+    if set(open_bundle(folder, "compared").config.label_names) != set(label_names):
+        tqdm.write(f"{folder} has other classes than {data_name(data)} and is left out")
+        return []
+    return [Compared(NAME_OF_EMBEDDED if folder == EMBEDDED_BUNDLE else folder.name, {}, folder)]
 
 
 def check_models(models: list[str], settings: InputSettings, label_names: tuple[str, ...]) -> None:
