@@ -76,11 +76,12 @@ def still_face(portrait: Portrait, frames: int = NOISY_FRAMES) -> Iterator[np.nd
         yield np.clip(still * random.normal(1, FLICKER) + noise, 0, 255).astype(np.uint8)
 
 
-def write_camera(path: Path, frames: Iterable[np.ndarray]) -> Path:
-    """Number the frames from 0 and write them as an uncompressed video, which Chromium repeats for ever."""
+def write_camera(path: Path, frames: Iterable[np.ndarray], *, numbered: bool = True) -> Path:
+    """Write an uncompressed video, which Chromium repeats for ever; `numbered`: its frames show their numbers, from 0."""
     with path.open("wb") as file:
         file.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FRAMES_PER_S}:1 Ip A1:1 C420jpeg\n".encode())
         for number, frame in enumerate(frames):
-            draw_number(frame, number)
+            if numbered:
+                draw_number(frame, number)
             file.write(b"FRAME\n" + cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes())
     return path

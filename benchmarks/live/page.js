@@ -20,10 +20,11 @@
     return damaged ? null : lit.slice(0, bits).reduce((number, bit, place) => number + (bit ? 2 ** place : 0), 0);
   }
 
+  /** The browser draws the page for each frame that is watched, so none is while nothing is recorded. */
   function watch() {
     video.requestVideoFrameCallback(async (_, { presentationTime, captureTime }) => {
-      watch();
       if (!recording) return;
+      watch();
       const row = { number: null, presented: presentationTime, seen: performance.now(), captured: captureTime ?? null };
       recording.frames.push(row);
       const frame = new VideoFrame(video);
@@ -48,6 +49,7 @@
     answers: 0,
     begin() {
       recording = { began: performance.now(), ended: null, frames: [], answers: [] };
+      watch();
     },
     end() {
       const ended = { ...recording, ended: performance.now() };
@@ -55,5 +57,4 @@
       return ended;
     },
   };
-  watch();
 }

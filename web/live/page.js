@@ -12,6 +12,7 @@ import { drawFaces, faceAt } from "./overlay.js";
 import { PictureSource, sizeOf } from "./sources/picture_source.js";
 import { ConnectionError, ServerEngine } from "./backends/server_engine.js";
 import { SessionPanel } from "./panels/session/session_panel.js";
+import { Stillness } from "./sources/stillness.js";
 import { SuggestionsPanel } from "./panels/suggestions/suggestions_panel.js";
 import { TeachPanel } from "./panels/teach/teach_panel.js";
 import { language, setMarkup, t, tMessage, translated } from "./texts.js";
@@ -23,9 +24,13 @@ const SERVER_DEMO_MS = 60_000;
 const DEVICE_DEMO_MS = 180_000;
 // Where nobody was in view for a while, a face that comes may wait for this long: to search takes most of the time.
 const NOBODY_AFTER_MS = 3000;
-const NOBODY_INTERVAL_MS = 800;
+const NOBODY_INTERVAL_MS = 1000;
+// Once a still picture has been searched in all its parts, frames are only compared, and every tenth is searched.
+const STILL_INTERVAL_MS = 500;
+const STILL_AFTER_LOOKS = 8;
+const STILL_LOOKS_PER_SEARCH = 10;
 // The loop draws nothing new then.
-const QUIET_STEP_MS = 100;
+const QUIET_STEP_MS = 250;
 
 /**
  * The result of an engine for one frame.
@@ -169,6 +174,7 @@ class View {
   /** Why there is no engine, or "". */
   #noEngine = "";
   #notBefore = 0;
+  #stillness = new Stillness();
   #newestShown = 0;
   /** Until when the newest answer is shown; 0 if nothing is. */
   #freshUntil = 0;
@@ -363,6 +369,13 @@ class View {
     return this.#source.isLive && performance.now() - this.#faceSeenAt > NOBODY_AFTER_MS;
   }
 
+  /** Whether nobody was in view for a while, and nothing has moved since that picture was searched. */
+  #needsNoSearch(picture) {
+    if (!this.#isQuiet()) return false;
+    const looks = this.#stillness.looksAt(picture);
+    return looks > STILL_AFTER_LOOKS && looks % STILL_LOOKS_PER_SEARCH !== 0;
+  }
+
   /** Neither the server nor the device is kept busy with the demonstration for long, or while it is out of sight. */
   #demoMayGoOn() {
     const lengthMs = this.#engine instanceof ServerEngine ? SERVER_DEMO_MS : DEVICE_DEMO_MS;
@@ -370,6 +383,11 @@ class View {
   }
 
   async #handOn(picture) {
+    if (this.#needsNoSearch(picture)) {
+      this.#source.takeFrame();
+      this.#notBefore = performance.now() + STILL_INTERVAL_MS;
+      return;
+    }
     const [engine, scene, begun, live] = [this.#engine, this.#scene, performance.now(), this.#source.isLive];
     this.#source.takeFrame();
     if (!live && engine instanceof ServerEngine) this.#notBefore = begun + SERVER_DEMO_INTERVAL_MS;

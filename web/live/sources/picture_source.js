@@ -24,6 +24,8 @@ export class PictureSource {
   #pausedAtS = 0;
   #demoScene = 0;
   #frameIsNew = true;
+  /** Whether the browser has been asked to tell of the next frame; it draws the page for that, so only when it matters. */
+  #isWatching = false;
   /** The start under way, which all who want the camera wait for; null if there is none. @type {Promise<void> | null} */
   #starting = null;
   /** `deviceId` of the camera that was on last: the visitor's choice to mirror it or not is kept. */
@@ -51,7 +53,6 @@ export class PictureSource {
     find(".needs-https").hidden = camerasAreAllowed();
     find(".badge").textContent = DEMO;
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#listCameras());
-    this.#watchVideo();
   }
 
   /**
@@ -87,6 +88,12 @@ export class PictureSource {
   /** The frame that is shown now is taken. */
   takeFrame() {
     this.#frameIsNew = !("requestVideoFrameCallback" in HTMLVideoElement.prototype);
+    if (this.#frameIsNew || this.#isWatching) return;
+    this.#isWatching = true;
+    this.#find("video").requestVideoFrameCallback(() => {
+      this.#frameIsNew = true;
+      this.#isWatching = false;
+    });
   }
 
   /** @returns {HTMLVideoElement | HTMLCanvasElement | null} what is shown, never mirrored; null if there is nothing yet */
@@ -131,13 +138,6 @@ export class PictureSource {
     if (isResting) video.pause();
     // The camera may end while it is about to play.
     else video.play().catch(() => {});
-  }
-
-  #watchVideo() {
-    this.#find("video").requestVideoFrameCallback?.(() => {
-      this.#frameIsNew = true;
-      this.#watchVideo();
-    });
   }
 
   #mirror() {
