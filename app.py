@@ -41,7 +41,7 @@ from space.live.sessions import Viewers
 from space.paths import WEB
 from space.photos import Photos
 from space.storage.cleaning import sweeping
-from space.storage.memory import share_arenas
+from space.storage.memory import return_freed_memory
 from space.storage.private_folder import private_folder
 from space.storage.sent_file import refuse_addresses
 from space.storage.video_folders import VideoFolders
@@ -63,6 +63,8 @@ log = logging.getLogger(__name__)
 KEEP_UPLOADS_S = 60
 # Long enough to watch and download what was made of a video.
 KEEP_VIDEOS_S = 600
+# How long a thread that reads a photo may keep Python to itself while the live view waits: a tenth of Python's default.
+SWITCH_S = 0.0005
 MAX_UPLOAD = f"{MAX_UPLOAD_BYTES // 1_000_000}mb"
 # The form of a page that asks for a password.
 LOGIN = "/login"
@@ -311,7 +313,8 @@ def ending_with_signals() -> Generator[None]:
 def main() -> None:
     """Load the pipeline and serve the page until it is stopped. HOST and PORT say where."""
     log_to_stderr()
-    share_arenas()
+    return_freed_memory()
+    sys.setswitchinterval(SWITCH_S)
     host, port = listen_address()
     if os.environ.get("SPACE_ID"):
         # Visitors come through the Hub's proxies, which note down the address of each; uvicorn then believes them.

@@ -77,7 +77,7 @@ def still_face(portrait: Portrait, frames: int = NOISY_FRAMES) -> Iterator[np.nd
 
 
 def write_camera(path: Path, frames: Iterable[np.ndarray], *, numbered: bool = True) -> Path:
-    """Write an uncompressed video, which Chromium repeats for ever; `numbered`: its frames show their numbers, from 0."""
+    """Write an uncompressed video, which Chromium repeats for ever; `numbered`: frames show their numbers, from 0."""
     with path.open("wb") as file:
         file.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FRAMES_PER_S}:1 Ip A1:1 C420jpeg\n".encode())
         for number, frame in enumerate(frames):

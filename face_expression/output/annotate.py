@@ -49,12 +49,11 @@ def annotate(
     picture = Image.fromarray(frame).convert("RGB")
     scale = max(picture.size) / 640
     drawing = ImageDraw.Draw(picture, "RGBA")
-    shown_names = list(map(translated, label_names))
     for index, face in enumerate(faces):
         color = face_color(face, label_names)
         drawing.rectangle(_corners(face.box), outline=color, width=max(1, round(3 * scale)))
         if bars and index < _MAX_PANELS and face.box[3] - face.box[1] >= 90 * scale:
-            _draw_bars(drawing, face, shown_names, scale, picture.size)
+            _draw_bars(drawing, face, list(map(translated, label_names)), scale, picture.size)
     for index, face in enumerate(faces):
         number = face.track_id or index + 1
         tag = face_tag(face, translated)

@@ -1,26 +1,27 @@
 """Connections to the server: how many there are, and for how long one may say or take nothing.
 
-`ConnectionLimits.protocol` is what uvicorn makes for each connection. None is refused as long as an idle one can be
-closed in its place, so that who holds hundreds open and sends nothing keeps nobody out.
+`ConnectionLimits.protocol` is what uvicorn makes for each connection. Who holds hundreds open and sends nothing keeps
+nobody out: an idle connection is closed for a new one. Who opens hundreds a second is hung up on.
 """
 
 import asyncio
 import functools
+import os
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from space.traffic.event_loop import ACCEPTED_AT_ONCE, FairLoop
 from space.traffic.rate_limit import client_block
 from space.traffic.request_budget import RequestBudget
+from space.traffic.token_bucket import TokenBuckets
 
 # Descriptors for everything else: files, libraries, the event loop.
 _OTHER_DESCRIPTORS = 256
-# Of connections that wait to be accepted, and how many of them are accepted before anything else has its turn.
-_BACKLOG = 1024
-_AT_ONCE = 8
 # The event loop takes so many rounds from accepting a connection until one that gives way for it is closed, and may
 # accept as many in each.
 _ROUNDS = 4
@@ -31,10 +32,13 @@ class ConnectionLimits:
     """`most` connections at once, and seconds until a connection is closed.
 
     `headers_s` for a whole head of a request; `silent_s` for the next part of a body; `deaf_s` if the other side takes
-    nothing of an answer.
+    nothing of an answer. A client may open `new_at_once` connections, and `new_a_second` after that; it has no answer
+    to those beyond.
     """
 
     most: int = 1000
+    new_at_once: int = 200
+    new_a_second: float = 10.0
     headers_s: float = 10.0
     silent_s: float = 20.0
     deaf_s: float = 30.0
@@ -43,7 +47,7 @@ class ConnectionLimits:
     def of_this_process(cls) -> "ConnectionLimits":
         """What the descriptors allow that this process may have; asks the system for as many as `most` needs."""
         allowed, at_most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        others = _OTHER_DESCRIPTORS + _ROUNDS * _AT_ONCE
+        others = _OTHER_DESCRIPTORS + _ROUNDS * ACCEPTED_AT_ONCE
         wanted = cls.most + others
         if allowed != resource.RLIM_INFINITY and allowed < wanted:
             allowed = wanted if at_most == resource.RLIM_INFINITY else min(wanted, at_most)
@@ -55,27 +59,22 @@ class ConnectionLimits:
         """A protocol for uvicorn whose connections keep these limits, and read nothing of who has no requests left."""
         return type("LimitedProtocol", (_LimitedProtocol,), {"limits": self, "open": _Open(), "budget": budget})
 
-    def uvicorn_options(self, budget: RequestBudget) -> dict[str, object]:
-        """What `uvicorn.Config` is given."""
+    def uvicorn_options(self, budget: RequestBudget, *, proxies: str | None = None) -> dict[str, object]:
+        """What `uvicorn.Config` is given; `proxies` are addresses that name others as clients, as uvicorn has them."""
+        proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1") if proxies is None else proxies
+        new = TokenBuckets(self.new_a_second, self.new_at_once)
+
+        def is_admitted(address: str) -> bool:
+            return _is_proxy(address, proxies) or not new.take(client_block(address))
+
         return {
             "http": self.protocol(budget),
-            "loop": _FewAtOnceLoop,
-            "backlog": _AT_ONCE,
+            "loop": functools.partial(FairLoop, is_admitted),
+            "forwarded_allow_ips": proxies,
+            "backlog": ACCEPTED_AT_ONCE,
             "timeout_graceful_shutdown": 2,
             "h11_max_incomplete_event_size": 64_000,
         }
-
-
-class _FewAtOnceLoop(asyncio.SelectorEventLoop):
-    """An event loop that does other things, too, while hundreds of connections come at once."""
-
-    async def create_server(self, *arguments, **options) -> asyncio.Server:
-        """As asyncio does; but `backlog`, which is how many are accepted at once, does not say how many may wait."""
-        server = await super().create_server(*arguments, **options)
-        for listening in server.sockets:
-            with listening.dup() as same:
-                same.listen(_BACKLOG)
-        return server
 
 
 class _Open:
@@ -119,6 +118,7 @@ class _LimitedProtocol(H11Protocol):
     budget: RequestBudget
     its_client = ""
     _is_proxy = False
+    _descriptor = -1
     _timer: asyncio.TimerHandle | None = None
     _deaf: asyncio.TimerHandle | None = None
 
@@ -129,6 +129,10 @@ class _LimitedProtocol(H11Protocol):
         allowed = self.config.forwarded_allow_ips
         trusted = allowed if isinstance(allowed, str) else tuple(allowed or ())
         self._is_proxy = _is_proxy(self.client[0] if self.client else "", trusted)
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        if not self._is_proxy:
+            # What comes through a proxy is from many clients.
+            cast("FairLoop", self.loop).selector.client_of[self._descriptor] = self.its_client
         self.open.add(self)
         if len(self.open) > self.limits.most:
             self._close_an_idle_one()
@@ -137,6 +141,7 @@ class _LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self.open.discard(self)
+        cast("FairLoop", self.loop).selector.client_of.pop(self._descriptor, None)
         self._wait(None)
         if self._deaf is not None:
             self._deaf.cancel()

@@ -41,9 +41,7 @@ def serving(
         routes=[Route("/{path:path}", echo, methods=["GET", "POST"])],
         middleware=[Middleware(RequestLimits, limits=shares, sessions=sessions, queue=None, budget=budget)],
     )
-    config = uvicorn.Config(
-        app, port=0, log_level="warning", forwarded_allow_ips=proxies, **limits.uvicorn_options(budget)
-    )
+    config = uvicorn.Config(app, port=0, log_level="warning", **limits.uvicorn_options(budget, proxies=proxies))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -269,10 +267,28 @@ def test_hundreds_of_connections_at_once_wait_to_be_accepted():
         assert {status(connection) for connection in connections} == {200}
 
 
-@pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 736), (1024, 4096, 1000), (5000, 5000, 1000)])
+@pytest.mark.parametrize(("soft", "hard", "most"), [(1024, 1024, 764), (1024, 4096, 1000), (5000, 5000, 1000)])
 def test_limits_follow_the_descriptors_of_the_process(monkeypatch, soft, hard, most):
     asked = []
     monkeypatch.setattr("space.traffic.connections.resource.getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr("space.traffic.connections.resource.setrlimit", lambda _, both: asked.append(both))
     assert ConnectionLimits.of_this_process().most == most
     assert all(soft <= wanted <= hard == given for wanted, given in asked)
+
+
+def test_who_opens_hundreds_of_connections_is_hung_up_on_and_nobody_else():
+    with serving(ConnectionLimits(new_at_once=20, new_a_second=0.001), proxies="127.0.0.9") as place:
+        for source, admitted in {"127.0.0.2": 20, "127.0.0.3": 20, "127.0.0.9": 60}.items():
+            connections = [socket.create_connection(place, PATIENCE_S, (source, 0)) for _ in range(60)]
+            for connection in connections:
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answers = [answered(connection) for connection in connections]
+            assert answers.count(True) == admitted
+
+
+def answered(connection: socket.socket) -> bool:
+    """Whether there is an answer before the connection ends."""
+    with connection, contextlib.suppress(ConnectionError):
+        return connection.recv(1000).startswith(b"HTTP/1.1 200")
+    return False

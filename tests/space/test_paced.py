@@ -90,9 +90,9 @@ def worker_priority() -> int:
 def test_threads_share_the_heaps(tmp_path):
     program = """
 import ctypes, sys, threading
-from space.storage.memory import share_arenas
+from space.storage.memory import return_freed_memory
 
-share_arenas()
+return_freed_memory()
 libc, together = ctypes.CDLL(None), threading.Barrier(8)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 libc.fopen.restype, libc.malloc_info.argtypes = ctypes.c_void_p, [ctypes.c_int, ctypes.c_void_p]
@@ -116,3 +116,37 @@ libc.fclose(file)
     report = tmp_path / "heaps.xml"
     subprocess.run([sys.executable, "-c", program, str(report)], check=True)
     assert 1 <= report.read_text().count("<heap nr=") <= 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
+def test_the_memory_of_large_pictures_goes_back_to_the_system():
+    program = """
+import ctypes, sys
+import psutil
+from space.storage.memory import return_freed_memory
+
+return_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+PART = 16 << 20
+
+def parts(count):
+    places = [libc.malloc(PART) for _ in range(count)]
+    for place in places:
+        ctypes.memset(place, 1, PART)
+    return places
+
+def free(places):
+    for place in places:
+        libc.free(place)
+
+memory = psutil.Process().memory_info
+free(parts(1))
+before = memory().rss
+photo = parts(12)
+kept = [libc.malloc(100_000) for _ in range(10)]
+free(photo)
+print((memory().rss - before) >> 20)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 50
