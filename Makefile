@@ -72,6 +72,7 @@ figures: setup web  ## Measure everything that the documents show, on a calm mac
 	$(BIN)/python -m benchmarks.live --long
 	$(BIN)/python -m benchmarks.live --rest
 	$(BIN)/python -m benchmarks.live --visitors 1 --visitors 2 --visitors 4 --visitors 8 --visitors 16 --visitors 32
+	$(BIN)/python -m benchmarks.soak --attack --minutes 1.5
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.peers --data $(FERPLUS) --faces $(FACES)
 	$(BIN)/python -m benchmarks.shared_lead --data $(FERPLUS)

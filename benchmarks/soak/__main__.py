@@ -28,11 +28,12 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from benchmarks.figures import FOLDER, as_markdown, record, table
 from benchmarks.live.camera import CALM, HAPPY
 from benchmarks.live.figures import percentile
 from benchmarks.live.server import Server, answers, running_server
 from benchmarks.soak.attack import ADDRESSES, KINDS
-from benchmarks.soak.defence import HONEST, Siege, besiege, raise_own_limit, reached, table_of_ends, wrong
+from benchmarks.soak.defence import HONEST, Siege, besiege, raise_own_limit, reached, rows_of_ends, wrong
 from benchmarks.soak.troublemakers import drop_a_connection, send_broken
 from benchmarks.soak.visitors import Kind, Outcome, Person, Tally, Visitor, find_visitor, send_photos, stream
 
@@ -74,9 +75,13 @@ class Check:
         """Whether it is."""
         return self.value <= self.most
 
-    def line(self) -> str:
+    def cells(self) -> tuple[str, ...]:
         """As a row of the table."""
-        return f"| {self.measure} | {self.most:g} | {self.value:.4g} | {'yes' if self.met() else '**no**'} |"
+        return self.measure, f"{self.most:g}", f"{self.value:.4g}", "yes" if self.met() else "**no**"
+
+    def line(self) -> str:
+        """The same in Markdown."""
+        return f"| {' | '.join(self.cells())} |"
 
 
 def growth(moments: list[Moment], name: str) -> Check:
@@ -193,24 +198,23 @@ def defend(minutes: float, output: Path) -> None:
     ]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {load_before:.1f} before and {load:.1f} after"
     typer.echo(f"{machine}; {len(HONEST) + 1} honest visitors, {len(ADDRESSES)} attackers, {minutes:g} minutes\n")
-    typer.echo("\n".join(table_of_ends(siege.attack.ends)))
-    cores = cores_of(siege)
-    typer.echo("\nCores taken: " + "; ".join(f"{who} {share:.2f}" for who, share in cores.items()))
-    typer.echo("\n| measure | at most | measured | met |\n|---|---|---|---|")
-    typer.echo("\n".join(check.line() for check in checks))
+    cores = "Cores taken: " + "; ".join(f"{who} {share:.2f}" for who, share in cores_of(siege).items()) + "."
+    tables = {
+        "ends": table(("try", "how it ended"), rows_of_ends(siege.attack.ends)),
+        "checks": table(("measure", "at most", "measured", "met"), [check.cells() for check in checks], notes=[cores]),
+    }
+    typer.echo("\n".join(as_markdown(each) for each in tables.values()) + f"\n{cores}")
     met = all(check.met() for check in checks)
     if not met:
         surprises = [*calm.tally.surprises[:10], *attacked.tally.surprises[:10]]
         typer.echo("\n".join(["", *surprises, *siege.log.splitlines()[-40:]]), err=True)
-    written = {
-        "machine": machine,
-        "minutes": minutes,
-        "cores": cores,
-        "ends": [[kind, end, count] for (kind, end), count in siege.attack.ends.items()],
-        "checks": [asdict(check) | {"met": check.met()} for check in checks],
-    }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    record(
+        output,
+        command=f"python -m benchmarks.soak --attack --minutes {minutes:g}",
+        speaks_of=["app.py", "space", "face_expression"],
+        tables=tables,
+        data={"checks": [asdict(check) | {"met": check.met()} for check in checks]},
+    )
     if not met:
         raise typer.Exit(1)
 
@@ -237,11 +241,17 @@ def main(
     seed: Annotated[int, typer.Option(help="Another one is another plan.")] = 0,
     files: Annotated[bool, typer.Option(help="Wait until uploads are deleted: two minutes more.")] = True,
     attack: Annotated[bool, typer.Option("--attack", help="Attack the app while honest visitors watch.")] = False,
-    output: Annotated[Path, typer.Option(help="JSON to write.")] = Path("benchmarks/results/soak.json"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON to write. Default: benchmarks/results/soak.json, or with --attack docs/figures/attack.json."
+        ),
+    ] = None,
 ) -> None:
     """Let the visitors loose, and print two tables."""
     if attack:
-        return defend(minutes, output)
+        return defend(minutes, output or FOLDER / "attack.json")
+    output = output or Path("benchmarks/results/soak.json")
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder) / "app") as server:
         known, load_before = server.files(), os.getloadavg()[0]
         tally, moments = asyncio.run(soak(server, 60 * minutes, seed))

@@ -135,13 +135,13 @@ def wrong(phase: Phase) -> int:
     return sum(count for (_, outcome), count in phase.tally.outcomes.items() if outcome in bad)
 
 
-def table_of_ends(ends: Counter[tuple[str, str]]) -> list[str]:
-    """How the attackers' tries ended, in Markdown."""
-    lines = ["| try | how it ended |", "|---|---|"]
-    for kind in sorted({kind for kind, _ in ends}):
-        counts = ", ".join(f"{end}: {count}" for (its, end), count in ends.most_common() if its == kind)
-        lines.append(f"| {kind} | {counts} |")
-    return lines
+def rows_of_ends(ends: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each kind of try, and how often it ended how."""
+    kinds = sorted({kind for kind, _ in ends})
+    return [
+        (kind, ", ".join(f"{end}: {count}" for (its, end), count in ends.most_common() if its == kind))
+        for kind in kinds
+    ]
 
 
 def raise_own_limit() -> None:

@@ -130,9 +130,12 @@ class _LimitedProtocol(H11Protocol):
         trusted = allowed if isinstance(allowed, str) else tuple(allowed or ())
         self._is_proxy = _is_proxy(self.client[0] if self.client else "", trusted)
         self._descriptor = transport.get_extra_info("socket").fileno()
-        if not self._is_proxy:
-            # What comes through a proxy is from many clients.
-            cast("FairLoop", self.loop).selector.client_of[self._descriptor] = self.its_client
+        # What comes through a proxy is from many clients.
+        clients = cast("FairLoop", self.loop).selector.client_of
+        if self._is_proxy:
+            clients.pop(self._descriptor, None)
+        else:
+            clients[self._descriptor] = self.its_client
         self.open.add(self)
         if len(self.open) > self.limits.most:
             self._close_an_idle_one()
